@@ -1,0 +1,1 @@
+//! Turns a Dockerfile, a context and options into an image.

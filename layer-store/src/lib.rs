@@ -1,0 +1,1 @@
+//! The content-addressed store of blobs, layers, references and build records.

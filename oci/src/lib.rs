@@ -1,0 +1,1 @@
+//! The values of the OCI specifications: no I/O.
