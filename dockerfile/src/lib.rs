@@ -1,1 +1,42 @@
-//! The Dockerfile language: text to syntax tree to instructions. Pure functions over text.
+//! The Dockerfile language: text to instructions with their places, expansion of variables, ignore rules, lint rules.
+//!
+//! Pure functions over text: nothing here reads a file, the environment or the network. What a Dockerfile says is taken
+//! from the public reference of the language and from what BuildKit does where that is silent.
+//!
+//! - [`Dockerfile::parse`] reads a file, [`parse_instruction`] a single instruction; errors are [`ParseError`]s.
+//! - [`expand`] replaces variables in a value.
+//! - [`Span`] and [`LineIndex`] lead back to the text.
+
+mod check;
+mod command;
+mod dockerfile;
+mod error;
+mod expand;
+mod instruction;
+mod mount;
+mod parse;
+mod run;
+mod span;
+mod transfer;
+mod word;
+
+pub use check::{Check, Rules};
+pub use command::{Command, Heredoc};
+pub use dockerfile::{BadStageName, Directives, Dockerfile, Escape, From, Stage, StageName};
+pub use error::{ParseError, ParseErrorKind};
+pub use expand::{
+    ExpandError, ExpandErrorKind, Expanded, ExpandedWords, MAX_EXPANDED_BYTES, expand, expand_heredoc,
+    expand_words,
+};
+pub use instruction::{
+    ArgDeclaration, Comment, Expandable, Flag, Healthcheck, Instruction, InstructionKind, Keyword, Onbuild,
+    Pair, Pairs, Probe,
+};
+pub use mount::{
+    BindMount, CacheMount, Mount, MountField, MountSpec, SecretMount, Sharing, SshMount, TmpfsMount,
+};
+pub use parse::{MAX_LINE_BYTES, MAX_SOURCE_BYTES, Syntax, detect_syntax, parse_instruction};
+pub use run::{Device, Network, Program, Run, Security};
+pub use span::{LineIndex, Location, Span};
+pub use transfer::{Add, Copy, Source, Transfer};
+pub use word::Word;

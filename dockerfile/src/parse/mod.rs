@@ -1,0 +1,207 @@
+//! Reads a Dockerfile: lines, then words, then meaning.
+//!
+//! [`lines`] joins what a continuation splits and finds here-documents, [`instruction`] knows the instructions, and this
+//! file puts stages together. A wrong instruction is reported and skipped, so that one reading finds every error.
+
+mod directives;
+mod flags;
+mod from;
+mod healthcheck;
+mod heredoc;
+mod instruction;
+pub(crate) mod json;
+mod lines;
+mod mount;
+mod run;
+mod scalar;
+mod suggest;
+mod text;
+mod transfer;
+mod words;
+
+pub use directives::{Syntax, detect_syntax};
+pub(crate) use mount::resolve as resolve_mount;
+
+use crate::{
+    Dockerfile, Escape, Instruction, InstructionKind, ParseError, ParseErrorKind, Span, Stage, Word,
+};
+use instruction::Parsed;
+use lines::Lines;
+
+/// A larger Dockerfile is refused.
+pub const MAX_SOURCE_BYTES: usize = 16 << 20;
+
+/// A longer line is refused, here-documents included: other builders cannot read it either.
+pub const MAX_LINE_BYTES: usize = 65_535;
+
+/// So many errors are reported; a file with more of them is probably no Dockerfile.
+const MAX_ERRORS: usize = 20;
+
+impl Dockerfile {
+    /// Reads a whole Dockerfile.
+    ///
+    /// The text must be UTF-8 outside of comments, at most [`MAX_SOURCE_BYTES`] long, with lines of at most
+    /// [`MAX_LINE_BYTES`]. The errors are in the order of the text, at least one and at most 20.
+    ///
+    /// ```
+    /// use tug_dockerfile::Dockerfile;
+    /// let dockerfile = Dockerfile::parse("FROM alpine AS base\nRUN echo hello\n").expect("it is correct");
+    /// assert_eq!(dockerfile.stages[0].instructions.len(), 1);
+    ///
+    /// let errors = Dockerfile::parse("FORM alpine\n").expect_err("`FORM` is no instruction");
+    /// assert_eq!(errors[0].help.as_deref(), Some("did you mean `FROM`?"));
+    /// ```
+    pub fn parse(source: impl AsRef<[u8]>) -> Result<Self, Vec<ParseError>> {
+        let source = source.as_ref();
+        lines::refuse_what_is_no_text(source).map_err(|error| vec![error])?;
+        let mut parser = Parser::new(source);
+        parser.run();
+        parser.finish()
+    }
+}
+
+/// Reads a single instruction, such as a trigger kept in the config of an image: the instruction on one line, and the
+/// bodies of its here-documents below. The escape character is `\`.
+pub fn parse_instruction(text: impl AsRef<[u8]>) -> Result<Instruction, ParseError> {
+    let source = text.as_ref();
+    lines::refuse_what_is_no_text(source)?;
+    let mut lines = Lines::new(source);
+    let mut found = Vec::new();
+    while let Some(line) = lines.next_logical()? {
+        let comments = std::mem::take(&mut lines.comments);
+        found.push(instruction::parse(&mut lines, &line, comments)?);
+    }
+    let whole = Span::new(0, source.len());
+    let (found, only) = (found.len(), found.pop());
+    match only {
+        Some(Parsed::Instruction(instruction)) if found == 1 => {
+            if let InstructionKind::Onbuild(_) | InstructionKind::Maintainer(_) = instruction.kind {
+                return Err(instruction::not_a_trigger(instruction.kind.name(), instruction.keyword.span));
+            }
+            Ok(*instruction)
+        }
+        Some(Parsed::Stage(stage)) if found == 1 => {
+            Err(instruction::not_a_trigger("FROM", stage.keyword.span))
+        }
+        _ => Err(ParseError::new(
+            whole,
+            ParseErrorKind::NotOneInstruction { found },
+            "expected one instruction",
+        )),
+    }
+}
+
+struct Parser<'a> {
+    lines: Lines<'a>,
+    length: usize,
+    global_args: Vec<Instruction>,
+    stages: Vec<Stage>,
+    errors: Vec<ParseError>,
+    /// A `FROM` was seen, perhaps a wrong one.
+    in_stage: bool,
+    /// Instructions before the first `FROM` were reported.
+    complained_about_from: bool,
+}
+
+impl<'a> Parser<'a> {
+    fn new(source: &'a [u8]) -> Self {
+        Self {
+            lines: Lines::new(source),
+            length: source.len(),
+            global_args: Vec::new(),
+            stages: Vec::new(),
+            errors: Vec::new(),
+            in_stage: false,
+            complained_about_from: false,
+        }
+    }
+
+    fn run(&mut self) {
+        while self.errors.len() < MAX_ERRORS {
+            let line = match self.lines.next_logical() {
+                Ok(Some(line)) => line,
+                Ok(None) => return,
+                Err(error) => {
+                    self.errors.push(error);
+                    return;
+                }
+            };
+            let comments = std::mem::take(&mut self.lines.comments);
+            let is_from = line.keyword().eq_ignore_ascii_case("FROM");
+            match instruction::parse(&mut self.lines, &line, comments) {
+                Ok(parsed) => self.add(parsed),
+                Err(error) => self.errors.push(error),
+            }
+            self.in_stage |= is_from;
+            self.errors.append(&mut self.lines.errors);
+        }
+    }
+
+    fn add(&mut self, parsed: Parsed) {
+        let instruction = match parsed {
+            Parsed::Stage(mut stage) => {
+                stage.index = self.stages.len();
+                self.stages.push(*stage);
+                return;
+            }
+            Parsed::Instruction(instruction) => *instruction,
+        };
+        match self.stages.last_mut() {
+            Some(stage) => stage.instructions.push(instruction),
+            None if matches!(instruction.kind, InstructionKind::Arg(_)) => self.global_args.push(instruction),
+            None if self.in_stage || self.complained_about_from => {}
+            None => {
+                self.complained_about_from = true;
+                let kind = ParseErrorKind::BeforeFrom { instruction: instruction.kind.name().to_owned() };
+                let error = ParseError::new(instruction.keyword.span, kind, "only `ARG` may stand here");
+                self.errors.push(
+                    error.with_help("start with the image to build on, such as `FROM debian:stable-slim`"),
+                );
+            }
+        }
+    }
+
+    fn finish(mut self) -> Result<Dockerfile, Vec<ParseError>> {
+        if self.errors.is_empty() && self.stages.is_empty() {
+            let kind =
+                if self.global_args.is_empty() { ParseErrorKind::Empty } else { ParseErrorKind::NoStage };
+            let end = Span::new(self.length, self.length);
+            let error = ParseError::new(end, kind, "expected a `FROM`");
+            self.errors
+                .push(error.with_help("start with the image to build on, such as `FROM debian:stable-slim`"));
+        }
+        if !self.errors.is_empty() {
+            self.errors.sort_by_key(|error| error.span);
+            self.errors.truncate(MAX_ERRORS);
+            return Err(self.errors);
+        }
+        Ok(Dockerfile {
+            directives: self.lines.directives,
+            global_args: self.global_args,
+            stages: self.stages,
+            empty_continuations: self.lines.empty_continuations,
+        })
+    }
+}
+
+/// Finds what is wrong with a value whatever its variables are.
+fn check_word(word: &Word, escape: Escape) -> Result<(), ParseError> {
+    crate::expand::check(&word.raw, escape).map_err(|error| error.at(word))
+}
+
+/// A word whose value the instruction expands is checked for what is wrong with any variables.
+fn check_expandables(instruction: &Instruction, escape: Escape) -> Result<(), ParseError> {
+    for expandable in instruction.expandables() {
+        match expandable {
+            crate::Expandable::Word(word) | crate::Expandable::Words(word) => {
+                check_word(word, escape)?;
+            }
+            crate::Expandable::Heredoc(heredoc) => {
+                let text = heredoc.text();
+                crate::expand::check_heredoc(&text)
+                    .map_err(|error| error.within(text.len(), heredoc.body_span))?;
+            }
+        }
+    }
+    Ok(())
+}
