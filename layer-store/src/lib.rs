@@ -1,1 +1,26 @@
 //! The content-addressed store of blobs, layers, references and build records.
+//!
+//! A store is a folder and a valid OCI image layout; the module `store` shows what is where. The library is sync, it
+//! never prints and never reads the environment, and many processes may use one store at once.
+
+#![allow(dead_code, reason = "the parts that need it follow")]
+
+mod blob;
+mod cache;
+mod error;
+mod file;
+mod image;
+mod image_writer;
+mod lock;
+mod refs;
+mod scratch;
+mod store;
+mod trash;
+
+pub use blob::{BlobWriter, SealedBlob};
+pub use error::{Error, Result};
+pub use file::Durability;
+pub use image::{Image, ImageSummary};
+pub use lock::Lock;
+pub use scratch::ScratchDir;
+pub use store::{Owners, Store, StoreOptions};

@@ -1,0 +1,121 @@
+//! Results of build steps, by key.
+//!
+//! A record is a small text of the builder: what a step resulted in, and what its key was made of. The store does not
+//! look into it, with one exception: every digest that is spelled in it keeps its blob and layer from being garbage.
+//! A record may be lost at any time; the step is then done again.
+//!
+//! | file                       | what it is                                                              |
+//! | -------------------------- | ----------------------------------------------------------------------- |
+//! | `cache/<xx>/<key>.json`    | the result of the step with this key; its mtime says when it was used   |
+//! | `cache/slots/<slot>.json`  | the newest record for one place in one build, to explain a miss with    |
+
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
+
+use tug_oci::Digest;
+
+use crate::error::{Result, failed};
+use crate::file::{self, Durability};
+use crate::store::Store;
+
+/// Records are a few kilobytes; one with a hundred thousand inputs is still below this.
+const RECORD_LIMIT: u64 = 64 * 1024 * 1024;
+/// How exactly the time of the last use is kept.
+const USE_GRAIN: Duration = Duration::from_secs(60);
+
+impl Store {
+    /// The record of the step with this key. Reading it marks it as used.
+    pub fn cache_record(&self, key: &Digest) -> Result<Option<Vec<u8>>> {
+        let path = self.record_path(key);
+        let bytes = read_record(&path)?;
+        if bytes.is_some() {
+            mark_as_used(&path);
+        }
+        Ok(bytes)
+    }
+
+    /// Writes the record of the step with this key. Does not wait for the disk.
+    pub fn put_cache_record(&self, key: &Digest, bytes: &[u8]) -> Result<()> {
+        self.write_record(&self.record_path(key), bytes)
+    }
+
+    /// The newest record for this place in this build.
+    pub fn last_record(&self, slot: &Digest) -> Result<Option<Vec<u8>>> {
+        read_record(&self.slot_path(slot))
+    }
+
+    /// Writes the newest record for this place in this build. Does not wait for the disk.
+    pub fn put_last_record(&self, slot: &Digest, bytes: &[u8]) -> Result<()> {
+        self.write_record(&self.slot_path(slot), bytes)
+    }
+
+    fn write_record(&self, path: &PathBuf, bytes: &[u8]) -> Result<()> {
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).map_err(failed("create", folder))?;
+        }
+        file::replace(path, &self.path("ingest"), bytes, Durability::Deferred)
+    }
+
+    fn record_path(&self, key: &Digest) -> PathBuf {
+        self.path("cache").join(&key.hex()[..2]).join(format!("{}.json", key.hex()))
+    }
+
+    fn slot_path(&self, slot: &Digest) -> PathBuf {
+        self.path("cache/slots").join(format!("{}.json", slot.hex()))
+    }
+}
+
+/// An empty file is what a power failure leaves of a record.
+fn read_record(path: &PathBuf) -> Result<Option<Vec<u8>>> {
+    Ok(file::read_small(path, RECORD_LIMIT)?.filter(|bytes| !bytes.is_empty()))
+}
+
+/// If it fails, the record only looks older than it is.
+fn mark_as_used(path: &PathBuf) {
+    let Ok(opened) = std::fs::File::options().append(true).open(path) else { return };
+    let is_recent = |modified: SystemTime| modified.elapsed().is_ok_and(|age| age < USE_GRAIN);
+    if !opened.metadata().and_then(|metadata| metadata.modified()).is_ok_and(is_recent) {
+        let _ = opened.set_modified(SystemTime::now());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::tests::store;
+
+    #[test]
+    fn a_record_is_found_by_its_key_and_replaced_whole() {
+        let (_folder, store) = store();
+        let key = Digest::of(b"key");
+        assert_eq!(store.cache_record(&key).unwrap(), None);
+        store.put_cache_record(&key, b"{\"long\":1}").unwrap();
+        store.put_cache_record(&key, b"{}").unwrap();
+        assert_eq!(store.cache_record(&key).unwrap().unwrap(), b"{}");
+        assert_eq!(store.last_record(&key).unwrap(), None);
+        store.put_last_record(&key, b"[]").unwrap();
+        assert_eq!(store.last_record(&key).unwrap().unwrap(), b"[]");
+    }
+
+    #[test]
+    fn reading_a_record_marks_it_as_used() {
+        let (_folder, store) = store();
+        let key = Digest::of(b"key");
+        store.put_cache_record(&key, b"{}").unwrap();
+        let path = store.record_path(&key);
+        let age = || std::fs::metadata(&path).unwrap().modified().unwrap().elapsed().unwrap();
+        let opened = std::fs::File::options().append(true).open(&path).unwrap();
+        opened.set_modified(SystemTime::now() - Duration::from_secs(3600)).unwrap();
+        assert!(age() > Duration::from_secs(3000));
+        store.cache_record(&key).unwrap();
+        assert!(age() < Duration::from_secs(60));
+    }
+
+    #[test]
+    fn a_record_that_a_power_failure_emptied_is_no_record() {
+        let (_folder, store) = store();
+        let key = Digest::of(b"key");
+        store.put_cache_record(&key, b"").unwrap();
+        assert_eq!(store.cache_record(&key).unwrap(), None);
+    }
+}

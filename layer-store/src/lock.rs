@@ -1,0 +1,144 @@
+//! Locks between processes.
+//!
+//! All are flock(2) locks: the kernel takes them back when a process ends, however it ends, so no lock is ever stale.
+//! They count for each opened file, so they also hold two threads of one process apart.
+//!
+//! | file                 | shared                  | exclusive                                        |
+//! | -------------------- | ----------------------- | ------------------------------------------------ |
+//! | `locks/store`        | every open [`Store`]    | marking garbage and moving it to `trash/`        |
+//! | `locks/index`        | –                       | changing `index.json`                            |
+//! | `locks/layer-<id>`   | –                       | making one layer, so that it is made once        |
+//! | `locks/settle`       | –                       | making written layers durable                    |
+//! | `locks/<cache file>` | –                       | merging remembered file digests                  |
+//!
+//! [`Store`]: crate::Store
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::Path;
+
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::retry_on_intr;
+
+use crate::error::{Result, failed};
+
+/// A lock that is held until this is dropped.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+impl Lock {
+    /// Waits until nobody else holds `path`, and holds it alone. The file is made when missing.
+    pub(crate) fn exclusive(path: &Path) -> Result<Self> {
+        loop {
+            let file = open(path)?;
+            retry_on_intr(|| flock(&file, FlockOperation::LockExclusive)).map_err(failed("lock", path))?;
+            if still_named(&file, path) {
+                return Ok(Self { _file: file });
+            }
+        }
+    }
+
+    /// Holds `path` alone if nobody else does now.
+    pub(crate) fn try_exclusive(path: &Path) -> Result<Option<Self>> {
+        let file = open(path)?;
+        Ok(try_flock(&file, path)?.then_some(Self { _file: file }))
+    }
+}
+
+/// Takes an exclusive lock on an opened file or folder; `false` when somebody else holds one.
+pub(crate) fn try_flock(file: &File, path: &Path) -> Result<bool> {
+    match retry_on_intr(|| flock(file, FlockOperation::NonBlockingLockExclusive)) {
+        Ok(()) => Ok(true),
+        Err(rustix::io::Errno::WOULDBLOCK) => Ok(false),
+        Err(error) => Err(failed("lock", path)(error)),
+    }
+}
+
+/// Whether `path` still names the opened `file`: garbage collection may have moved it away between open and lock.
+pub(crate) fn still_named(file: &File, path: &Path) -> bool {
+    match (file.metadata(), std::fs::symlink_metadata(path)) {
+        (Ok(held), Ok(named)) => (held.dev(), held.ino()) == (named.dev(), named.ino()),
+        _ => false,
+    }
+}
+
+/// The lock of the whole store: shared while anybody works in it.
+#[derive(Debug)]
+pub(crate) struct StoreLock {
+    file: File,
+}
+
+impl StoreLock {
+    pub(crate) fn shared(path: &Path) -> Result<Self> {
+        let file = open(path)?;
+        retry_on_intr(|| flock(&file, FlockOperation::LockShared)).map_err(failed("lock", path))?;
+        Ok(Self { file })
+    }
+
+    /// Runs `work` while no other process, and no other opened store, works here; `None` when one does.
+    ///
+    /// flock gives up the old lock while it changes over, so between the two others may come and go: `work` must not
+    /// rely on what was seen before.
+    pub(crate) fn alone<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<Option<T>> {
+        let path = Path::new("locks/store");
+        let outcome = if try_flock(&self.file, path)? { work().map(Some) } else { Ok(None) };
+        retry_on_intr(|| flock(&self.file, FlockOperation::LockShared)).map_err(failed("lock", path))?;
+        outcome
+    }
+}
+
+fn open(path: &Path) -> Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false).mode(0o600);
+    let opened = options.open(path);
+    opened.map_err(|error: io::Error| failed("open", path)(error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_is_held_until_it_is_dropped() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        let held = Lock::exclusive(&path).unwrap();
+        assert!(Lock::try_exclusive(&path).unwrap().is_none());
+        drop(held);
+        assert!(Lock::try_exclusive(&path).unwrap().is_some());
+    }
+
+    #[test]
+    fn a_lock_file_that_was_removed_while_we_waited_is_made_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        let held = Lock::exclusive(&path).unwrap();
+        let waiting = std::thread::spawn({
+            let path = path.clone();
+            move || Lock::exclusive(&path).unwrap()
+        });
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        std::fs::remove_file(&path).unwrap();
+        drop(held);
+        let second = waiting.join().unwrap();
+        assert!(path.exists());
+        assert!(Lock::try_exclusive(&path).unwrap().is_none());
+        drop(second);
+    }
+
+    #[test]
+    fn the_store_is_ours_alone_only_when_nobody_else_has_it_open() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store");
+        let (first, second) = (StoreLock::shared(&path).unwrap(), StoreLock::shared(&path).unwrap());
+        assert_eq!(first.alone(|| Ok(())).unwrap(), None);
+        drop(second);
+        assert_eq!(first.alone(|| Ok(1)).unwrap(), Some(1));
+        let third = StoreLock::shared(&path).unwrap();
+        assert_eq!(first.alone(|| Ok(())).unwrap(), None);
+        drop(third);
+    }
+}
