@@ -1,6 +1,8 @@
 //! Decides how two images are compared: the merged tree of their layers, and what their configs say to a user.
 //!
 //! Left out of a config: times, digests, and the fields that docker writes for containers (`Hostname`, `Tty` …).
+//! Of the history texts of `EXPOSE` and `HEALTHCHECK` only the first word counts: they show values in the notation of
+//! the program's own language, and that has changed between versions of docker.
 //! Empty values count as absent. The history of the base is left out too: how a base came to be is not the build's.
 
 use std::collections::BTreeMap;
@@ -83,7 +85,11 @@ pub fn comparable_config(config: &Value, entries_of_base: usize) -> Value {
 
 fn comparable_history_entry(entry: &Value) -> Value {
     let mut kept = Map::new();
-    kept.insert("created_by".to_owned(), entry["created_by"].clone());
+    let mut text = entry["created_by"].as_str().unwrap_or_default();
+    if let Some(word @ ("EXPOSE" | "HEALTHCHECK")) = text.split(' ').next() {
+        text = word;
+    }
+    kept.insert("created_by".to_owned(), Value::String(text.to_owned()));
     if entry["empty_layer"] == true {
         kept.insert("empty_layer".to_owned(), Value::Bool(true));
     }

@@ -2,10 +2,12 @@
 //!
 //! ```text
 //! . dir 755 0:0 @1700000000
-//! bin/su file 4755 0:0 11 a948904f… @1700000000
+//! bin/su file 4755 0:0 90416 a948904f… @1700000000
 //! etc/mtab link -> /proc/mounts 0:0 @1700000000
-//! usr/bin/su file 4755 0:0 11 a948904f… @1700000000 same=bin/su
+//! etc/motd file 644 0:0 6 "hello\n" @1700000000
+//! usr/bin/su file 4755 0:0 90416 a948904f… @1700000000 same=bin/su
 //! ```
+//! A short text stands for itself, anything else for its SHA-256.
 //! The same listing can be taken from a folder, from a tar, or from layers laid over each other by the rules of the
 //! image specification, so each is an oracle for the others. Details that a comparison is not about are left
 //! out with [`Listing::without`]. Times are in whole seconds. Bytes of names other than visible ASCII
@@ -22,6 +24,9 @@ use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat};
 use sha2::{Digest, Sha256};
 
 use crate::tar::{self, Header};
+
+/// Texts up to so many bytes are shown.
+const SHORT: usize = 256;
 
 /// Everything in a tree, by path.
 #[derive(Clone, Debug, Default)]
@@ -57,7 +62,7 @@ struct Entry {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Kind {
     Directory,
-    File { size: u64, sha256: String },
+    File { size: u64, content: String },
     Symlink { target: Vec<u8> },
     Fifo,
     Socket,
@@ -188,7 +193,7 @@ impl Listing {
             return Ok(());
         }
         let kind = match header.kind {
-            b'0' | b'7' => Kind::File { size: header.size, sha256: sha256(content)? },
+            b'0' | b'7' => Kind::File { size: header.size, content: summary(content)? },
             b'2' => Kind::Symlink { target: header.link },
             b'3' => Kind::CharacterDevice(header.device.0, header.device.1),
             b'4' => Kind::BlockDevice(header.device.0, header.device.1),
@@ -259,7 +264,7 @@ impl Walk {
             FileType::RegularFile => {
                 let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
                 let mut file = File::from(rustix::fs::openat(directory, name, flags, Mode::empty())?);
-                Kind::File { size: stat.st_size as u64, sha256: sha256(&mut file)? }
+                Kind::File { size: stat.st_size as u64, content: summary(&mut file)? }
             }
             FileType::Symlink => {
                 Kind::Symlink { target: rustix::fs::readlinkat(directory, name, Vec::new())?.into_bytes() }
@@ -323,8 +328,8 @@ fn line(path: &[u8], entry: &Entry, names: &BTreeMap<usize, (&[u8], usize)>) -> 
     if let Some((uid, gid)) = entry.owner {
         let _ = write!(line, " {uid}:{gid}");
     }
-    if let Kind::File { size, sha256 } = &entry.kind {
-        let _ = write!(line, " {size} {sha256}");
+    if let Kind::File { size, content } = &entry.kind {
+        let _ = write!(line, " {size} {content}");
     }
     if let Some(mtime) = entry.mtime {
         let _ = write!(line, " @{mtime}");
@@ -356,8 +361,10 @@ fn visible(bytes: &[u8]) -> String {
     text
 }
 
-fn sha256(content: &mut dyn Read) -> io::Result<String> {
+/// The text itself when it is short, or else its digest.
+fn summary(content: &mut dyn Read) -> io::Result<String> {
     let mut hasher = Sha256::new();
+    let mut start = Vec::new();
     let mut buffer = vec![0; 64 << 10];
     loop {
         let length = content.read(&mut buffer)?;
@@ -365,8 +372,13 @@ fn sha256(content: &mut dyn Read) -> io::Result<String> {
             break;
         }
         hasher.update(&buffer[..length]);
+        let room = (SHORT + 1).saturating_sub(start.len());
+        start.extend_from_slice(&buffer[..length.min(room)]);
     }
-    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    match std::str::from_utf8(&start) {
+        Ok(text) if start.len() <= SHORT => Ok(format!("{text:?}")),
+        _ => Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()),
+    }
 }
 
 /// `./a//b/` and `/a/b` are `a/b`; the root is `.`.

@@ -57,11 +57,16 @@ fn a_folder_and_its_gnu_tar_are_listed_alike_but_for_what_the_format_lacks() {
 fn a_line_tells_everything_about_an_entry() {
     let folder = odd_tree().in_a_temporary_folder();
     let lines = Listing::of_folder(folder.path()).without(Detail::Owners).lines();
-    assert!(lines.contains(
-        "plain file 644 5 2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824 @1700000000\n"
-    ));
-    assert!(lines.contains("second file 644 5 2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824 @1700000000 same=plain\n"));
-    assert!(lines.contains("with\\x20space,\\x20\\xc3\\xbcn\\xc3\\xafcode\\x20and\\x20\\x0a file 644 0 "));
+    assert!(lines.contains("plain file 644 5 \"hello\" @1700000000\n"));
+    assert!(lines.contains("second file 644 5 \"hello\" @1700000000 same=plain\n"));
+    assert!(
+        lines.contains("with\\x20space,\\x20\\xc3\\xbcn\\xc3\\xafcode\\x20and\\x20\\x0a file 644 0 \"\" @")
+    );
+    assert!(
+        lines.contains(
+            "big file 644 3145728 bbd05cf6097ac9b1f89ea29d2542c1b7b67ee46848393895f5a9e43fa1f621e5 @"
+        )
+    );
     assert!(lines.contains("link link -> /does/not/exist @"));
     assert!(lines.contains("sticky dir 1777 @1\n"));
     assert!(lines.contains(" user.note=a\\x0ab\n"));
