@@ -86,6 +86,15 @@ impl Place {
         Home { folder }
     }
 
+    /// Gives a folder and all in it to the user of this place.
+    pub fn give(self, folder: &Path) {
+        let Some(user) = self.user() else { return };
+        let (uid, gid) = ids_of(user);
+        let mut change = Command::new("chown");
+        change.args(["--recursive", "--no-dereference", &format!("{uid}:{gid}")]).arg(folder);
+        assert!(change.status().is_ok_and(|status| status.success()), "{change:?} failed");
+    }
+
     /// Runs one test of the running test executable there, ignored or not, with its output shown.
     pub fn rerun_test(self, name: &str) -> ExitStatus {
         let home = self.home();
