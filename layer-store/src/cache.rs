@@ -9,7 +9,7 @@
 //! | `cache/<xx>/<key>.json`    | the result of the step with this key; its mtime says when it was used   |
 //! | `cache/slots/<slot>.json`  | the newest record for one place in one build, to explain a miss with    |
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use tug_oci::Digest;
@@ -49,7 +49,7 @@ impl Store {
         self.write_record(&self.slot_path(slot), bytes)
     }
 
-    fn write_record(&self, path: &PathBuf, bytes: &[u8]) -> Result<()> {
+    fn write_record(&self, path: &Path, bytes: &[u8]) -> Result<()> {
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder).map_err(failed("create", folder))?;
         }
@@ -66,12 +66,12 @@ impl Store {
 }
 
 /// An empty file is what a power failure leaves of a record.
-fn read_record(path: &PathBuf) -> Result<Option<Vec<u8>>> {
+fn read_record(path: &Path) -> Result<Option<Vec<u8>>> {
     Ok(file::read_small(path, RECORD_LIMIT)?.filter(|bytes| !bytes.is_empty()))
 }
 
 /// If it fails, the record only looks older than it is.
-fn mark_as_used(path: &PathBuf) {
+fn mark_as_used(path: &Path) {
     let Ok(opened) = std::fs::File::options().append(true).open(path) else { return };
     let is_recent = |modified: SystemTime| modified.elapsed().is_ok_and(|age| age < USE_GRAIN);
     if !opened.metadata().and_then(|metadata| metadata.modified()).is_ok_and(is_recent) {

@@ -18,10 +18,7 @@ pub enum Durability {
 
 /// Reads a file of at most `limit` bytes; `None` when there is none.
 pub(crate) fn read_small(path: &Path, limit: u64) -> Result<Option<Vec<u8>>> {
-    let opened = match open(path)? {
-        Some(opened) => opened,
-        None => return Ok(None),
-    };
+    let Some(opened) = open(path)? else { return Ok(None) };
     let mut bytes = Vec::new();
     opened.take(limit + 1).read_to_end(&mut bytes).map_err(failed("read", path))?;
     if bytes.len() as u64 > limit {

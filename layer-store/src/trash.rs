@@ -212,7 +212,7 @@ mod tests {
             current = openat(&current, "folder", FOLDER, Mode::empty()).unwrap();
         }
         std::fs::create_dir_all(tree.join("closed/inner")).unwrap();
-        std::fs::set_permissions(tree.join("closed"), std::fs::Permissions::from_mode(0)).unwrap();
+        std::fs::set_permissions(tree.join("closed"), std::fs::Permissions::from_mode(0o000)).unwrap();
         remove(&tree).unwrap();
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     }
