@@ -237,6 +237,9 @@ pub enum MountCause {
     /// The target is one that the runtime needs for itself.
     #[error("the runtime needs that path for itself")]
     Reserved,
+    /// Something on the way is not a directory, or the target itself has to be one and is not.
+    #[error("it is not a directory")]
+    NotADirectory,
     /// A file is to be mounted on a directory or the other way round.
     #[error("one of source and target is a directory, the other is not")]
     KindDiffers,
@@ -263,7 +266,7 @@ pub enum MountCause {
 
 /// What the kernel said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Cause(i32);
+pub struct Cause(pub(crate) i32);
 
 impl Cause {
     /// The number, as in `errno(3)`.

@@ -17,11 +17,18 @@
 
 pub mod capabilities;
 mod container;
+mod control;
 mod enter;
 mod error;
+mod init;
 mod probe;
 mod running;
 mod runtime;
+mod sealed;
+mod seccomp;
+mod start;
+mod stubs;
+mod sys;
 mod wire;
 
 pub use container::{
@@ -31,10 +38,15 @@ pub use container::{
 pub use enter::{Mode, ModePreference, enter};
 pub use error::{Cause, Error, MountCause, UserKind, Warning};
 pub use probe::{Check, Outcome, probe};
-pub use running::{Exited, Killer, OwnerRecord, OwnerTable, Running, Status};
+pub use running::{Exited, Killer, OwnerRecord, OwnerTable, Remote, Running, Status};
 pub use runtime::Runtime;
 
 /// Runs the first process of a container when that is what this process was started for, and then never returns.
 ///
 /// Call it first in `main`, before any thread exists.
-pub fn run_init_if_asked() {}
+pub fn run_init_if_asked() {
+    let name = std::env::args_os().next();
+    if name.is_some_and(|name| name.as_encoded_bytes() == init::NAME.to_bytes()) {
+        init::run();
+    }
+}

@@ -1,25 +1,72 @@
 //! What all containers of one process share.
 
-use crate::{Error, Mode};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::OnceLock;
+
+use crate::{Container, Error, Mode, Seccomp, sealed, seccomp};
 
 /// What all containers of one process share: the mode, and the sealed copy of our own program.
 #[derive(Debug)]
 pub struct Runtime {
     mode: Mode,
+    program: OnceLock<OwnedFd>,
+    filter: OnceLock<Vec<u8>>,
 }
 
 impl Runtime {
-    /// A runtime for the mode that [`crate::enter`] found.
+    /// A runtime for the mode that [`crate::enter`] found. The first container pays for copying our own program
+    /// (a few milliseconds); call [`Runtime::prepare`] from another thread to have it ready.
+    #[must_use]
+    pub fn new(mode: Mode) -> Self {
+        Self { mode, program: OnceLock::new(), filter: OnceLock::new() }
+    }
+
+    /// Makes ready what the first container would otherwise wait for.
     ///
     /// # Errors
     /// [`Error::System`] when our own program cannot be read.
-    pub fn new(mode: Mode) -> Result<Self, Error> {
-        Ok(Self { mode })
+    pub fn prepare(&self) -> Result<(), Error> {
+        self.program()?;
+        self.default_filter();
+        Ok(())
     }
 
     /// The mode containers run in.
     #[must_use]
     pub fn mode(&self) -> Mode {
         self.mode
+    }
+
+    pub(crate) fn program(&self) -> Result<BorrowedFd<'_>, Error> {
+        if let Some(program) = self.program.get() {
+            return Ok(program.as_fd());
+        }
+        // Two threads may both make one; the second is dropped.
+        let program = sealed::own_program()?;
+        Ok(self.program.get_or_init(|| program).as_fd())
+    }
+
+    /// How many user and group ids exist.
+    pub(crate) fn ids(&self) -> (u32, u32) {
+        match self.mode {
+            Mode::Root => (u32::MAX, u32::MAX),
+            Mode::ManyIds { uids, gids } => (uids, gids),
+            Mode::SingleId => (1, 1),
+        }
+    }
+
+    pub(crate) fn has_cgroup2(&self) -> bool {
+        std::path::Path::new("/sys/fs/cgroup/cgroup.controllers").exists()
+    }
+
+    pub(crate) fn filter(&self, container: &Container) -> Vec<u8> {
+        match container.security.seccomp {
+            Seccomp::Unconfined => Vec::new(),
+            Seccomp::Default => self.default_filter().to_vec(),
+        }
+    }
+
+    fn default_filter(&self) -> &[u8] {
+        self.filter.get_or_init(|| seccomp::to_bytes(&[]))
     }
 }

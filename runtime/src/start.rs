@@ -1,0 +1,160 @@
+//! Starting a container from our own process, which may have any number of threads.
+
+use std::fs::File;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+
+use rustix::fs::{Mode, OFlags, open};
+use rustix::io::Errno;
+use rustix::pipe::{PipeFlags, pipe_with};
+
+use crate::control::{Control, Order, Report};
+use crate::running::{Notes, Running};
+use crate::sys::spawn::{Spawn, SpawnError, spawn};
+use crate::{Container, Error, Network, ResolvConf, Runtime, Stream, init};
+
+impl Container {
+    /// Starts the container and returns once its command runs.
+    ///
+    /// # Errors
+    /// [`Error::CommandNotFound`], [`Error::NotExecutable`], or whatever else kept it from running.
+    pub fn start(&self, runtime: &Runtime) -> Result<Running, Error> {
+        let order = self.order(runtime)?;
+        let mut streams = Streams::new(self)?;
+        let (ours, theirs) = Control::pair().map_err(|errno| Error::system("make a socket", errno))?;
+        let spawned = spawn(&Spawn {
+            program: runtime.program()?,
+            name: init::NAME,
+            descriptors: [streams.theirs(0), streams.theirs(1), streams.theirs(2), theirs.as_fd()],
+            namespaces: self.namespaces(),
+        })
+        .map_err(|failure| match failure {
+            SpawnError::Clone(errno) => namespaces_refused(errno),
+            SpawnError::Execute(errno) => Error::system("execute our own program in the container", errno),
+        })?;
+        // From here on an early return drops `running`, which kills and reaps what was started.
+        let mut running = Running::new(Arc::new(spawned.handle), ours, streams.take_ours());
+        drop((streams, theirs));
+        running.root_upper.clone_from(&self.root.upper);
+        running.root_work.clone_from(&self.root.work);
+
+        match running.control.send(&order) {
+            Ok(()) | Err(Errno::PIPE) => {}
+            Err(errno) => return Err(Error::system("describe the container to its first process", errno)),
+        }
+        drop(order);
+        running.until_started(self.init)?;
+        Ok(running)
+    }
+
+    fn order(&self, runtime: &Runtime) -> Result<Order, Error> {
+        let resolv_conf = match &self.files.resolv_conf {
+            ResolvConf::Host => std::fs::read_to_string("/etc/resolv.conf").ok(),
+            ResolvConf::Keep => None,
+            ResolvConf::Text(text) => Some(text.clone()),
+        };
+        Ok(Order {
+            container: self.clone(),
+            user_namespace: runtime.mode() != crate::Mode::Root,
+            ids: runtime.ids(),
+            emulate_ids: runtime.mode() == crate::Mode::SingleId,
+            resolv_conf,
+            cgroup2: runtime.has_cgroup2(),
+            filter: runtime.filter(self),
+        })
+    }
+
+    fn namespaces(&self) -> libc::c_int {
+        let always = libc::CLONE_NEWPID | libc::CLONE_NEWNS | libc::CLONE_NEWIPC | libc::CLONE_NEWUTS;
+        match self.network {
+            Network::Host => always,
+            Network::None => always | libc::CLONE_NEWNET,
+        }
+    }
+}
+
+fn namespaces_refused(errno: Errno) -> Error {
+    let advice = match errno {
+        Errno::PERM => Some(
+            "inside a container this needs `CAP_SYS_ADMIN`, or a system call filter that lets user namespaces through"
+                .to_owned(),
+        ),
+        Errno::NOSPC => Some("raise the limits in `/proc/sys/user/max_*_namespaces`".to_owned()),
+        _ => None,
+    };
+    Error::Namespaces { what: "the namespaces of a container".to_owned(), cause: errno.into(), advice }
+}
+
+/// Both ends of the three standard streams.
+struct Streams {
+    theirs: [Option<OwnedFd>; 3],
+    ours: [Option<File>; 3],
+}
+
+impl Streams {
+    fn new(container: &Container) -> Result<Self, Error> {
+        let failed = |errno| Error::system("make the standard streams of the container", errno);
+        let mut streams = Self { theirs: [None, None, None], ours: [None, None, None] };
+        let stdio = container.stdio;
+        for (number, stream) in [stdio.stdin, stdio.stdout, stdio.stderr].into_iter().enumerate() {
+            // With a terminal of its own the container needs none of ours.
+            let null = stream == Stream::Null || container.process.terminal;
+            if null {
+                let null =
+                    open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty()).map_err(failed)?;
+                streams.theirs[number] = Some(null);
+            } else if stream == Stream::Pipe {
+                let (read, write) = pipe_with(PipeFlags::CLOEXEC).map_err(failed)?;
+                let (theirs, ours) = if number == 0 { (read, write) } else { (write, read) };
+                streams.theirs[number] = Some(theirs);
+                streams.ours[number] = Some(ours.into());
+            }
+        }
+        Ok(streams)
+    }
+
+    fn theirs(&self, number: usize) -> BorrowedFd<'_> {
+        match (&self.theirs[number], number) {
+            (Some(descriptor), _) => descriptor.as_fd(),
+            (None, 0) => rustix::stdio::stdin(),
+            (None, 1) => rustix::stdio::stdout(),
+            (None, _) => rustix::stdio::stderr(),
+        }
+    }
+
+    fn take_ours(&mut self) -> [Option<File>; 3] {
+        std::mem::take(&mut self.ours)
+    }
+}
+
+impl Running {
+    /// Hears what the first process has to say until the command runs, or the reason why it does not.
+    fn until_started(&mut self, init: bool) -> Result<(), Error> {
+        loop {
+            let heard = self.control.receive::<Report>();
+            let heard = heard.map_err(|errno| Error::system("hear from the container", errno))?;
+            match heard {
+                Some((Report::Started, _)) => return Ok(()),
+                Some((Report::Failed(error), _)) => {
+                    self.sweep();
+                    return Err(error);
+                }
+                Some((report, descriptor)) => self.note(report, descriptor)?,
+                // Without an init the socket closes when the command starts.
+                None if !init => return Ok(()),
+                None => return Err(Error::InitDied),
+            }
+        }
+    }
+
+    fn note(&mut self, report: Report, descriptor: Option<OwnedFd>) -> Result<(), Error> {
+        let Notes { stubs, warnings, .. } = &mut self.notes;
+        match report {
+            Report::Stub(stub) => stubs.push(stub),
+            Report::Warning(warning) => warnings.push(warning),
+            Report::Terminal => self.terminal = descriptor.map(Arc::new),
+            Report::Listener | Report::Started | Report::Failed(_) | Report::Exited(_) => {}
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,29 @@
+//! Loading a system call filter.
+
+use rustix::io::Errno;
+
+use super::check;
+
+/// One instruction of a filter, as the kernel reads it.
+pub(crate) type Instruction = seccompiler::sock_filter;
+
+/// Puts a filter on this process and all it will start. Needs `no_new_privs` or `CAP_SYS_ADMIN`.
+pub(crate) fn load(program: &[Instruction]) -> Result<(), Errno> {
+    install(program, 0)?;
+    Ok(())
+}
+
+fn install(program: &[Instruction], flags: libc::c_ulong) -> Result<libc::c_long, Errno> {
+    /// `struct sock_fprog`.
+    #[repr(C)]
+    struct Program {
+        length: libc::c_ushort,
+        filter: *const Instruction,
+    }
+    let program =
+        Program { length: u16::try_from(program.len()).map_err(|_| Errno::INVAL)?, filter: program.as_ptr() };
+    // SAFETY: the program points to `length` instructions of the kernel's own layout, which live through the call.
+    check(unsafe {
+        libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, flags, &raw const program)
+    })
+}
