@@ -7,6 +7,7 @@
 
 mod blob;
 mod cache;
+mod compression;
 mod error;
 mod file;
 mod file_digests;
@@ -19,6 +20,7 @@ mod store;
 mod trash;
 
 pub use blob::{BlobWriter, SealedBlob};
+pub use compression::{BlockWriter, Compression, Decompressed, DecompressionLimits};
 pub use error::{Error, Result};
 pub use file::Durability;
 pub use file_digests::{FileDigests, FileIdentity};
