@@ -138,8 +138,8 @@ impl FileDigests {
     }
 
     /// Writes what was learnt, together with what other processes learnt meanwhile. Does nothing when nothing was.
-    pub fn save(self) -> Result<()> {
-        let learnt = self.learnt.into_inner().unwrap_or_default();
+    pub fn save(&self) -> Result<()> {
+        let learnt = self.learnt.lock().map(|mut learnt| std::mem::take(&mut *learnt)).unwrap_or_default();
         if learnt.is_empty() {
             return Ok(());
         }
