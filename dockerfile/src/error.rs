@@ -1,6 +1,6 @@
 //! What can be wrong with a Dockerfile, and where.
 
-use crate::{ExpandErrorKind, Span};
+use crate::{BadPort, BadSignal, ExpandErrorKind, Span};
 
 /// Something in the text that the language does not allow.
 ///
@@ -240,6 +240,12 @@ pub enum ParseErrorKind {
         /// How many.
         found: usize,
     },
+    /// A value of `EXPOSE` is no port.
+    #[error("{0}")]
+    BadPort(BadPort),
+    /// The value of `STOPSIGNAL` is no signal.
+    #[error("{0}")]
+    BadSignal(BadSignal),
     /// A variable is used in a way the language does not know.
     #[error("{0}")]
     Expansion(ExpandErrorKind),

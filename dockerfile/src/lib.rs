@@ -5,6 +5,7 @@
 //!
 //! - [`Dockerfile::parse`] reads a file, [`parse_instruction`] a single instruction; errors are [`ParseError`]s.
 //! - [`expand`] replaces variables in a value.
+//! - [`Ignore`] and [`Pattern`] match paths, [`Mode`] changes file modes.
 //! - [`Span`] and [`LineIndex`] lead back to the text.
 
 mod check;
@@ -12,10 +13,16 @@ mod command;
 mod dockerfile;
 mod error;
 mod expand;
+mod ignore;
 mod instruction;
+mod mode;
 mod mount;
 mod parse;
+mod pattern;
+mod port;
+mod render;
 mod run;
+mod signal;
 mod span;
 mod transfer;
 mod word;
@@ -28,15 +35,20 @@ pub use expand::{
     ExpandError, ExpandErrorKind, Expanded, ExpandedWords, MAX_EXPANDED_BYTES, expand, expand_heredoc,
     expand_words,
 };
+pub use ignore::{Above, Decision, Ignore, IgnoreError, IgnoreErrorKind};
 pub use instruction::{
     ArgDeclaration, Comment, Expandable, Flag, Healthcheck, Instruction, InstructionKind, Keyword, Onbuild,
     Pair, Pairs, Probe,
 };
+pub use mode::{BadMode, Mode};
 pub use mount::{
     BindMount, CacheMount, Mount, MountField, MountSpec, SecretMount, Sharing, SshMount, TmpfsMount,
 };
 pub use parse::{MAX_LINE_BYTES, MAX_SOURCE_BYTES, Syntax, detect_syntax, parse_instruction};
+pub use pattern::{Pattern, PatternError};
+pub use port::{BadPort, ExposedPorts};
 pub use run::{Device, Network, Program, Run, Security};
+pub use signal::{BadSignal, StopSignal};
 pub use span::{LineIndex, Location, Span};
 pub use transfer::{Add, Copy, Source, Transfer};
 pub use word::Word;

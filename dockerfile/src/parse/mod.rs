@@ -93,7 +93,8 @@ pub fn parse_instruction(text: impl AsRef<[u8]>) -> Result<Instruction, ParseErr
 
 struct Parser<'a> {
     lines: Lines<'a>,
-    length: usize,
+    /// Where the text ends, blanks and empty lines after it left out.
+    end: usize,
     global_args: Vec<Instruction>,
     stages: Vec<Stage>,
     errors: Vec<ParseError>,
@@ -107,7 +108,7 @@ impl<'a> Parser<'a> {
     fn new(source: &'a [u8]) -> Self {
         Self {
             lines: Lines::new(source),
-            length: source.len(),
+            end: source.trim_ascii_end().len(),
             global_args: Vec::new(),
             stages: Vec::new(),
             errors: Vec::new(),
@@ -165,7 +166,7 @@ impl<'a> Parser<'a> {
         if self.errors.is_empty() && self.stages.is_empty() {
             let kind =
                 if self.global_args.is_empty() { ParseErrorKind::Empty } else { ParseErrorKind::NoStage };
-            let end = Span::new(self.length, self.length);
+            let end = Span::new(self.end, self.end);
             let error = ParseError::new(end, kind, "expected a `FROM`");
             self.errors
                 .push(error.with_help("start with the image to build on, such as `FROM debian:stable-slim`"));
