@@ -8,6 +8,7 @@
 mod blob;
 mod cache;
 mod compression;
+mod entry;
 mod error;
 mod file;
 mod file_digests;
@@ -17,10 +18,13 @@ mod lock;
 mod refs;
 mod scratch;
 mod store;
+pub mod tar;
+mod toc;
 mod trash;
 
 pub use blob::{BlobWriter, SealedBlob};
 pub use compression::{BlockWriter, Compression, Decompressed, DecompressionLimits};
+pub use entry::{Entry, EntryKind, Mtime, NewEntry, NewEntryKind, Xattrs, canonical_order};
 pub use error::{Error, Result};
 pub use file::Durability;
 pub use file_digests::{FileDigests, FileIdentity};
@@ -28,3 +32,4 @@ pub use image::{Image, ImageSummary};
 pub use lock::Lock;
 pub use scratch::ScratchDir;
 pub use store::{Owners, Store, StoreOptions};
+pub use toc::{Toc, TocDamaged};
