@@ -86,12 +86,12 @@ impl<R: Read> TarReader<R> {
                 b'L' => {
                     let bytes = self.extension(position, size("its size is no number")?)?;
                     pending.refuse_early_size(position)?;
-                    once(&mut pending.name, gnu_name(bytes, position)?, position)?;
+                    once(&mut pending.name, gnu_name(&bytes, position)?, position)?;
                 }
                 b'K' => {
                     let bytes = self.extension(position, size("its size is no number")?)?;
                     pending.refuse_early_size(position)?;
-                    once(&mut pending.link, gnu_name(bytes, position)?, position)?;
+                    once(&mut pending.link, gnu_name(&bytes, position)?, position)?;
                 }
                 b'g' => {
                     let bytes = self.extension(position, size("its size is no number")?)?;
@@ -543,8 +543,8 @@ fn agreed(pax: Option<Vec<u8>>, gnu: Option<Vec<u8>>) -> Result<Option<Vec<u8>>,
 }
 
 /// A name ends with a NUL, and nothing hides behind it.
-fn gnu_name(bytes: Vec<u8>, position: u64) -> Result<Vec<u8>, TarError> {
-    let name = text(&bytes);
+fn gnu_name(bytes: &[u8], position: u64) -> Result<Vec<u8>, TarError> {
+    let name = text(bytes);
     if name.is_empty() || bytes[name.len()..].iter().any(|&byte| byte != 0) {
         return Err(TarError::Extension { position, reason: "a name in it is empty or holds a NUL" });
     }

@@ -15,7 +15,6 @@
 //! *Implied* directories stand in it too: those that a foreign tar does not list though it lists what is in them.
 //! Their metadata come from the layers below, so they are settled for each chain, and no [`Entry`] is given for them.
 
-pub(crate) use writer::TocTooLarge;
 mod numbers;
 mod record;
 mod writer;
@@ -23,8 +22,9 @@ mod writer;
 use std::cmp::Ordering;
 use std::ops::Range;
 
-pub(crate) use record::{FileFacts, Record, RecordKind};
-pub(crate) use writer::TocWriter;
+pub(crate) use record::{Record, RecordKind};
+#[allow(unused_imports)]
+pub(crate) use writer::{TocTooLarge, TocWriter};
 
 use crate::entry::{Entry, canonical_order, is_inside};
 use record::kind;
@@ -59,7 +59,7 @@ impl Toc {
 
     /// The entries, in canonical order.
     pub fn entries(&self) -> impl Iterator<Item = Entry> {
-        self.records().filter_map(|record| record.to_entry())
+        self.records().filter_map(Record::to_entry)
     }
 
     /// What the layer says about `path`: an entry, or the removal of one.

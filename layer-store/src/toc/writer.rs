@@ -53,7 +53,7 @@ impl TocWriter {
                 }
             }
             EntryKind::Symlink { target } | EntryKind::HardLink { target } => {
-                append_text(&mut self.bytes, target)
+                append_text(&mut self.bytes, target);
             }
             EntryKind::CharDevice { major, minor } | EntryKind::BlockDevice { major, minor } => {
                 append_number(&mut self.bytes, u64::from(*major));
