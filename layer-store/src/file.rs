@@ -6,6 +6,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result, failed};
+use crate::lock::try_flock;
 
 /// Whether to wait until the disk has what was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,13 +53,15 @@ pub(crate) fn replace(path: &Path, beside: &Path, bytes: &[u8], durability: Dura
     if durability == Durability::Synced { sync_folder_of(path) } else { Ok(()) }
 }
 
-/// Makes a new, empty file with a name that nobody else has.
+/// Makes a new, empty file with a name that nobody else has. It is locked while it is open, so that nobody takes it for
+/// garbage.
 pub(crate) fn create_unique(folder: &Path, purpose: &str) -> Result<(PathBuf, File)> {
     loop {
         let path = folder.join(unique_name(purpose));
         let mut options = OpenOptions::new();
         match options.read(true).write(true).create_new(true).mode(0o644).open(&path) {
-            Ok(opened) => return Ok((path, opened)),
+            Ok(opened) if try_flock(&opened, &path)? => return Ok((path, opened)),
+            Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(failed("create", path)(error)),
         }

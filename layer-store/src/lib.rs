@@ -12,6 +12,7 @@ mod entry;
 mod error;
 mod file;
 mod file_digests;
+mod garbage;
 mod image;
 mod image_writer;
 mod lock;
@@ -28,6 +29,7 @@ pub use entry::{Entry, EntryKind, Mtime, NewEntry, NewEntryKind, Xattrs, canonic
 pub use error::{Error, Result};
 pub use file::Durability;
 pub use file_digests::{FileDigests, FileIdentity};
+pub use garbage::Removed;
 pub use image::{Image, ImageSummary};
 pub use lock::Lock;
 pub use scratch::ScratchDir;

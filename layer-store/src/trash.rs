@@ -34,13 +34,15 @@ impl Trash {
 
     /// Moves a file or folder to the trash, and unlinks it in the background. Nothing happens when it does not exist.
     pub(crate) fn throw(&self, path: &Path) -> Result<()> {
-        let target = self.folder.join(unique_name("trash"));
-        match std::fs::rename(path, &target) {
-            Ok(()) => self.sweep(target),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(failed("remove", path)(error)),
+        if let Some(moved) = self.moved(path)? {
+            self.sweep(moved);
         }
         Ok(())
+    }
+
+    /// Moves a file or folder to the trash, for [`Trash::empty`] to unlink.
+    pub(crate) fn bury(&self, path: &Path) -> Result<()> {
+        self.moved(path).map(drop)
     }
 
     /// Unlinks everything in the trash, now, also what others left.
@@ -50,6 +52,15 @@ impl Trash {
             remove(&path).map_err(failed("remove", &path))?;
         }
         Ok(())
+    }
+
+    fn moved(&self, path: &Path) -> Result<Option<PathBuf>> {
+        let target = self.folder.join(unique_name("trash"));
+        match std::fs::rename(path, &target) {
+            Ok(()) => Ok(Some(target)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(failed("remove", path)(error)),
+        }
     }
 
     /// What cannot be unlinked now stays for the next prune, which says why.
@@ -99,9 +110,14 @@ fn remove_at(
     if depth == DEEPEST {
         let moved = CString::new(unique_name("trash"))?;
         make_accessible(parent, name);
-        renameat(parent, name, top, &moved)?;
-        pending.push(moved);
-        return Ok(());
+        return match renameat(parent, name, top, &moved) {
+            Ok(()) => {
+                pending.push(moved);
+                Ok(())
+            }
+            Err(Errno::NOENT) => Ok(()),
+            Err(error) => Err(error.into()),
+        };
     }
     let folder = match open_folder(parent, name) {
         Ok(folder) => folder,

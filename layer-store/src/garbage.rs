@@ -1,0 +1,337 @@
+//! Removes what nothing refers to.
+//!
+//! What is kept is everything that can be reached:
+//!
+//! | from                          | by                                                                           |
+//! | ----------------------------- | ---------------------------------------------------------------------------- |
+//! | `index.json`                  | every digest spelled in it: named, nameless, or put there by another tool    |
+//! | a build cache record          | every digest spelled in it                                                   |
+//! | a kept blob that is JSON      | every digest spelled in it: index → manifest → config, layers → diff ids     |
+//! | the record of a kept layer    | every digest spelled in it: the blob that the layer came in                  |
+//!
+//! Looking for spelled digests instead of parsing each kind of document errs on the safe side: what we do not know yet
+//! is kept.
+//!
+//! Whoever works in the store holds its lock, shared. Garbage is marked and renamed into `trash/` under the exclusive
+//! lock, so nothing is removed under somebody's hands; when somebody is at work, nothing is removed now. What is in
+//! `trash/` is unlinked without a lock.
+
+use std::collections::HashSet;
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use tug_oci::{Algorithm, DiffId, Digest};
+
+use crate::error::{Result, failed};
+use crate::file;
+use crate::image::DOCUMENT_LIMIT;
+use crate::lock::{Lock, try_flock};
+use crate::store::Store;
+
+/// What was removed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Removed {
+    /// The blobs.
+    pub blobs: Vec<Digest>,
+    /// The layers: records, tables of contents and trees.
+    pub layers: Vec<DiffId>,
+    /// The bytes of the blobs.
+    pub blob_bytes: u64,
+}
+
+impl Store {
+    /// Removes blobs and layers that no ref and no cache record leads to, and what killed processes left.
+    ///
+    /// Returns `None`, and removes nothing, when the store is open elsewhere: a later call will. The caller must not
+    /// be writing to the store at the same time on another thread.
+    pub fn remove_unreferenced(&self) -> Result<Option<Removed>> {
+        let removed = self.lock().alone(|| {
+            let reachable = self.reachable()?;
+            let mut removed = Removed::default();
+            self.remove_blobs(&reachable, &mut removed)?;
+            self.remove_layers(&reachable, &mut removed)?;
+            self.remove_left_behind()?;
+            Ok(removed)
+        })?;
+        self.trash().empty()?;
+        Ok(removed)
+    }
+
+    fn reachable(&self) -> Result<HashSet<Digest>> {
+        let mut reachable = HashSet::new();
+        let mut pending: Vec<Digest> = digests_in_file(&self.path("index.json"))?;
+        for folder in folders_in(&self.path("cache"))? {
+            for record in names_in(&folder)? {
+                if record.extension() == Some(OsStr::new("json")) {
+                    pending.extend(digests_in_file(&record)?);
+                }
+            }
+        }
+        while let Some(digest) = pending.pop() {
+            if reachable.contains(&digest) {
+                continue;
+            }
+            pending.extend(self.digests_in_blob(&digest)?);
+            let record = self.layer_folder(&DiffId::new(digest.clone())).join("record.json");
+            pending.extend(digests_in_file(&record)?);
+            reachable.insert(digest);
+        }
+        Ok(reachable)
+    }
+
+    /// Only documents name others: they are small and begin with a brace.
+    fn digests_in_blob(&self, digest: &Digest) -> Result<Vec<Digest>> {
+        let path = self.blob_path(digest);
+        let Some(mut opened) = file::open(&path)? else { return Ok(Vec::new()) };
+        let mut first = [0];
+        let size = opened.metadata().map_err(failed("look at", &path))?.len();
+        let begins_as_document = size <= DOCUMENT_LIMIT
+            && matches!(opened.read(&mut first), Ok(1))
+            && (first[0] == b'{' || first[0].is_ascii_whitespace());
+        if begins_as_document { digests_in_file(&path) } else { Ok(Vec::new()) }
+    }
+
+    fn remove_blobs(&self, reachable: &HashSet<Digest>, removed: &mut Removed) -> Result<()> {
+        for algorithm in [Algorithm::Sha256, Algorithm::Sha512] {
+            for path in names_in(&self.path("blobs").join(algorithm.name()))? {
+                let Some(digest) = digest_of_name(algorithm, &path) else { continue };
+                if !reachable.contains(&digest) {
+                    removed.blob_bytes += self.blob_size(&digest)?.unwrap_or(0);
+                    self.trash().bury(&path)?;
+                    removed.blobs.push(digest);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn remove_layers(&self, reachable: &HashSet<Digest>, removed: &mut Removed) -> Result<()> {
+        for path in names_in(&self.path("layers"))? {
+            let Some(digest) = digest_of_name(Algorithm::Sha256, &path) else { continue };
+            if !reachable.contains(&digest) {
+                self.trash().bury(&path)?;
+                removed.layers.push(DiffId::new(digest));
+            }
+        }
+        Ok(())
+    }
+
+    /// What is being written is locked by whoever writes it; the rest was left by processes that are gone.
+    fn remove_left_behind(&self) -> Result<()> {
+        for path in names_in(&self.path("ingest"))? {
+            match File::open(&path) {
+                Ok(opened) if !try_flock(&opened, &path)? => {}
+                _ => self.trash().bury(&path)?,
+            }
+        }
+        for path in names_in(&self.path("locks"))? {
+            let layer = path.file_name().and_then(OsStr::to_str).and_then(|name| name.strip_prefix("layer-"));
+            let is_idle = layer.is_some_and(|hex| !self.path("layers").join(hex).exists());
+            if is_idle && let Some(_held) = Lock::try_exclusive(&path)? {
+                std::fs::remove_file(&path).map_err(failed("remove", &path))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn digests_in_file(path: &Path) -> Result<Vec<Digest>> {
+    const LARGEST_RECORD: u64 = 64 * 1024 * 1024;
+    Ok(file::read_small(path, LARGEST_RECORD)?.map_or_else(Vec::new, |bytes| digests_in(&bytes)))
+}
+
+/// Every digest that is spelled in the texts of a JSON document, or in bytes that are none.
+fn digests_in(bytes: &[u8]) -> Vec<Digest> {
+    let mut found = Vec::new();
+    match serde_json::from_slice::<Value>(bytes) {
+        Ok(document) => collect(&document, &mut found),
+        Err(_) => collect_spelled(&String::from_utf8_lossy(bytes), &mut found),
+    }
+    found
+}
+
+fn collect(value: &Value, found: &mut Vec<Digest>) {
+    match value {
+        Value::String(text) => collect_spelled(text, found),
+        Value::Array(items) => items.iter().for_each(|item| collect(item, found)),
+        Value::Object(fields) => fields.iter().for_each(|(key, item)| {
+            collect_spelled(key, found);
+            collect(item, found);
+        }),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+fn collect_spelled(text: &str, found: &mut Vec<Digest>) {
+    for algorithm in [Algorithm::Sha256, Algorithm::Sha512] {
+        let prefix = format!("{}:", algorithm.name());
+        for (place, _) in text.match_indices(&prefix) {
+            let digits = text[place + prefix.len()..].bytes().take_while(u8::is_ascii_hexdigit).count();
+            found.extend(text[place..place + prefix.len() + digits].parse::<Digest>().ok());
+        }
+    }
+}
+
+fn digest_of_name(algorithm: Algorithm, path: &Path) -> Option<Digest> {
+    let name = path.file_name()?.to_str()?;
+    format!("{}:{name}", algorithm.name()).parse().ok()
+}
+
+fn folders_in(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut paths = names_in(folder)?;
+    paths.retain(|path| path.is_dir());
+    Ok(paths)
+}
+
+/// What is in a folder, sorted; nothing when there is no such folder.
+fn names_in(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries = match std::fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        other => other.map_err(failed("list", folder))?,
+    };
+    let paths = entries.map(|entry| entry.map(|entry| entry.path()));
+    let mut paths: Vec<PathBuf> = paths.collect::<io::Result<_>>().map_err(failed("list", folder))?;
+    paths.sort();
+    Ok(paths)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::io::Write;
+
+    use tug_oci::{Descriptor, ImageConfig, Index, Platform, Raw, media_type};
+
+    use super::*;
+    use crate::file::Durability;
+    use crate::image::Image;
+    use crate::store::tests::{PLAIN, store};
+
+    fn image(store: &Store, layers: &[&str]) -> Image {
+        let mut config = ImageConfig::empty(Platform::linux("amd64"));
+        for layer in layers {
+            let diff_id = DiffId::new(store.write_blob(layer.as_bytes()).unwrap());
+            std::fs::create_dir_all(store.layer_folder(&diff_id).join("tree/etc")).unwrap();
+            std::fs::write(store.layer_folder(&diff_id).join("record.json"), "{}").unwrap();
+            config.rootfs.diff_ids.push(diff_id);
+        }
+        store.write_image(config, BTreeMap::new()).unwrap()
+    }
+
+    fn has_all(store: &Store, image: &Image) -> bool {
+        let blobs = [&image.descriptor.digest, image.id()]
+            .into_iter()
+            .chain(image.diff_ids().iter().map(DiffId::digest));
+        let mut present = blobs.map(|digest| store.has_blob(digest).unwrap());
+        present.all(|is_there| is_there) && image.diff_ids().iter().all(|id| store.layer_folder(id).is_dir())
+    }
+
+    fn tag(store: &Store, name: &str, target: &Descriptor) {
+        store.tag(&name.parse().unwrap(), target).unwrap();
+    }
+
+    #[test]
+    fn what_the_last_name_led_to_is_removed_and_what_others_share_stays() {
+        let (_folder, store) = store();
+        let (one, two) = (image(&store, &["base", "one"]), image(&store, &["base", "two"]));
+        tag(&store, "one", &one.descriptor);
+        tag(&store, "two", &two.descriptor);
+        assert_eq!(store.remove_unreferenced().unwrap(), Some(Removed::default()));
+        store.untag(&"one".parse().unwrap()).unwrap();
+        let removed = store.remove_unreferenced().unwrap().unwrap();
+        assert_eq!(removed.layers, [DiffId::new(Digest::of(b"one"))]);
+        assert_eq!(removed.blobs.len(), 3, "manifest, config, layer");
+        assert_eq!(removed.blob_bytes, one.manifest.size() + one.config.size() + 3);
+        assert!(has_all(&store, &two) && !has_all(&store, &one));
+        assert_eq!(std::fs::read_dir(store.path("trash")).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn everything_below_an_index_is_kept() {
+        let (_folder, store) = store();
+        let image = image(&store, &["layer"]);
+        let inner = Raw::encode(Index::new(vec![image.descriptor.clone()]));
+        let inner =
+            Descriptor::new(media_type::OCI_INDEX, store.write_blob(inner.bytes()).unwrap(), inner.size());
+        let outer = Raw::encode(Index::new(vec![inner]));
+        let outer =
+            Descriptor::new(media_type::OCI_INDEX, store.write_blob(outer.bytes()).unwrap(), outer.size());
+        store.keep(&outer).unwrap();
+        assert_eq!(store.remove_unreferenced().unwrap(), Some(Removed::default()));
+        assert!(has_all(&store, &image));
+    }
+
+    #[test]
+    fn what_a_cache_record_names_is_kept() {
+        let (_folder, store) = store();
+        let (kept, lost) = (image(&store, &["kept"]), image(&store, &["lost"]));
+        let record = format!(r#"{{"layer":["{}"]}}"#, kept.diff_ids()[0]);
+        store.put_cache_record(&Digest::of(b"key"), record.as_bytes()).unwrap();
+        let slot = format!("not JSON, {} all the same", kept.descriptor.digest);
+        store.put_last_record(&Digest::of(b"slot"), slot.as_bytes()).unwrap();
+        store.remove_unreferenced().unwrap().unwrap();
+        assert!(has_all(&store, &kept) && !has_all(&store, &lost));
+    }
+
+    #[test]
+    fn the_blob_that_a_kept_layer_came_in_is_kept() {
+        let (_folder, store) = store();
+        let image = image(&store, &["layer"]);
+        let blob = store.write_blob(b"squeezed").unwrap();
+        let record = store.layer_folder(&image.diff_ids()[0]).join("record.json");
+        std::fs::write(record, format!(r#"{{"blob":"{blob}"}}"#)).unwrap();
+        tag(&store, "app", &image.descriptor);
+        store.remove_unreferenced().unwrap().unwrap();
+        assert!(store.has_blob(&blob).unwrap());
+    }
+
+    #[test]
+    fn nothing_is_removed_while_the_store_is_open_elsewhere() {
+        let (folder, store) = store();
+        let image = image(&store, &["layer"]);
+        let other = Store::open(&folder.path().join("store"), &PLAIN).unwrap();
+        assert_eq!(store.remove_unreferenced().unwrap(), None);
+        assert!(has_all(&store, &image));
+        drop(other);
+        assert_eq!(store.remove_unreferenced().unwrap().unwrap().blobs.len(), 3);
+    }
+
+    #[test]
+    fn what_killed_processes_left_is_removed_and_what_is_being_written_is_not() {
+        let (_folder, store) = store();
+        std::fs::write(store.path("ingest/blob-dead"), "half").unwrap();
+        std::fs::create_dir_all(store.path("ingest/run-dead/upper")).unwrap();
+        std::fs::write(store.path("locks/layer-0123"), "").unwrap();
+        std::fs::write(store.path("trash/left"), "").unwrap();
+        let scratch = store.scratch("run").unwrap();
+        let mut writer = store.blob_writer(Durability::Deferred).unwrap();
+        writer.write_all(b"whole").unwrap();
+        store.remove_unreferenced().unwrap().unwrap();
+        let left: Vec<_> =
+            ["ingest", "trash"].iter().flat_map(|name| names_in(&store.path(name)).unwrap()).collect();
+        assert_eq!(left.len(), 2, "{left:?}");
+        assert!(scratch.path().is_dir() && !store.path("locks/layer-0123").exists());
+        writer.finish_as(&Digest::of(b"whole")).unwrap();
+    }
+
+    #[test]
+    fn files_of_others_in_the_blob_folder_are_left_alone() {
+        let (_folder, store) = store();
+        std::fs::write(store.path("blobs/sha256/README"), "").unwrap();
+        store.remove_unreferenced().unwrap().unwrap();
+        assert!(store.path("blobs/sha256/README").exists());
+    }
+
+    #[test]
+    fn digests_are_found_wherever_they_are_spelled() {
+        let (one, two) = (Digest::of(b"one"), Digest::of(b"two"));
+        let document = format!(r#"{{"{one}":[{{"x":"docker.io/app@{two}"}}],"short":"sha256:12"}}"#);
+        assert_eq!(digests_in(document.as_bytes()), [one.clone(), two.clone()]);
+        let escaped = format!(r#"["sha256\u003a{}"]"#, one.hex());
+        assert_eq!(digests_in(escaped.as_bytes()), std::slice::from_ref(&one));
+        assert_eq!(digests_in(format!("{one}0 {two}").as_bytes()), [two]);
+    }
+}
