@@ -44,7 +44,7 @@ pub use mode::{BadMode, Mode};
 pub use mount::{
     BindMount, CacheMount, Mount, MountField, MountSpec, SecretMount, Sharing, SshMount, TmpfsMount,
 };
-pub use parse::{MAX_LINE_BYTES, MAX_SOURCE_BYTES, Syntax, detect_syntax, parse_instruction};
+pub use parse::{MAX_LINE_BYTES, MAX_SOURCE_BYTES, Syntax, closest, detect_syntax, parse_instruction};
 pub use pattern::{Pattern, PatternError};
 pub use port::{BadPort, ExposedPorts};
 pub use run::{Device, Network, Program, Run, Security};

@@ -20,6 +20,7 @@ mod transfer;
 mod words;
 
 pub use directives::{Syntax, detect_syntax};
+pub use suggest::closest;
 pub(crate) use mount::resolve as resolve_mount;
 
 use crate::{

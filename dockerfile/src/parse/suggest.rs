@@ -1,7 +1,7 @@
 //! Finds the name that was probably meant.
 
 /// The candidate closest to `word`, if one is close enough. Case does not count.
-pub(super) fn closest<'c>(word: &str, candidates: &[&'c str]) -> Option<&'c str> {
+pub fn closest<'c>(word: &str, candidates: &[&'c str]) -> Option<&'c str> {
     let word = word.to_ascii_lowercase();
     let allowed = (word.chars().count() / 3).clamp(1, 3);
     let distances = candidates.iter().map(|&candidate| {
