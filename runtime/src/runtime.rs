@@ -3,7 +3,7 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::OnceLock;
 
-use crate::{Container, Error, Mode, Seccomp, sealed, seccomp};
+use crate::{Container, Error, Mode, Seccomp, capabilities, sealed, seccomp};
 
 /// What all containers of one process share: the mode, and the sealed copy of our own program.
 #[derive(Debug)]
@@ -62,11 +62,14 @@ impl Runtime {
     pub(crate) fn filter(&self, container: &Container) -> Vec<u8> {
         match container.security.seccomp {
             Seccomp::Unconfined => Vec::new(),
-            Seccomp::Default => self.default_filter().to_vec(),
+            Seccomp::Default if container.security.capabilities == capabilities::DOCKER => {
+                self.default_filter().to_vec()
+            }
+            Seccomp::Default => seccomp::to_bytes(&seccomp::program(container.security.capabilities)),
         }
     }
 
     fn default_filter(&self) -> &[u8] {
-        self.filter.get_or_init(|| seccomp::to_bytes(&[]))
+        self.filter.get_or_init(|| seccomp::to_bytes(&seccomp::program(capabilities::DOCKER)))
     }
 }
