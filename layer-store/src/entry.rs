@@ -167,6 +167,22 @@ impl NewEntry {
     }
 }
 
+impl NewEntryKind {
+    /// The same, before the content of a file was seen: its digest is that of nothing, its place unknown.
+    pub(crate) fn without_content(&self) -> EntryKind {
+        match self {
+            Self::Directory => EntryKind::Directory,
+            Self::File { size } => EntryKind::File { size: *size, digest: Digest::of(b""), offset: 0 },
+            Self::Symlink { target } => EntryKind::Symlink { target: target.clone() },
+            Self::HardLink { target } => EntryKind::HardLink { target: target.clone() },
+            Self::CharDevice { major, minor } => EntryKind::CharDevice { major: *major, minor: *minor },
+            Self::BlockDevice { major, minor } => EntryKind::BlockDevice { major: *major, minor: *minor },
+            Self::Fifo => EntryKind::Fifo,
+            Self::Whiteout => EntryKind::Whiteout,
+        }
+    }
+}
+
 /// When a file was changed: seconds since 1970 and nanoseconds after them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Mtime {

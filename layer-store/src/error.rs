@@ -186,12 +186,16 @@ pub enum Error {
     /// The layer is not in the store in any form.
     #[error("layer `{0}` is not in the store")]
     MissingLayer(tug_oci::DiffId),
+    /// A layer cannot be made, read or laid over others.
+    #[error(transparent)]
+    Layer(#[from] crate::layer::LayerError),
 }
 
 impl Error {
     /// What the user can do about it, if we know.
     pub fn hint(&self) -> Option<String> {
         match self {
+            Self::Layer(error) if !self.is_disk_full() => error.hint(),
             Self::ReadOnly { .. } | Self::NotAllowed { .. } => {
                 Some("choose a folder that you may write to as the store".to_owned())
             }
@@ -244,6 +248,12 @@ fn is_disk_full(error: &io::Error) -> bool {
 
 fn list<T: ToString>(items: impl IntoIterator<Item = T>) -> String {
     items.into_iter().take(12).map(|item| format!("`{}`", item.to_string())).collect::<Vec<_>>().join(", ")
+}
+
+impl From<crate::tar::TarError> for Error {
+    fn from(error: crate::tar::TarError) -> Self {
+        Self::Layer(error.into())
+    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,67 @@
+//! What the store knows about a layer: a small file beside its table of contents.
+//!
+//! ```text
+//! layers/<diff id>/record.json    this
+//! layers/<diff id>/toc            the table of contents
+//! layers/<diff id>/tree/          the directory form, when there is one
+//! blobs/sha256/<diff id>          the plain tar, when it is kept
+//! ```
+//! Neither is synced when it is written: that would stall every step of a build. The record says on which boot of the
+//! machine it was written, and whether it was made durable since. One that is not durable and comes from an earlier
+//! boot is not trusted: the power may have failed before the disk had it.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use tug_oci::DiffId;
+
+use crate::error::{Error, Result};
+use crate::file;
+use crate::store::{Owners, StoreOptions};
+
+const FILE: &str = "record.json";
+const LIMIT: u64 = 64 * 1024;
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Record {
+    pub(crate) diff_id: DiffId,
+    pub(crate) tar_size: u64,
+    pub(crate) content_size: u64,
+    pub(crate) boot_id: String,
+    pub(crate) durable: bool,
+    #[serde(default)]
+    pub(crate) tree: Option<TreeForm>,
+}
+
+/// For whom a tree was made: it says owners, and what is opaque, in one of two ways each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct TreeForm {
+    pub(crate) recorded_owners: bool,
+    pub(crate) user_attributes: bool,
+}
+
+impl TreeForm {
+    /// The form that a process with these options can use.
+    pub(crate) fn of(options: &StoreOptions) -> Self {
+        Self {
+            recorded_owners: options.owners == Owners::Recorded,
+            user_attributes: options.in_user_namespace,
+        }
+    }
+}
+
+impl Record {
+    /// Reads the record in the folder of a layer; `None` when there is none.
+    pub(crate) fn read(folder: &Path) -> Result<Option<Self>> {
+        let path = folder.join(FILE);
+        let Some(bytes) = file::read_small(&path, LIMIT)? else { return Ok(None) };
+        let parsed = serde_json::from_slice(&bytes);
+        parsed.map(Some).map_err(|error| Error::Damaged { path, reason: error.to_string() })
+    }
+
+    /// Writes or replaces it, all or nothing.
+    pub(crate) fn write(&self, folder: &Path) -> Result<()> {
+        let bytes = serde_json::to_vec(self).expect("a record holds nothing but texts and numbers");
+        file::replace(&folder.join(FILE), folder, &bytes, file::Durability::Deferred)
+    }
+}
