@@ -10,7 +10,8 @@ use crate::{Check, Comment, Flag, Instruction, Keyword, Span, Word};
 pub struct Dockerfile {
     /// What the comments at the top ask of the parser.
     pub directives: Directives,
-    /// The `ARG` instructions before the first `FROM`. Every kind is [`InstructionKind::Arg`](crate::InstructionKind::Arg).
+    /// The `ARG` instructions before the first `FROM`. Every kind is
+    /// [`InstructionKind::Arg`](crate::InstructionKind::Arg).
     pub global_args: Vec<Instruction>,
     /// The stages in order; at least one.
     pub stages: Vec<Stage>,

@@ -7,7 +7,7 @@ use crate::{BadPort, BadSignal, ExpandErrorKind, Span};
 /// Its message (`Display`) says what happened, [`label`](Self::label) what was expected at the marked place,
 /// [`hint`](Self::hint) what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{kind}")]
+#[error("{}", printable(&kind.to_string()))]
 pub struct ParseError {
     /// The text it is about.
     pub span: Span,
@@ -21,11 +21,11 @@ pub struct ParseError {
 
 impl ParseError {
     pub(crate) fn new(span: Span, kind: ParseErrorKind, label: impl Into<String>) -> Self {
-        Self { span, kind, label: label.into(), help: None }
+        Self { span, kind, label: printable(&label.into()), help: None }
     }
 
     pub(crate) fn with_help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(help.into());
+        self.help = Some(printable(&help.into()));
         self
     }
 
@@ -36,13 +36,39 @@ impl ParseError {
 
     /// What happened, in one line.
     pub fn message(&self) -> String {
-        self.kind.to_string()
+        self.to_string()
     }
 
     /// What the user can do about it, if we know.
     pub fn hint(&self) -> Option<String> {
         self.help.clone()
     }
+
+    /// Is the rest of the file not worth reading?
+    pub(crate) fn is_final(&self) -> bool {
+        matches!(
+            self.kind,
+            ParseErrorKind::NotUtf8
+                | ParseErrorKind::LineTooLong { .. }
+                | ParseErrorKind::UnterminatedHeredoc { .. }
+        )
+    }
+}
+
+/// A message may quote the file: what a terminal would obey becomes `\u{fffd}`, and the middle of what is too
+/// long `…`.
+fn printable(message: &str) -> String {
+    const START: usize = 150;
+    const END: usize = 40;
+    let harmless =
+        |character: char| if character.is_control() { char::REPLACEMENT_CHARACTER } else { character };
+    let length = message.chars().count();
+    if length <= START + END {
+        return message.chars().map(harmless).collect();
+    }
+    let start = message.chars().take(START);
+    let end = message.chars().skip(length - END);
+    start.chain(['…']).chain(end).map(harmless).collect()
 }
 
 /// The ways in which a Dockerfile can be wrong.

@@ -1,8 +1,9 @@
 //! Ignore files: which paths of a build context are left out.
 //!
-//! One pattern a line. `#` in the first column starts a comment; blanks around a pattern, a leading `/` and a trailing
-//! `/` do not count, and `.`, `..` and `//` in it are resolved. A pattern matches a path if it matches the path itself or a
-//! directory above it; `!` before it brings paths back. The last pattern that matches decides.
+//! One pattern a line. `#` in the first column starts a comment; blanks around a pattern, a leading `/` and a
+//! trailing `/` do not count, and `.`, `..` and `//` in it are resolved. A pattern matches a path if it
+//! matches the path itself or a directory above it; `!` before it brings paths back. The last pattern that
+//! matches decides.
 
 use crate::{Pattern, PatternError};
 
@@ -84,8 +85,8 @@ impl Ignore {
         Self::from_lines(lines)
     }
 
-    /// Takes patterns that do not come from a file, such as those of `--exclude`. `#` has no meaning; the lines of
-    /// decisions count the patterns.
+    /// Takes patterns that do not come from a file, such as those of `--exclude`. `#` has no meaning; the
+    /// lines of decisions count the patterns.
     pub fn from_patterns<P: AsRef<[u8]>>(patterns: &[P]) -> Result<Self, IgnoreError> {
         Self::from_lines(patterns.iter().map(AsRef::as_ref))
     }
@@ -95,8 +96,8 @@ impl Ignore {
         self.rules.is_empty()
     }
 
-    /// Is a path left out? The path is relative to the root of the context and clean: `/` between its parts, no `.`, no
-    /// `..`, no `/` at either end. Directories and files are treated alike.
+    /// Is a path left out? The path is relative to the root of the context and clean: `/` between its parts,
+    /// no `.`, no `..`, no `/` at either end. Directories and files are treated alike.
     pub fn matches(&self, path: &[u8]) -> Decision {
         self.decide_by(|rule, _| parents_and_self(path).any(|part| rule.pattern.matches(part)))
     }
@@ -106,22 +107,23 @@ impl Ignore {
         Above { matched: vec![false; self.rules.len()] }
     }
 
-    /// What a walk knows inside of a directory; `above` is what it knows inside of the directory that holds it.
+    /// What a walk knows inside of a directory; `above` is what it knows inside of the directory that holds
+    /// it.
     pub fn enter(&self, above: &Above, directory: &[u8]) -> Above {
         let rules = self.rules.iter().zip(&above.matched);
         Above { matched: rules.map(|(rule, &matched)| matched || rule.pattern.matches(directory)).collect() }
     }
 
-    /// The same as [`matches`](Self::matches), faster; `above` is what a walk knows inside of the directory that holds
-    /// the path.
+    /// The same as [`matches`](Self::matches), faster; `above` is what a walk knows inside of the directory
+    /// that holds the path.
     pub fn decide(&self, above: &Above, path: &[u8]) -> Decision {
         self.decide_by(|rule, index| {
             above.matched.get(index).copied().unwrap_or_default() || rule.pattern.matches(path)
         })
     }
 
-    /// May something below a directory be brought back, though the directory is left out? If not, a walk need not enter
-    /// it.
+    /// May something below a directory be brought back, though the directory is left out? If not, a walk need
+    /// not enter it.
     pub fn may_have_exceptions_below(&self, directory: &[u8]) -> bool {
         let matches = |rule: &Rule| parents_and_self(directory).any(|part| rule.pattern.matches(part));
         let undecided = self.rules.iter().rev().take_while(|rule| rule.brings_back || !matches(rule));

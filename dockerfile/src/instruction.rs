@@ -13,8 +13,8 @@ pub struct Instruction {
     pub keyword: Keyword,
     /// The whole instruction, here-documents included.
     pub span: Span,
-    /// The instruction on one line: continuations joined, comments dropped, blanks around it trimmed. Bodies of
-    /// here-documents are not part of it. This is what the history of an image shows.
+    /// The instruction on one line: continuations joined, comments dropped, blanks around it trimmed. Bodies
+    /// of here-documents are not part of it. This is what the history of an image shows.
     pub text: String,
     /// The flags as written, in order.
     pub flags: Vec<Flag>,
@@ -192,11 +192,11 @@ pub enum Expandable<'a> {
 }
 
 impl Instruction {
-    /// Every value of this instruction that is expanded when it is built, in the order of the text. All of them see
-    /// the variables as they were before the instruction.
+    /// Every value of this instruction that is expanded when it is built, in the order of the text. All of
+    /// them see the variables as they were before the instruction.
     ///
-    /// The commands of `RUN`, `CMD`, `ENTRYPOINT` and `HEALTHCHECK`, `SHELL`, `MAINTAINER`, the trigger of `ONBUILD`,
-    /// `COPY --from`, `--exclude` and `from=` of a mount are taken as written.
+    /// The commands of `RUN`, `CMD`, `ENTRYPOINT` and `HEALTHCHECK`, `SHELL`, `MAINTAINER`, the trigger of
+    /// `ONBUILD`, `COPY --from`, `--exclude` and `from=` of a mount are taken as written.
     pub fn expandables(&self) -> Vec<Expandable<'_>> {
         match &self.kind {
             InstructionKind::Arg(declarations) => declarations

@@ -1,9 +1,11 @@
-//! The Dockerfile language: text to instructions with their places, expansion of variables, ignore rules, lint rules.
+//! The Dockerfile language: text to instructions with their places, expansion of variables, ignore rules,
+//! lint rules.
 //!
-//! Pure functions over text: nothing here reads a file, the environment or the network. What a Dockerfile says is taken
-//! from the public reference of the language and from what BuildKit does where that is silent.
+//! Pure functions over text: nothing here reads a file, the environment or the network. What a Dockerfile
+//! says is taken from the public reference of the language and from what BuildKit does where that is silent.
 //!
-//! - [`Dockerfile::parse`] reads a file, [`parse_instruction`] a single instruction; errors are [`ParseError`]s.
+//! - [`Dockerfile::parse`] reads a file, [`parse_instruction`] a single instruction; errors are
+//!   [`ParseError`]s.
 //! - [`expand`] replaces variables in a value.
 //! - [`Ignore`] and [`Pattern`] match paths, [`Mode`] changes file modes.
 //! - [`Span`] and [`LineIndex`] lead back to the text.

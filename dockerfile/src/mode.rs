@@ -1,8 +1,9 @@
 //! File modes as `--chmod` takes them: octal, or symbolic as chmod(1) does.
 //!
-//! A symbolic mode is a list of clauses: whose bits (`u` `g` `o` `a`, all if none is named; no umask applies), then one or
-//! more times `+`, `-` or `=` and what: `r` `w` `x`, `X` (executable only if it is a directory or somebody could execute
-//! it before), `s` (the set-id bits of `u` and `g`), `t` (sticky), or `u` `g` `o` (the bits those have now).
+//! A symbolic mode is a list of clauses: whose bits (`u` `g` `o` `a`, all if none is named; no umask
+//! applies), then one or more times `+`, `-` or `=` and what: `r` `w` `x`, `X` (executable only if it is a
+//! directory or somebody could execute it before), `s` (the set-id bits of `u` and `g`), `t` (sticky), or `u`
+//! `g` `o` (the bits those have now).
 
 /// A change of file modes.
 ///

@@ -103,7 +103,8 @@ pub struct TmpfsMount {
 pub struct SecretMount {
     /// Which secret. Never empty.
     pub id: String,
-    /// The file it is put in. `None` if it is only given as a variable, see `env`; else relative to the working directory.
+    /// The file it is put in. `None` if it is only given as a variable, see `env`; else relative to the
+    /// working directory.
     pub target: Option<String>,
     /// The variable it is put in.
     pub env: Option<String>,
@@ -137,7 +138,8 @@ pub struct SshMount {
 impl MountSpec {
     /// Replaces the variables with `expand` and checks what the fields then say.
     ///
-    /// `expand` is usually [`expand`](crate::expand) with the variables of the stage; every value goes through it once.
+    /// `expand` is usually [`expand`](crate::expand) with the variables of the stage; every value goes
+    /// through it once.
     pub fn resolve(&self, expand: &dyn Fn(&str) -> Result<String, ExpandError>) -> Result<Mount, ParseError> {
         resolve_mount(self, expand)
     }

@@ -43,8 +43,8 @@ impl BadPort {
 }
 
 impl ExposedPorts {
-    /// Reads `port[-last][/protocol]`. An address or a port of the host before a `:`, as `docker run -p` takes it, has no
-    /// meaning here; it is skipped, see [`names_host`](Self::names_host).
+    /// Reads `port[-last][/protocol]`. An address or a port of the host before a `:`, as `docker run -p`
+    /// takes it, has no meaning here; it is skipped, see [`names_host`](Self::names_host).
     pub fn parse(text: &str) -> Result<Self, BadPort> {
         let bad = || BadPort { text: text.to_owned() };
         let (ports, protocol) = text.split_once('/').unwrap_or((text, "tcp"));

@@ -57,7 +57,8 @@ pub enum Program {
     Exec(Vec<String>),
     /// One line, or a whole script, for the shell that `SHELL` names.
     Shell(String),
-    /// The only here-document starts with `#!`: write `text` to an executable file `/dev/pipes/<name>` and start that.
+    /// The only here-document starts with `#!`: write `text` to an executable file `/dev/pipes/<name>` and
+    /// start that.
     Script {
         /// Name of the file.
         name: String,
@@ -69,8 +70,8 @@ pub enum Program {
 impl Run {
     /// Puts command and here-documents together.
     ///
-    /// A command that is nothing but one here-document is the text of that document; any other command is given to the
-    /// shell together with its documents, and the shell reads (and expands) them.
+    /// A command that is nothing but one here-document is the text of that document; any other command is
+    /// given to the shell together with its documents, and the shell reads (and expands) them.
     pub fn program(&self) -> Program {
         let line = match &self.command {
             Command::Exec(arguments) => return Program::Exec(arguments.clone()),

@@ -58,7 +58,8 @@ const FIRST_REAL_TIME: u8 = 34;
 const LAST_REAL_TIME: u8 = 64;
 
 impl StopSignal {
-    /// Reads a number from 1 to 64, or a name with or without `SIG` in any case, such as `SIGTERM`, `int`, `RTMIN+3`.
+    /// Reads a number from 1 to 64, or a name with or without `SIG` in any case, such as `SIGTERM`, `int`,
+    /// `RTMIN+3`.
     pub fn parse(text: &str) -> Result<Self, BadSignal> {
         let bad = || BadSignal { text: text.to_owned() };
         if !text.is_empty() && text.bytes().all(|digit| digit.is_ascii_digit()) {

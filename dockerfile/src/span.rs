@@ -45,17 +45,19 @@ pub struct LineIndex<'a> {
 }
 
 impl<'a> LineIndex<'a> {
-    /// Finds every line of `source`. A line ends with `\n`, and a `\r` before it belongs to the ending.
+    /// Finds every line of `source`. A line ends with `\n`, and a `\r` before it belongs to the ending. A
+    /// byte order mark at the start belongs to no line.
     pub fn new(source: &'a (impl AsRef<[u8]> + ?Sized)) -> Self {
         let source = source.as_ref();
+        let first = if source.starts_with(b"\xEF\xBB\xBF") { 3 } else { 0 };
         let after_newlines =
             source.iter().enumerate().filter(|&(_, &byte)| byte == b'\n').map(|(at, _)| at + 1);
-        Self { source, starts: std::iter::once(0).chain(after_newlines).collect() }
+        Self { source, starts: std::iter::once(first).chain(after_newlines).collect() }
     }
 
     /// Line and column of a byte; an offset past the end is taken as the end.
     pub fn location(&self, offset: usize) -> Location {
-        let offset = offset.min(self.source.len());
+        let offset = offset.clamp(self.starts[0], self.source.len());
         let line = self.starts.partition_point(|&start| start <= offset);
         let before = &self.source[self.starts[line - 1]..offset];
         Location { line, column: 1 + characters(before) }
@@ -104,6 +106,15 @@ mod tests {
         assert_eq!(index.text(2), "b");
         assert_eq!(index.location(9999), Location { line: 3, column: 1 });
         assert_eq!(index.text(9), "");
+    }
+
+    #[test]
+    fn a_byte_order_mark_takes_no_column() {
+        let index = LineIndex::new("\u{feff}a\n");
+
+        assert_eq!(index.location(0), Location { line: 1, column: 1 });
+        assert_eq!(index.location(4), Location { line: 1, column: 2 });
+        assert_eq!(index.text(1), "a");
     }
 
     #[test]

@@ -39,8 +39,8 @@ pub struct Transfer {
     pub chmod: Option<Word>,
     /// `--link`: independent of the layers below.
     pub link: bool,
-    /// `--exclude`: patterns of what is left out. Not expanded; [`Ignore::from_patterns`](crate::Ignore::from_patterns)
-    /// reads them.
+    /// `--exclude`: patterns of what is left out. Not expanded;
+    /// [`Ignore::from_patterns`](crate::Ignore::from_patterns) reads them.
     pub exclude: Vec<Word>,
 }
 

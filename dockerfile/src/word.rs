@@ -5,10 +5,12 @@ use crate::Span;
 /// A value whose variables, quotes and escapes are not resolved yet.
 ///
 /// Give [`raw`](Self::raw) to [`expand`](crate::expand) where the language says so
-/// ([`Instruction::expandables`](crate::Instruction::expandables) lists those); elsewhere it is the value itself.
+/// ([`Instruction::expandables`](crate::Instruction::expandables) lists those); elsewhere it is the value
+/// itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Word {
-    /// The text. For a JSON array it is the decoded string, for a flag the value without the quotes around it.
+    /// The text. For a JSON array it is the decoded string, for a flag the value without the quotes around
+    /// it.
     pub raw: String,
     /// Where it stands.
     pub span: Span,

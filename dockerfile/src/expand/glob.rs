@@ -1,7 +1,7 @@
 //! The patterns of `${name#pattern}` and its kin: `*`, `?`, and nothing else.
 //!
-//! A pattern is run over the text once, all its possible positions side by side, so that no pattern takes more than
-//! length of text times length of pattern. As in BuildKit neither `*` nor `?` matches a newline.
+//! A pattern is run over the text once, all its possible positions side by side, so that no pattern takes
+//! more than length of text times length of pattern. As in BuildKit neither `*` nor `?` matches a newline.
 
 use super::MAX_EXPANDED_BYTES;
 
@@ -18,8 +18,8 @@ enum Token {
 }
 
 impl Glob {
-    /// Reads a pattern. `\` stands before `*`, `?` and `\` to mean themselves, and is dropped before `}` and `/`. The
-    /// error is the character after any other `\`.
+    /// Reads a pattern. `\` stands before `*`, `?` and `\` to mean themselves, and is dropped before `}` and
+    /// `/`. The error is the character after any other `\`.
     pub(super) fn parse(pattern: &str) -> Result<Self, String> {
         let mut tokens = Vec::new();
         let mut characters = pattern.chars().peekable();
@@ -56,7 +56,8 @@ impl Glob {
         }
     }
 
-    /// `text` with the first or every match, from the left and as long as can be, replaced. `None` if it grows too long.
+    /// `text` with the first or every match, from the left and as long as can be, replaced. `None` if it
+    /// grows too long.
     pub(super) fn replace(&self, text: &str, replacement: &str, every: bool) -> Option<String> {
         let mut result = String::new();
         let mut at = 0;

@@ -15,16 +15,19 @@
 //! | `"text"`                         | the text with variables replaced; the escape character works before `"`, `$` and itself |
 //! | the escape character             | the next character as it is                                              |
 //!
-//! `w` is expanded too; `p` knows `*`, `?` and the escapes `\*`, `\?`, `\\`. Bodies of here-documents have no quotes.
-//! Every variable of a value is looked up, also in a `w` that turns out not to be needed.
+//! `w` is expanded too; `p` knows `*`, `?` and the escapes `\*`, `\?`, `\\`. Bodies of here-documents have no
+//! quotes. Every variable of a value is looked up, also in a `w` that turns out not to be needed.
 
+mod error;
 mod glob;
 mod words;
+
+pub use error::{ExpandError, ExpandErrorKind};
 
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use crate::{Escape, ParseError, ParseErrorKind, Span, Word};
+use crate::Escape;
 use glob::Glob;
 use words::Words;
 
@@ -88,132 +91,12 @@ pub fn expand_words(
     Ok(ExpandedWords { words: words.finish(), used: expander.used, unset: expander.unset })
 }
 
-/// Expands the body of a here-document of `COPY` or `ADD`: quotes are ordinary characters, and the escape character is
-/// always `\`, which is removed wherever it stands.
+/// Expands the body of a here-document of `COPY` or `ADD`: quotes are ordinary characters, and the escape
+/// character is always `\`, which is removed wherever it stands.
 pub fn expand_heredoc(body: &str, lookup: &dyn Fn(&str) -> Option<String>) -> Result<Expanded, ExpandError> {
     let mut expander = Expander::new(body, Escape::Backslash, Quotes::Ordinary, lookup);
     let text = expander.until(None, RawEscapes::Removed, None)?;
     Ok(Expanded { text, used: expander.used, unset: expander.unset })
-}
-
-/// A value that cannot be expanded.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{kind}")]
-pub struct ExpandError {
-    /// What happened.
-    pub kind: ExpandErrorKind,
-    /// The bytes of the value it is about.
-    pub range: Range<usize>,
-}
-
-/// The ways in which a variable can be used wrongly.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ExpandErrorKind {
-    /// `${` without `}`.
-    #[error("`${{` has no `}}`")]
-    MissingBrace,
-    /// `${` before something that is no name.
-    #[error("`{text}` names no variable")]
-    NoName {
-        /// The text.
-        text: String,
-    },
-    /// `${name` before something that is no modifier.
-    #[error("`{modifier}` is not a modifier of a variable")]
-    UnknownModifier {
-        /// The text in its place.
-        modifier: String,
-    },
-    /// `${name/pattern` without the second `/`.
-    #[error("`${{{name}/` has no second `/`")]
-    MissingSlash {
-        /// The variable.
-        name: String,
-    },
-    /// A quote that does not close.
-    #[error("the quote `{quote}` does not close")]
-    OpenQuote {
-        /// Which one.
-        quote: char,
-    },
-    /// `${name?message}` and the variable is unset, or `${name:?message}` and it is unset or empty.
-    #[error("`{name}` {message}")]
-    Required {
-        /// The variable.
-        name: String,
-        /// The message, or what is wrong with the variable.
-        message: String,
-    },
-    /// A pattern with an escape that it does not know.
-    #[error("`\\{character}` is not an escape of a pattern")]
-    BadPatternEscape {
-        /// The character after the `\`.
-        character: String,
-    },
-    /// Nested too deep.
-    #[error("variables are nested more than {MAX_DEPTH} deep")]
-    TooDeep,
-    /// The value grew beyond [`MAX_EXPANDED_BYTES`].
-    #[error("the value becomes longer than {MAX_EXPANDED_BYTES} bytes")]
-    TooLong,
-}
-
-impl ExpandError {
-    /// The same as an error in the file, where `word` is the value.
-    pub fn at(self, word: &Word) -> ParseError {
-        self.within(word.raw.len(), word.span)
-    }
-
-    /// The same as an error in the file, where a value of `length` bytes stands at `span`.
-    pub fn within(self, length: usize, span: Span) -> ParseError {
-        let stands_as_it_is = span.end - span.start == length;
-        let exact =
-            Span::new(span.start + self.range.start.min(length), span.start + self.range.end.min(length));
-        let label = self.kind.label();
-        ParseError {
-            span: if stands_as_it_is { exact } else { span },
-            help: self.kind.hint(),
-            kind: ParseErrorKind::Expansion(self.kind),
-            label,
-        }
-    }
-
-    /// What the user can do about it, if we know.
-    pub fn hint(&self) -> Option<String> {
-        self.kind.hint()
-    }
-}
-
-impl ExpandErrorKind {
-    fn label(&self) -> String {
-        match self {
-            Self::MissingBrace => "a `}` is missing".to_owned(),
-            Self::NoName { .. } => "expected the name of a variable after `${`".to_owned(),
-            Self::UnknownModifier { .. } => {
-                "expected `}`, or one of `-` `:-` `+` `:+` `?` `:?` `#` `##` `%` `%%` `/` `//`".to_owned()
-            }
-            Self::MissingSlash { .. } => "expected `${name/pattern/replacement}`".to_owned(),
-            Self::OpenQuote { .. } => "opened here".to_owned(),
-            Self::Required { .. } => "required here".to_owned(),
-            Self::BadPatternEscape { .. } => "expected one of `\\*` `\\?` `\\\\`".to_owned(),
-            Self::TooDeep | Self::TooLong => String::new(),
-        }
-    }
-
-    /// What the user can do about it, if we know.
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            Self::OpenQuote { quote } => Some(format!("for the character itself write `\\{quote}`")),
-            Self::UnknownModifier { modifier } if modifier.starts_with(":=") || modifier.starts_with('=') => {
-                Some("a Dockerfile cannot assign while it expands; use `:-`".to_owned())
-            }
-            Self::Required { name, .. } => {
-                Some(format!("give it a value with `ARG {name}=…` or `--build-arg {name}=…`"))
-            }
-            _ => None,
-        }
-    }
 }
 
 /// Finds what is wrong with a value whatever its variables are.
@@ -442,7 +325,7 @@ impl<'a> Expander<'a> {
             }
             (Some(side @ ('#' | '%')), false) => self.trim(name, side, opened),
             (Some('/'), false) => self.replace(name, opened),
-            (None, _) => Err(self.error(ExpandErrorKind::MissingBrace, opened)),
+            (None | Some('\n'), _) => Err(self.error(ExpandErrorKind::MissingBrace, opened)),
             (Some(_), _) => {
                 let modifier = self.text[modifier_at..self.at].to_owned();
                 Err(self.error(ExpandErrorKind::UnknownModifier { modifier }, modifier_at))

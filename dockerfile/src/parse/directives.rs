@@ -1,8 +1,8 @@
 //! The directives at the top: `# syntax=`, `# escape=`, `# check=`.
 //!
-//! They stand before everything else, each at most once. Anything that is not one of them (another comment, an empty
-//! line, an instruction) ends the zone; so `# escape=` below it is an ordinary comment. A first line that starts with
-//! `#!` is skipped.
+//! They stand before everything else, each at most once. Anything that is not one of them (another comment,
+//! an empty line, an instruction) ends the zone; so `# escape=` below it is an ordinary comment. A first line
+//! that starts with `#!` is skipped.
 
 use super::json::{self, Value};
 use crate::{Check, Comment, Directives, Escape, ParseError, ParseErrorKind, Rules, Span, Word};
@@ -21,14 +21,17 @@ impl DirectiveZone {
         self.closed = true;
     }
 
-    /// Was it a directive?
+    /// Was it a directive, or the `#!` line?
     pub(super) fn read(
         &mut self,
         comment: &Comment,
         directives: &mut Directives,
     ) -> Result<bool, ParseError> {
         let is_first = !std::mem::replace(&mut self.started, true);
-        if self.closed || (is_first && comment.text.starts_with('!')) {
+        if is_first && !self.closed && comment.text.starts_with('!') {
+            return Ok(true);
+        }
+        if self.closed {
             return Ok(false);
         }
         let Some((name, value)) = key_and_value(&comment.text) else {
@@ -65,7 +68,8 @@ impl DirectiveZone {
     }
 }
 
-/// Finds a `# check=` among the comments above an instruction. One that cannot be read is a comment like any other.
+/// Finds a `# check=` among the comments above an instruction. One that cannot be read is a comment like any
+/// other.
 pub(super) fn check_above(comments: &[Comment]) -> Option<Check> {
     comments.iter().rev().find_map(|comment| {
         let (name, value) = key_and_value(&comment.text)?;
@@ -75,8 +79,8 @@ pub(super) fn check_above(comments: &[Comment]) -> Option<Check> {
 }
 
 impl Check {
-    /// Reads the value of a check directive or of the build argument `BUILDKIT_DOCKERFILE_CHECK`. The error says what
-    /// was expected.
+    /// Reads the value of a check directive or of the build argument `BUILDKIT_DOCKERFILE_CHECK`. The error
+    /// says what was expected.
     ///
     /// ```
     /// use tug_dockerfile::Check;
@@ -131,8 +135,9 @@ pub struct Syntax {
     pub command_line: String,
 }
 
-/// Finds the frontend that any kind of file asks for: in the directives of a Dockerfile, in comments that start with
-/// `//`, or as `{"syntax": "image"}` in a JSON file. A first line that starts with `#!` is skipped.
+/// Finds the frontend that any kind of file asks for: in the directives of a Dockerfile, in comments that
+/// start with `//`, or as `{"syntax": "image"}` in a JSON file. A first line that starts with `#!` is
+/// skipped.
 pub fn detect_syntax(source: impl AsRef<[u8]>) -> Option<Syntax> {
     let source = source.as_ref();
     let source = source.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(source);
@@ -165,7 +170,8 @@ fn directive(comment: &str) -> Option<(&str, &str)> {
     })
 }
 
-/// Splits `name = value`; the name starts with a letter and goes on with letters and digits, the value is not empty.
+/// Splits `name = value`; the name starts with a letter and goes on with letters and digits, the value is not
+/// empty.
 fn key_and_value(comment: &str) -> Option<(&str, &str)> {
     let (name, value) = comment.trim().split_once('=')?;
     let (name, value) = (name.trim_end(), value.trim());

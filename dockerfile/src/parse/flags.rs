@@ -1,7 +1,7 @@
 //! `--name=value` between the name of an instruction and its arguments.
 //!
-//! Every word that starts with `--` is a flag, until one that does not or a lone `--`. Quotes around parts of a flag are
-//! removed; `\` takes the meaning from the next character, whatever the escape directive says.
+//! Every word that starts with `--` is a flag, until one that does not or a lone `--`. Quotes around parts of
+//! a flag are removed; `\` takes the meaning from the next character, whatever the escape directive says.
 
 use std::ops::Range;
 
@@ -131,7 +131,8 @@ fn unquote(slice: Slice<'_>) -> (Unquoted, usize) {
 }
 
 impl Flags {
-    /// Refuses flags the instruction does not have, those that are there twice, and those with a wrong kind of value.
+    /// Refuses flags the instruction does not have, those that are there twice, and those with a wrong kind
+    /// of value.
     pub(super) fn check(self, known: &[(&'static str, Takes)]) -> Result<Self, ParseError> {
         for (index, flag) in self.found.iter().enumerate() {
             let Some(&(name, takes)) = known.iter().find(|(name, _)| *name == flag.name()) else {
@@ -174,7 +175,8 @@ impl Flags {
         self.all(name).filter_map(Found::value).collect()
     }
 
-    /// The values of a flag that may be repeated, with the way back to the source for every byte; and the whole flags.
+    /// The values of a flag that may be repeated, with the way back to the source for every byte; and the
+    /// whole flags.
     pub(super) fn unquoted(&self, name: &str) -> impl Iterator<Item = (&Unquoted, Range<usize>, Span)> {
         self.all(name).map(|flag| {
             let end = flag.unquoted.text.len();

@@ -1,9 +1,9 @@
 //! Here-documents: `<<NAME` on the line of `RUN`, `COPY` or `ADD`, the text on the lines below.
 //!
-//! A word of the form `[number]<<[-]NAME` outside of quotes starts one; blanks may stand between `<<` and the name. A
-//! quote anywhere in the name means that the text is not expanded. The text ends at a line that holds the name and
-//! nothing else, not even blanks; only for `<<-` may tabs stand before it. Several documents follow one another in the
-//! order of their words.
+//! A word of the form `[number]<<[-]NAME` outside of quotes starts one; blanks may stand between `<<` and the
+//! name. A quote anywhere in the name means that the text is not expanded. The text ends at a line that holds
+//! the name and nothing else, not even blanks; only for `<<-` may tabs stand before it. Several documents
+//! follow one another in the order of their words.
 
 use std::ops::Range;
 
@@ -56,7 +56,7 @@ fn read_one(lines: &mut Lines<'_>, line: Slice<'_>, marker: Marker) -> Result<He
             return Ok(Heredoc { name, body, strip_tabs, expand, file_descriptor, span, body_span });
         }
         if almost.is_none() && text.trim() == marker.name {
-            almost = Some(start + (text.len() - text.trim_start().len()));
+            almost = Some(start);
         }
         body.push_str(lines.slice(start..physical.next));
         body_span = Some(body_span.unwrap_or(Span::new(start, start)).to(Span::new(start, physical.next)));
@@ -67,9 +67,10 @@ fn read_one(lines: &mut Lines<'_>, line: Slice<'_>, marker: Marker) -> Result<He
         ParseErrorKind::UnterminatedHeredoc { name: name.clone() },
         format!("no line after it is `{name}` alone"),
     );
-    Err(if almost.is_some() {
-        let tabs = if marker.strip_tabs { "" } else { ", or tabs before it allowed by `<<-`" };
-        error.with_help(format!("a line has `{name}` with blanks around it; it must stand alone{tabs}"))
+    Err(if let Some(almost) = almost {
+        let tabs = if marker.strip_tabs { "" } else { "; only `<<-` allows tabs before it" };
+        let number = lines.number(almost);
+        error.with_help(format!("line {number} has blanks around `{name}`, but it must stand alone{tabs}"))
     } else if let Some(operator) = name.find(['>', '|', ';', '&', ')']) {
         error.with_help(format!("put a blank before `{}`; now it is part of the name", &name[operator..]))
     } else {
@@ -131,7 +132,8 @@ impl Quoting {
     }
 }
 
-/// Splits a command as a shell would see its words, quotes left in. `None` if a quote or brace does not close.
+/// Splits a command as a shell would see its words, quotes left in. `None` if a quote or brace does not
+/// close.
 fn shell_words(text: &str) -> Option<Vec<Range<usize>>> {
     let mut words = Vec::new();
     let mut start = None;

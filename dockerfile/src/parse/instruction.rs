@@ -249,9 +249,11 @@ impl Request<'_> {
     /// `CMD`, `ENTRYPOINT`, and what follows `HEALTHCHECK CMD`.
     pub(super) fn command(&self) -> Result<Command, ParseError> {
         if self.arguments.is_empty() {
-            return Err(self
-                .missing("a command")
-                .with_help(format!("to have none, write `{} []`", self.name)));
+            let error = self.missing("a command");
+            return Err(match self.name {
+                "CMD" | "ENTRYPOINT" => error.with_help(format!("to have none, write `{} []`", self.name)),
+                _ => error,
+            });
         }
         Ok(match self.json_array()? {
             Some(words) => Command::Exec(words),

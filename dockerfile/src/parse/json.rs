@@ -1,6 +1,8 @@
-//! JSON, just enough of it: the arrays of exec forms, and objects for [`detect_syntax`](super::detect_syntax).
+//! JSON, just enough of it: the arrays of exec forms, and objects for
+//! [`detect_syntax`](super::detect_syntax).
 //!
-//! What Go's decoder accepts is accepted, so that both agree on when an argument is an array and when it is text.
+//! What Go's decoder accepts is accepted, so that both agree on when an argument is an array and when it is
+//! text.
 
 /// A value.
 #[derive(Clone, Debug, PartialEq, Eq)]

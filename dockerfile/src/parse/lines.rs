@@ -1,9 +1,10 @@
 //! From bytes to instructions on one line each.
 //!
-//! A line ends with `\n`; `\r` before it does not count. Blanks before an instruction or comment do not count, those of
-//! a continued line do. The escape character as the last non-blank of a line continues it, unless another one stands
-//! before it. Comment lines and empty lines between the lines of an instruction are dropped. A byte order mark at the
-//! very start does not count. Only comments may hold bytes that are not UTF-8.
+//! A line ends with `\n`; `\r` before it does not count. Blanks before an instruction or comment do not
+//! count, those of a continued line do. The escape character as the last non-blank of a line continues it,
+//! unless another one stands before it. Comment lines and empty lines between the lines of an instruction are
+//! dropped. A byte order mark at the very start does not count. Only comments may hold bytes that are not
+//! UTF-8.
 
 use std::ops::Range;
 
@@ -118,6 +119,16 @@ impl<'a> Lines<'a> {
     pub(super) fn last_line_end(&self) -> usize {
         let read = &self.source[..self.at];
         read.len() - read.iter().rev().take_while(|byte| matches!(byte, b'\r' | b'\n')).count()
+    }
+
+    /// Do blanks stand before this byte in its line?
+    pub(super) fn is_indented(&self, at: usize) -> bool {
+        self.source[..at].last().is_some_and(|before| matches!(before, b' ' | b'\t'))
+    }
+
+    /// The number of the line that a byte is in, from 1.
+    pub(super) fn number(&self, at: usize) -> usize {
+        1 + self.source[..at].iter().filter(|&&byte| byte == b'\n').count()
     }
 
     pub(super) fn escape(&self) -> Escape {

@@ -1,7 +1,8 @@
 //! Reads a Dockerfile: lines, then words, then meaning.
 //!
-//! [`lines`] joins what a continuation splits and finds here-documents, [`instruction`] knows the instructions, and this
-//! file puts stages together. A wrong instruction is reported and skipped, so that one reading finds every error.
+//! [`lines`] joins what a continuation splits and finds here-documents, [`instruction`] knows the
+//! instructions, and this file puts stages together. A wrong instruction is reported and skipped, so that one
+//! reading finds every error.
 
 mod directives;
 mod flags;
@@ -27,7 +28,7 @@ use crate::{
     Dockerfile, Escape, Instruction, InstructionKind, ParseError, ParseErrorKind, Span, Stage, Word,
 };
 use instruction::Parsed;
-use lines::Lines;
+use lines::{Lines, LogicalLine};
 
 /// A larger Dockerfile is refused.
 pub const MAX_SOURCE_BYTES: usize = 16 << 20;
@@ -61,8 +62,8 @@ impl Dockerfile {
     }
 }
 
-/// Reads a single instruction, such as a trigger kept in the config of an image: the instruction on one line, and the
-/// bodies of its here-documents below. The escape character is `\`.
+/// Reads a single instruction, such as a trigger kept in the config of an image: the instruction on one line,
+/// and the bodies of its here-documents below. The escape character is `\`.
 pub fn parse_instruction(text: impl AsRef<[u8]>) -> Result<Instruction, ParseError> {
     let source = text.as_ref();
     lines::refuse_what_is_no_text(source)?;
@@ -99,6 +100,8 @@ struct Parser<'a> {
     global_args: Vec<Instruction>,
     stages: Vec<Stage>,
     errors: Vec<ParseError>,
+    /// The instruction before, on one line.
+    previous: String,
     /// A `FROM` was seen, perhaps a wrong one.
     in_stage: bool,
     /// Instructions before the first `FROM` were reported.
@@ -113,6 +116,7 @@ impl<'a> Parser<'a> {
             global_args: Vec::new(),
             stages: Vec::new(),
             errors: Vec::new(),
+            previous: String::new(),
             in_stage: false,
             complained_about_from: false,
         }
@@ -130,12 +134,37 @@ impl<'a> Parser<'a> {
             };
             let comments = std::mem::take(&mut self.lines.comments);
             let is_from = line.keyword().eq_ignore_ascii_case("FROM");
-            match instruction::parse(&mut self.lines, &line, comments) {
+            let parsed = instruction::parse(&mut self.lines, &line, comments);
+            self.errors.append(&mut self.lines.errors);
+            match parsed {
                 Ok(parsed) => self.add(parsed),
-                Err(error) => self.errors.push(error),
+                Err(error) => {
+                    let is_final = error.is_final();
+                    self.errors.push(self.explain(error, &line));
+                    if is_final {
+                        return;
+                    }
+                }
             }
             self.in_stage |= is_from;
-            self.errors.append(&mut self.lines.errors);
+            self.previous = line.trimmed().as_str().to_owned();
+        }
+    }
+
+    /// An unknown instruction is often a line that belongs to the instruction above.
+    fn explain(&self, error: ParseError, line: &LogicalLine) -> ParseError {
+        if error.help.is_some() || !matches!(error.kind, ParseErrorKind::UnknownInstruction { .. }) {
+            return error;
+        }
+        let is_indented = self.lines.is_indented(line.span.start);
+        let is_open = ["&&", "||", "|", ";", ","].iter().any(|end| self.previous.ends_with(end));
+        if self.previous.contains("<<") && !self.previous.contains(" <<") {
+            error.with_help("the instruction above starts no here-document; `<<` needs a blank before it")
+        } else if !self.previous.is_empty() && (is_indented || is_open) {
+            let escape = self.lines.escape().character();
+            error.with_help(format!("if it belongs to the instruction above, end that line with `{escape}`"))
+        } else {
+            error
         }
     }
 
@@ -191,8 +220,11 @@ fn check_word(word: &Word, escape: Escape) -> Result<(), ParseError> {
     crate::expand::check(&word.raw, escape).map_err(|error| error.at(word))
 }
 
-/// A word whose value the instruction expands is checked for what is wrong with any variables.
+/// Every value that the instruction (or its trigger) expands is checked for what is wrong with any variables.
 fn check_expandables(instruction: &Instruction, escape: Escape) -> Result<(), ParseError> {
+    if let InstructionKind::Onbuild(onbuild) = &instruction.kind {
+        return check_expandables(&onbuild.instruction, escape);
+    }
     for expandable in instruction.expandables() {
         match expandable {
             crate::Expandable::Word(word) | crate::Expandable::Words(word) => {

@@ -1,7 +1,7 @@
 //! `RUN --mount=type=…,key=value,…`
 //!
-//! Fields are separated by commas; a field in double quotes may hold commas, and `""` for a quote. Keys count in any
-//! case. Which field belongs to which type:
+//! Fields are separated by commas; a field in double quotes may hold commas, and `""` for a quote. Keys count
+//! in any case. Which field belongs to which type:
 //!
 //! | field                    | bind | cache | tmpfs | secret      | ssh |
 //! | ------------------------ | ---- | ----- | ----- | ----------- | --- |
@@ -57,21 +57,27 @@ const KEYS: [(&str, &str); 21] = [
 const SWITCHES: [&str; 4] = ["readonly", "readwrite", "required", "relabel"];
 
 /// Reads the fields. What they mean is checked too, as far as no variable is in them.
-pub(super) fn parse(text: &Unquoted, range: Range<usize>, span: Span) -> Result<MountSpec, ParseError> {
+pub(super) fn parse(
+    text: &Unquoted,
+    range: Range<usize>,
+    span: Span,
+    escape: Escape,
+) -> Result<MountSpec, ParseError> {
     let fields = split(text, range, span)?.into_iter().map(|field| parse_field(text, field));
     let spec = MountSpec { fields: fields.collect::<Result<_, _>>()?, span };
     for value in spec.fields.iter().filter_map(|field| field.value.as_ref()) {
-        check_word(value, Escape::Backslash)?;
+        check_word(value, escape)?;
     }
     let has_variables =
         |field: &MountField| field.value.as_ref().is_some_and(|value| value.raw.contains('$'));
     if !spec.fields.iter().any(has_variables) {
-        resolve(&spec, &|value| Ok(expand(value, Escape::Backslash, &|_| None)?.text))?;
+        resolve(&spec, &|value| Ok(expand(value, escape, &|_| None)?.text))?;
     }
     Ok(spec)
 }
 
-/// A field without quotes: the range of its characters in the text. Quoted fields are rare, so they are not split up.
+/// A field without quotes: the range of its characters in the text. Quoted fields are rare, so they are not
+/// split up.
 fn split(text: &Unquoted, range: Range<usize>, span: Span) -> Result<Vec<Range<usize>>, ParseError> {
     let value = &text.text[range.clone()];
     if value.trim().is_empty() {
@@ -105,6 +111,10 @@ fn parse_field(text: &Unquoted, range: Range<usize>) -> Result<MountField, Parse
     let equals = raw.find('=');
     let written = &raw[..equals.unwrap_or(raw.len())];
     let key_span = start.map_or(field.span, |start| text.span(start..start + written.len()));
+    if raw.is_empty() {
+        let kind = ParseErrorKind::BadMount { problem: "a field of a mount is empty".to_owned() };
+        return Err(ParseError::new(field.span, kind, "expected a field between the commas"));
+    }
     let known = KEYS.iter().find(|(spelling, _)| written.eq_ignore_ascii_case(spelling));
     let Some(&(_, key)) = known else {
         let kind = ParseErrorKind::UnknownMountField { key: written.to_owned() };

@@ -18,7 +18,7 @@ pub(super) fn parse(request: Request<'_>, flags: Flags) -> Result<(InstructionKi
     let mounts = flags.unquoted("mount");
     let run = Run {
         mounts: mounts
-            .map(|(text, range, span)| mount::parse(text, range, span))
+            .map(|(text, range, span)| mount::parse(text, range, span, request.escape))
             .collect::<Result<_, _>>()?,
         network: flags.text("network").map(|word| choose("network", &word, &networks)).transpose()?,
         security: flags.text("security").map(|word| choose("security", &word, &securities)).transpose()?,

@@ -11,7 +11,8 @@ pub(super) fn boolean(text: &str) -> Option<bool> {
     }
 }
 
-/// A duration as Go writes it: `1h30m`, `1.5s`, `300ms`, `0`. `None` if it is none, or negative, or beyond 292 years.
+/// A duration as Go writes it: `1h30m`, `1.5s`, `300ms`, `0`. `None` if it is none, or negative, or beyond
+/// 292 years.
 pub(super) fn duration(text: &str) -> Option<Duration> {
     let mut rest = text.strip_prefix('+').unwrap_or(text);
     if rest == "0" {

@@ -18,7 +18,8 @@ pub(super) fn split_blanks(arguments: Slice<'_>) -> Vec<Slice<'_>> {
 
 /// Splits at blanks outside of quotes. Quotes and escapes stay in the words; the expansion reads them.
 ///
-/// A quote that does not close holds everything up to the end. An escape character as the very last one is dropped.
+/// A quote that does not close holds everything up to the end. An escape character as the very last one is
+/// dropped.
 pub(super) fn split_quoted(arguments: Slice<'_>, escape: Escape) -> Vec<Slice<'_>> {
     let escape = escape.character();
     let mut words = Vec::new();

@@ -8,10 +8,14 @@
 //! | `\c`         | the character `c`                                                                         |
 //! | `**`         | only in [deep](Pattern::parse_deep) patterns: any number of directories, also none; at the end everything |
 //!
-//! These are the rules of Go's `filepath.Match`, and for `**` those of docker's ignore files. Paths are bytes: where they
-//! are not UTF-8, each byte is a character.
+//! These are the rules of Go's `filepath.Match`, and for `**` those of docker's ignore files. Paths are
+//! bytes: where they are not UTF-8, each byte is a character.
+
+mod matcher;
 
 use std::fmt;
+
+use matcher::{Goal, Matcher, first_character};
 
 /// A longer pattern is refused; no path is that long.
 const MAX_PATTERN_BYTES: usize = 4096;
@@ -252,99 +256,6 @@ fn member(rest: &mut &[u8]) -> Option<char> {
     let (character, length) = first_character(rest)?;
     *rest = &rest[length..];
     Some(character)
-}
-
-/// The first character and its length in bytes; a byte that is not UTF-8 is `\u{fffd}`.
-fn first_character(bytes: &[u8]) -> Option<(char, usize)> {
-    let first = *bytes.first()?;
-    if first.is_ascii() {
-        return Some((char::from(first), 1));
-    }
-    let start = &bytes[..bytes.len().min(4)];
-    let valid = match std::str::from_utf8(start) {
-        Ok(text) => text,
-        Err(error) => std::str::from_utf8(&start[..error.valid_up_to()]).unwrap_or_default(),
-    };
-    Some(
-        valid
-            .chars()
-            .next()
-            .map_or((char::REPLACEMENT_CHARACTER, 1), |character| (character, character.len_utf8())),
-    )
-}
-
-/// What has to be matched.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Goal {
-    /// The whole path.
-    Whole,
-    /// Some path that starts with this one.
-    Start,
-}
-
-struct Matcher<'a> {
-    tokens: &'a [Token],
-    path: &'a [u8],
-    goal: Goal,
-    /// Choices that did not lead anywhere, so that none is tried twice. Empty where one choice cannot repeat.
-    seen: Vec<bool>,
-}
-
-impl Matcher<'_> {
-    fn from(&mut self, mut token: usize, mut at: usize) -> bool {
-        loop {
-            if self.goal == Goal::Start && at == self.path.len() {
-                return true;
-            }
-            let rest = &self.path[at..];
-            match self.tokens.get(token) {
-                None => return rest.is_empty(),
-                Some(Token::Literal(bytes)) => {
-                    if !rest.starts_with(bytes) {
-                        return self.goal == Goal::Start && bytes.starts_with(rest);
-                    }
-                    at += bytes.len();
-                }
-                Some(Token::One) => match first_character(rest) {
-                    Some((character, length)) if character != '/' => at += length,
-                    _ => return false,
-                },
-                Some(Token::Set(set)) => match first_character(rest) {
-                    Some((character, length)) if set.contains(character) => at += length,
-                    _ => return false,
-                },
-                Some(Token::All) if token + 1 == self.tokens.len() => return true,
-                Some(choice) => {
-                    let choice = choice.clone();
-                    return self.choose(&choice, token, at);
-                }
-            }
-            token += 1;
-        }
-    }
-
-    fn choose(&mut self, choice: &Token, token: usize, at: usize) -> bool {
-        if let Some(seen) = self.seen.get_mut(token * (self.path.len() + 1) + at)
-            && std::mem::replace(seen, true)
-        {
-            return false;
-        }
-        if self.from(token + 1, at) {
-            return true;
-        }
-        for (position, &byte) in self.path.iter().enumerate().skip(at) {
-            match choice {
-                Token::Many if byte == b'/' => return false,
-                Token::Directories if byte != b'/' => continue,
-                _ => {}
-            }
-            if self.from(token + 1, position + 1) {
-                return true;
-            }
-        }
-        // What comes after the known start may be anything.
-        self.goal == Goal::Start
-    }
 }
 
 #[cfg(test)]
