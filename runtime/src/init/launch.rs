@@ -16,9 +16,10 @@ use rustix::thread::{
 };
 
 use super::identity::Identity;
-use super::{exit, reaper, say};
+use super::{reaper, say};
 use crate::control::{Control, Order, Report};
 use crate::error::UserKind;
+use crate::sys::process::exit;
 use crate::{Error, Process, Resource, Stream, Warning, sys};
 
 /// Where programs are looked for when the container's environment has no `PATH`.

@@ -32,6 +32,7 @@ use rustix::process::{fchdir, pivot_root, umask};
 
 use crate::control::{Control, Order, Report};
 use crate::sys::mount::{Attributes, set_attributes};
+use crate::sys::process::exit;
 use crate::{Error, Network, sys};
 use devices::{Dev, Private};
 use launch::Launch;
@@ -55,12 +56,6 @@ pub(crate) fn run() -> ! {
     let code = error.exit_code();
     let _ = control.send(&Report::Failed(error));
     exit(i32::from(code))
-}
-
-/// Ends this process at once.
-fn exit(code: i32) -> ! {
-    #[expect(clippy::exit, reason = "this process is not the user's: it is the first one of a container")]
-    std::process::exit(code)
 }
 
 /// Makes the container around this process.

@@ -9,9 +9,8 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, wait};
 
-use super::exit;
 use crate::control::{Control, Report};
-use crate::sys::process::{SIGNAL_RECORD, kill, set_capabilities, signals_as_descriptor};
+use crate::sys::process::{SIGNAL_RECORD, exit, kill, set_capabilities, signals_as_descriptor};
 use crate::{Error, Status};
 
 /// Comes back only when the command could not be started. `news` holds the reason then, and just ends otherwise.
