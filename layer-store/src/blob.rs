@@ -6,7 +6,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tug_oci::{Algorithm, Digest, Hasher};
 
@@ -30,6 +30,23 @@ impl Store {
         let mut writer = self.blob_writer(Durability::Synced)?;
         writer.write_all(bytes).map_err(|error| writer.failure(error))?;
         writer.finish().map(|(digest, _)| digest)
+    }
+
+    /// Makes a complete file below `ingest/`, whose digest is known, a blob, and waits until the disk has it.
+    pub(crate) fn adopt_blob(&self, path: &Path, digest: &Digest) -> Result<()> {
+        let target = self.blob_path(digest);
+        self.make_blob_folder(digest)?;
+        File::open(path).and_then(|opened| opened.sync_data()).map_err(failed("write", &target))?;
+        std::fs::rename(path, &target).map_err(failed("write", &target))?;
+        file::sync_folder_of(&target)
+    }
+
+    fn make_blob_folder(&self, digest: &Digest) -> Result<()> {
+        if digest.algorithm() == Algorithm::Sha256 {
+            return Ok(());
+        }
+        let folder = self.path("blobs").join(digest.algorithm().name());
+        std::fs::create_dir_all(&folder).map_err(failed("create", folder))
     }
 
     /// Opens a blob for reading; `None` when it is not in the store. Its digest is not checked.
@@ -157,10 +174,7 @@ impl SealedBlob {
     /// Puts the blob into the store under its name. Returns its digest and its length.
     pub fn keep(mut self) -> Result<(Digest, u64)> {
         let path = self.store.blob_path(&self.digest);
-        if self.digest.algorithm() != Algorithm::Sha256 {
-            let folder = self.store.path("blobs").join(self.digest.algorithm().name());
-            std::fs::create_dir_all(&folder).map_err(failed("create", folder))?;
-        }
+        self.store.make_blob_folder(&self.digest)?;
         if self.durability == Durability::Synced {
             self.file.sync_data().map_err(failed("write", &path))?;
         }

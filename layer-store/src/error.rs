@@ -7,6 +7,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::archive::ArchiveError;
 use tug_oci::{Digest, DocumentError, Platform, Reference};
 
 /// The result of work on the store.
@@ -183,6 +184,9 @@ pub enum Error {
         /// The ids it fits.
         matches: Vec<Digest>,
     },
+    /// An archive of images is not as it should be.
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
     /// The layer is not in the store in any form.
     #[error("layer `{0}` is not in the store")]
     MissingLayer(tug_oci::DiffId),
@@ -210,6 +214,7 @@ impl Error {
             Self::AmbiguousId { matches, .. } => {
                 Some(format!("give more digits: {}", list(matches.iter().map(Digest::short))))
             }
+            Self::Archive(error) if !self.is_disk_full() => error.hint(),
             _ if self.is_disk_full() => Some("free some space, or choose a store on another disk".to_owned()),
             _ => None,
         }
@@ -222,6 +227,12 @@ impl Error {
         }
         let causes = std::iter::successors(std::error::Error::source(self), |error| error.source());
         causes.filter_map(|error| error.downcast_ref::<io::Error>()).any(is_disk_full)
+    }
+}
+
+impl Error {
+    pub(crate) fn is_missing_from_archive(&self) -> bool {
+        matches!(self, Self::Archive(ArchiveError::Missing { .. }))
     }
 }
 

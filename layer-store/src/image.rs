@@ -15,8 +15,8 @@ use crate::store::Store;
 
 /// Registries must take 4 MiB; nobody writes more than a few times that.
 pub(crate) const DOCUMENT_LIMIT: u64 = 16 * 1024 * 1024;
-const DEEPEST_INDEX: usize = 8;
-const MOST_DOCUMENTS: u64 = 4096;
+pub(crate) const DEEPEST_INDEX: usize = 8;
+pub(crate) const MOST_DOCUMENTS: u64 = 4096;
 
 /// An image for one platform: its documents as they came. The layers themselves may not be unpacked.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -76,7 +76,7 @@ impl Store {
 }
 
 /// What OCI calls a layer that docker calls otherwise.
-fn oci_layer_type(media_type: &str) -> &str {
+pub(crate) fn oci_layer_type(media_type: &str) -> &str {
     match media_type {
         media_type::DOCKER_LAYER => media_type::OCI_LAYER,
         media_type::DOCKER_LAYER_GZIP => media_type::OCI_LAYER_GZIP,

@@ -5,6 +5,7 @@
 
 #![allow(dead_code, reason = "the parts that need it follow")]
 
+mod archive;
 mod blob;
 mod cache;
 mod compression;
@@ -27,6 +28,9 @@ mod trash;
 mod tree;
 mod xattr;
 
+pub use archive::{
+    ArchiveCompression, ArchiveError, ArchiveFormat, LoadOptions, Loaded, SaveImage, SaveOptions,
+};
 pub use blob::{BlobWriter, SealedBlob};
 pub use compression::{BlockWriter, Compression, Decompressed, DecompressionLimits};
 pub use entry::{Entry, EntryKind, Mtime, NewEntry, NewEntryKind, Xattrs, canonical_order};

@@ -39,7 +39,7 @@ impl Store {
         self.change_index(|entries| {
             for (name, image) in refs {
                 entries.retain(|entry| entry.name.as_ref() != Some(name));
-                entries.push(Entry::named(name, image));
+                entries.push(IndexEntry::named(name, image));
             }
         })
     }
@@ -48,7 +48,7 @@ impl Store {
     pub fn keep(&self, image: &Descriptor) -> Result<()> {
         self.change_index(|entries| {
             if !entries.iter().any(|entry| entry.points_to(&image.digest)) {
-                entries.push(Entry::nameless(image));
+                entries.push(IndexEntry::nameless(image));
             }
         })
     }
@@ -71,7 +71,7 @@ impl Store {
             let (removed, kept) =
                 std::mem::take(entries).into_iter().partition(|entry| entry.points_to(image));
             *entries = kept;
-            let removed: Vec<Entry> = removed;
+            let removed: Vec<IndexEntry> = removed;
             names = removed.into_iter().filter_map(|entry| entry.name).collect();
         })?;
         Ok(names)
@@ -81,7 +81,7 @@ impl Store {
     ///
     /// A name with a digest also finds an image of the same repository that has this digest under another name.
     pub fn resolve(&self, name: &Reference) -> Result<Option<Descriptor>> {
-        let entries = Index::read(self)?.entries;
+        let entries = Index::read(&self.path(INDEX_FILE))?.entries;
         let exact = entries.iter().find(|entry| entry.name.as_ref() == Some(name));
         let found = exact.or_else(|| {
             let digest = name.digest()?;
@@ -97,7 +97,7 @@ impl Store {
 
     /// All names and what they point to, sorted by name.
     pub fn refs(&self) -> Result<Vec<(Reference, Descriptor)>> {
-        let entries = Index::read(self)?.entries.into_iter();
+        let entries = Index::read(&self.path(INDEX_FILE))?.entries.into_iter();
         let mut refs: Vec<_> = entries.filter_map(|entry| Some((entry.name?, entry.image?))).collect();
         refs.sort_by(|(left, _), (right, _)| left.cmp(right));
         Ok(refs)
@@ -105,13 +105,13 @@ impl Store {
 
     /// Everything that the index points to: named, nameless, and put there by other tools.
     pub(crate) fn roots(&self) -> Result<Vec<(Option<Reference>, Descriptor)>> {
-        let entries = Index::read(self)?.entries.into_iter();
+        let entries = Index::read(&self.path(INDEX_FILE))?.entries.into_iter();
         Ok(entries.filter_map(|entry| Some((entry.name, entry.image?))).collect())
     }
 
-    fn change_index(&self, change: impl FnOnce(&mut Vec<Entry>)) -> Result<()> {
+    fn change_index(&self, change: impl FnOnce(&mut Vec<IndexEntry>)) -> Result<()> {
         let _lock = Lock::exclusive(&self.path("locks/index"))?;
-        let mut index = Index::read(self)?;
+        let mut index = Index::read(&self.path(INDEX_FILE))?;
         let before = index.to_bytes();
         change(&mut index.entries);
         let after = index.to_bytes();
@@ -131,17 +131,34 @@ pub(crate) fn make_index(root: &Path) -> Result<()> {
     if root.join(INDEX_FILE).exists() {
         return Ok(());
     }
-    let empty = Index { fields: Map::new(), entries: Vec::new() };
-    file::replace(&root.join(INDEX_FILE), &root.join("ingest"), &empty.to_bytes(), Durability::Synced)
+    file::replace(&root.join(INDEX_FILE), &root.join("ingest"), &index_bytes(&[]), Durability::Synced)
+}
+
+/// An index of its own with these entries.
+pub(crate) fn index_bytes(entries: &[IndexEntry]) -> Vec<u8> {
+    Index { fields: Map::new(), entries: entries.to_vec() }.to_bytes()
+}
+
+/// The index at `path`, which may be missing, with these entries added; names in it that are added go.
+pub(crate) fn merge_index(path: &Path, added: &[IndexEntry]) -> Result<Vec<u8>> {
+    if !path.exists() {
+        return Ok(index_bytes(added));
+    }
+    let mut index = Index::read(path)?;
+    index.entries.retain(|entry| !added.iter().any(|new| new.replaces(entry)));
+    index.entries.extend_from_slice(added);
+    Ok(index.to_bytes())
 }
 
 /// `index.json`, with everything in it that others wrote.
 struct Index {
     fields: Map<String, Value>,
-    entries: Vec<Entry>,
+    entries: Vec<IndexEntry>,
 }
 
-struct Entry {
+/// One entry of `index.json`.
+#[derive(Clone)]
+pub(crate) struct IndexEntry {
     /// As it stands in the file.
     value: Value,
     /// As we understand it.
@@ -150,11 +167,10 @@ struct Entry {
 }
 
 impl Index {
-    fn read(store: &Store) -> Result<Self> {
-        let path = store.path(INDEX_FILE);
-        let damaged = |reason: String| Error::Damaged { path: path.clone(), reason };
+    fn read(path: &Path) -> Result<Self> {
+        let damaged = |reason: String| Error::Damaged { path: path.to_owned(), reason };
         let bytes =
-            file::read_small(&path, INDEX_LIMIT)?.ok_or_else(|| damaged("it is missing".to_owned()))?;
+            file::read_small(path, INDEX_LIMIT)?.ok_or_else(|| damaged("it is missing".to_owned()))?;
         let mut fields: Map<String, Value> =
             serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?;
         let entries = match fields.shift_remove("manifests") {
@@ -162,7 +178,7 @@ impl Index {
             Some(Value::Array(entries)) => entries,
             Some(_) => return Err(damaged("`manifests` is not a list".to_owned())),
         };
-        Ok(Self { fields, entries: entries.into_iter().map(Entry::parse).collect() })
+        Ok(Self { fields, entries: entries.into_iter().map(IndexEntry::parse).collect() })
     }
 
     fn to_bytes(&self) -> Vec<u8> {
@@ -175,7 +191,7 @@ impl Index {
     }
 }
 
-impl Entry {
+impl IndexEntry {
     fn parse(value: Value) -> Self {
         let mut image: Option<Descriptor> = serde_json::from_value(value.clone()).ok();
         let mut annotation = |key: &str| image.as_mut().and_then(|image| image.annotations.remove(key));
@@ -184,15 +200,23 @@ impl Entry {
         Self { value, image, name }
     }
 
-    fn named(name: &Reference, image: &Descriptor) -> Self {
+    pub(crate) fn named(name: &Reference, image: &Descriptor) -> Self {
         let mut noted = image.clone();
         noted.annotations.insert(REF_NAME.to_owned(), name.familiar());
         noted.annotations.insert(IMAGE_NAME.to_owned(), name.to_string());
         Self { value: to_value(&noted), image: Some(image.clone()), name: Some(name.clone()) }
     }
 
-    fn nameless(image: &Descriptor) -> Self {
+    pub(crate) fn nameless(image: &Descriptor) -> Self {
         Self { value: to_value(image), image: Some(image.clone()), name: None }
+    }
+
+    /// Whether this takes the place of `other`: the same name, or the same image without one.
+    fn replaces(&self, other: &Self) -> bool {
+        match &self.name {
+            Some(_) => self.name == other.name,
+            None => self.value == other.value,
+        }
     }
 
     fn points_to(&self, digest: &Digest) -> bool {

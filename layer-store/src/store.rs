@@ -215,7 +215,8 @@ fn refuse_foreign(root: &Path) -> Result<()> {
     Ok(())
 }
 
-const LAYOUT: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
+/// What marks a folder as an OCI image layout.
+pub(crate) const LAYOUT: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
 
 fn make_layout(root: &Path) -> Result<()> {
     let layout = root.join("oci-layout");

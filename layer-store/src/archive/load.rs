@@ -1,0 +1,130 @@
+//! Loads images from archives and layouts into the store.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use tug_oci::{Descriptor, DiffId, Digest, Platform, Reference};
+
+use super::error::ArchiveError;
+use super::source::{Source, SourceFile};
+use super::{docker, layout};
+use crate::error::{Result, failed};
+use crate::store::Store;
+
+/// How to load.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoadOptions {
+    /// An image for this platform must be complete; those for others may be missing, as docker leaves them out.
+    pub platform: Platform,
+}
+
+/// An image that was loaded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Loaded {
+    /// The names that it came with, and now has in the store.
+    pub names: Vec<Reference>,
+    /// The manifest or index.
+    pub target: Descriptor,
+}
+
+impl Store {
+    /// Loads the images of an archive. It is read to its end, once, in order.
+    ///
+    /// Names that the store has already point to the loaded images afterwards. An image without a name is kept as if
+    /// by [`Store::keep`]. When anything is wrong with the archive, nothing is loaded.
+    pub fn load(&self, archive: &mut dyn Read, options: &LoadOptions) -> Result<Vec<Loaded>> {
+        self.load_source(Source::archive(self, archive)?, options)
+    }
+
+    /// Loads the images of an archive, or of an OCI image layout in a folder.
+    pub fn load_path(&self, path: &Path, options: &LoadOptions) -> Result<Vec<Loaded>> {
+        if path.is_dir() {
+            return self.load_source(Source::folder(self, path)?, options);
+        }
+        let mut archive = File::open(path).map_err(failed("open", path))?;
+        self.load(&mut archive, options)
+    }
+
+    fn load_source(&self, mut source: Source, options: &LoadOptions) -> Result<Vec<Loaded>> {
+        let mut plan = LoadPlan::default();
+        let is_layout = layout::plan(&mut source, options, &mut plan)?;
+        let is_docker = docker::plan(&mut source, &mut plan)?;
+        if !is_layout && !is_docker {
+            return Err(unknown_form(&source).into());
+        }
+        if plan.images.is_empty() {
+            return Err(ArchiveError::Empty.into());
+        }
+        plan.carry_out(self, &source)
+    }
+}
+
+/// What is to be done, once everything has been found good.
+#[derive(Default)]
+pub(super) struct LoadPlan {
+    /// Files of the archive that become blobs.
+    pub(super) files: BTreeMap<Digest, SourceFile>,
+    /// Files that are known to unpack to a layer.
+    pub(super) checked: BTreeSet<(Digest, DiffId)>,
+    /// Blobs that were made from files of the archive.
+    pub(super) documents: Vec<Vec<u8>>,
+    pub(super) images: Vec<PlannedImage>,
+}
+
+pub(super) struct PlannedImage {
+    pub(super) target: Descriptor,
+    /// The configs of the images below `target`.
+    pub(super) configs: Vec<Digest>,
+    pub(super) names: Vec<Reference>,
+}
+
+impl LoadPlan {
+    pub(super) fn add_file(&mut self, file: SourceFile) {
+        self.files.insert(file.digest.clone(), file);
+    }
+
+    /// Adds an image, or names to it when it is there already.
+    pub(super) fn add_image(&mut self, image: PlannedImage) {
+        match self.images.iter_mut().find(|other| other.target.digest == image.target.digest) {
+            Some(other) => other.add_names(image.names),
+            None => self.images.push(image),
+        }
+    }
+
+    fn carry_out(self, store: &Store, source: &Source) -> Result<Vec<Loaded>> {
+        for file in self.files.values() {
+            source.keep(file)?;
+        }
+        for document in &self.documents {
+            store.write_blob(document)?;
+        }
+        let mut refs = Vec::new();
+        for image in &self.images {
+            if image.names.is_empty() {
+                store.keep(&image.target)?;
+            }
+            refs.extend(image.names.iter().map(|name| (name.clone(), image.target.clone())));
+        }
+        store.tag_all(&refs)?;
+        Ok(self.images.into_iter().map(|image| Loaded { names: image.names, target: image.target }).collect())
+    }
+}
+
+impl PlannedImage {
+    pub(super) fn add_names(&mut self, names: Vec<Reference>) {
+        for name in names {
+            if !self.names.contains(&name) {
+                self.names.push(name);
+            }
+        }
+    }
+}
+
+fn unknown_form(source: &Source) -> ArchiveError {
+    if source.has(|path| path == "repositories") && source.has(|path| path.ends_with("/layer.tar")) {
+        return ArchiveError::TooOld;
+    }
+    ArchiveError::NotImages { is_root_file_system: source.looks_like_a_root() }
+}
