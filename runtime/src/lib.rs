@@ -16,6 +16,7 @@
 //! where it matters.
 
 pub mod capabilities;
+mod cgroup;
 mod container;
 mod control;
 mod enter;

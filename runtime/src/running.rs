@@ -9,6 +9,7 @@ use rustix::io::Errno;
 use rustix::process::{WaitId, WaitIdOptions, waitid};
 use rustix::termios::{Winsize, tcsetwinsize};
 
+use crate::cgroup::Group;
 use crate::control::{Control, Report, Stub};
 use crate::{Error, Warning, stubs, sys};
 
@@ -20,6 +21,7 @@ pub struct Running {
     streams: [Option<File>; 3],
     pub(crate) terminal: Option<Arc<OwnedFd>>,
     pub(crate) notes: Notes,
+    pub(crate) group: Option<Group>,
     pub(crate) root_upper: Option<PathBuf>,
     pub(crate) root_work: Option<PathBuf>,
     ended: bool,
@@ -40,6 +42,7 @@ impl Running {
             streams,
             terminal: None,
             notes: Notes::default(),
+            group: None,
             root_upper: None,
             root_work: None,
             ended: false,
@@ -97,7 +100,7 @@ impl Running {
         self.sweep();
         Ok(Exited {
             status: told.unwrap_or(ended),
-            out_of_memory: false,
+            out_of_memory: self.group.as_ref().is_some_and(Group::ran_out_of_memory),
             owners: OwnerTable::default(),
             warnings: std::mem::take(&mut self.notes.warnings),
         })

@@ -1,6 +1,7 @@
 //! What all containers of one process share.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
 use std::sync::OnceLock;
 
 use crate::{Container, Error, Mode, Seccomp, capabilities, sealed, seccomp};
@@ -11,6 +12,7 @@ pub struct Runtime {
     mode: Mode,
     program: OnceLock<OwnedFd>,
     filter: OnceLock<Vec<u8>>,
+    has_cgroup2: OnceLock<bool>,
 }
 
 impl Runtime {
@@ -18,7 +20,7 @@ impl Runtime {
     /// (a few milliseconds); call [`Runtime::prepare`] from another thread to have it ready.
     #[must_use]
     pub fn new(mode: Mode) -> Self {
-        Self { mode, program: OnceLock::new(), filter: OnceLock::new() }
+        Self { mode, program: OnceLock::new(), filter: OnceLock::new(), has_cgroup2: OnceLock::new() }
     }
 
     /// Makes ready what the first container would otherwise wait for.
@@ -55,8 +57,9 @@ impl Runtime {
         }
     }
 
+    /// Whether the host's control groups are all of version 2.
     pub(crate) fn has_cgroup2(&self) -> bool {
-        std::path::Path::new("/sys/fs/cgroup/cgroup.controllers").exists()
+        *self.has_cgroup2.get_or_init(|| Path::new("/sys/fs/cgroup/cgroup.controllers").exists())
     }
 
     pub(crate) fn filter(&self, container: &Container) -> Vec<u8> {

@@ -7,11 +7,13 @@ use std::sync::Arc;
 use rustix::fs::{Mode, OFlags, open};
 use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
+use rustix::process::Pid;
 
+use crate::cgroup::Group;
 use crate::control::{Control, Order, Report};
 use crate::running::{Notes, Running};
 use crate::sys::spawn::{Spawn, SpawnError, spawn};
-use crate::{Container, Error, Network, ResolvConf, Runtime, Stream, init};
+use crate::{Container, Error, Network, ResolvConf, Runtime, Stream, Warning, init};
 
 impl Container {
     /// Starts the container and returns once its command runs.
@@ -35,6 +37,7 @@ impl Container {
         // From here on an early return drops `running`, which kills and reaps what was started.
         let mut running = Running::new(Arc::new(spawned.handle), ours, streams.take_ours());
         drop((streams, theirs));
+        self.limit(spawned.pid, &mut running);
         running.root_upper.clone_from(&self.root.upper);
         running.root_work.clone_from(&self.root.work);
 
@@ -45,6 +48,16 @@ impl Container {
         drop(order);
         running.until_started(self.init)?;
         Ok(running)
+    }
+
+    /// Puts the first process under the limits, before it makes anything.
+    fn limit(&self, pid: Pid, running: &mut Running) {
+        let Some(group) = Group::new(&self.resources, &mut running.notes.warnings) else { return };
+        if let Err(reason) = group.admit(pid) {
+            let what = "the container as a whole".to_owned();
+            running.notes.warnings.push(Warning::NoLimit { what, reason });
+        }
+        running.group = Some(group);
     }
 
     fn order(&self, runtime: &Runtime) -> Result<Order, Error> {

@@ -30,6 +30,10 @@ const HIDDEN_IN_PROC: [&str; 10] = [
 const HIDDEN_IN_SYS: [&str; 2] = ["firmware", "devices/virtual/powercap"];
 const PROTECTED_IN_PROC: [&str; 5] = ["bus", "fs", "irq", "sys", "sysrq-trigger"];
 
+/// Options of a file system that stays empty.
+const EMPTY: [Setting<'_>; 3] =
+    [Setting::Text("size", "0"), Setting::Text("mode", "0555"), Setting::Text("nr_inodes", "1")];
+
 /// Puts a `/proc` where `target` is.
 pub(super) fn make_proc(target: BorrowedFd<'_>, warnings: &mut Vec<Warning>) -> Result<OwnedFd, Error> {
     let failed = |errno: Errno| Error::system("make `/proc` for the container", errno);
@@ -53,6 +57,7 @@ pub(super) fn make_sys(
 ) -> Result<OwnedFd, Error> {
     let failed = |errno: Errno| Error::system("make `/sys` for the container", errno);
     let flags = STRICT | MountAttrFlags::MOUNT_ATTR_RDONLY;
+    let mut borrowed = false;
     let sys = match new_file_system("sysfs", &[], flags) {
         // Only the owner of the network namespace may have a fresh one.
         Err(Errno::PERM) => {
@@ -66,6 +71,7 @@ pub(super) fn make_sys(
                 recursive: true,
             };
             set_attributes(&sys, attributes).map_err(failed)?;
+            borrowed = true;
             sys
         }
         other => other.map_err(failed)?,
@@ -78,6 +84,10 @@ pub(super) fn make_sys(
             let reason = crate::Cause::from(errno).to_string();
             warnings.push(Warning::Missing { path: "/sys/fs/cgroup".to_owned(), reason });
         }
+    } else if borrowed {
+        // The host's groups are none of the container's business.
+        let empty = new_file_system("tmpfs", &EMPTY, flags).map_err(failed)?;
+        attach(empty, below(sys.as_fd(), "fs/cgroup").map_err(failed)?.as_fd()).map_err(failed)?;
     }
     Ok(sys)
 }

@@ -30,6 +30,8 @@ pub(crate) struct Spawn<'a> {
 /// A process that was started.
 #[derive(Debug)]
 pub(crate) struct Spawned {
+    /// Its number, as we see it.
+    pub(crate) pid: Pid,
     /// What it can be waited for and signalled by.
     pub(crate) handle: OwnedFd,
 }
@@ -99,7 +101,7 @@ pub(crate) fn spawn(what: &Spawn<'_>) -> Result<Spawned, SpawnError> {
         let _ = rustix::process::waitpid(Some(pid), rustix::process::WaitOptions::empty());
         return Err(SpawnError::Execute(Errno::from_raw_os_error(failure)));
     }
-    Ok(Spawned { handle })
+    Ok(Spawned { pid, handle })
 }
 
 extern "C" fn run_child(child: *mut libc::c_void) -> libc::c_int {
