@@ -21,6 +21,7 @@ mod layer;
 mod lock;
 mod refs;
 mod scratch;
+mod settle;
 mod store;
 pub mod tar;
 mod toc;

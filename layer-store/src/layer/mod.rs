@@ -18,7 +18,8 @@ use crate::error::{Error, Result, failed};
 use crate::scratch::ScratchDir;
 use crate::store::Store;
 use crate::toc::Toc;
-use record::{Record, TreeForm};
+pub(crate) use record::Record;
+use record::TreeForm;
 
 const TOC: &str = "toc";
 const TREE: &str = "tree";

@@ -1,0 +1,121 @@
+//! Makes layers durable, after the fact.
+//!
+//! A build does not wait for the disk. Its layers are on it a while later, when the kernel gets round to it; until
+//! then, a power failure loses them, and their records say so. One `syncfs` for all of them costs as much as one for a
+//! single one, so that is what happens, outside of every step: whatever layer was there before the call is on the
+//! disk after it, and its record is changed to say that.
+
+use std::fs::File;
+use std::path::Path;
+
+use rustix::fs::syncfs;
+
+use crate::error::{Result, failed};
+use crate::layer::Record;
+use crate::lock::Lock;
+use crate::store::Store;
+
+impl Store {
+    /// Waits until the disk has every layer that is in the store now. Returns how many were not there yet; none when
+    /// another process is doing the same.
+    pub fn settle(&self) -> Result<usize> {
+        let Some(_lock) = Lock::try_exclusive(&self.path("locks/settle"))? else { return Ok(0) };
+        let unsettled = self.unsettled()?;
+        if unsettled.is_empty() {
+            return Ok(0);
+        }
+        let root = File::open(self.root()).map_err(failed("open", self.root()))?;
+        syncfs(&root).map_err(failed("sync", self.root()))?;
+        for before in &unsettled {
+            let _lock = self.lock_layer(&before.diff_id)?;
+            let folder = self.layer_folder(&before.diff_id);
+            // It may have got a tree meanwhile, or be gone.
+            if Record::read(&folder)?.as_ref() == Some(before) {
+                Record { durable: true, ..before.clone() }.write(&folder)?;
+            }
+        }
+        Ok(unsettled.len())
+    }
+
+    /// Does the same on a thread, without anybody waiting. When the process ends first, a later one does it.
+    pub fn settle_in_background(&self) {
+        let store = self.clone();
+        let thread = std::thread::Builder::new().name("settle".to_owned());
+        // What fails now is tried again by the next command.
+        let _ = thread.spawn(move || drop(store.settle()));
+    }
+
+    /// Layers written on this boot of the machine and never synced. Those of an earlier one are not to be trusted.
+    fn unsettled(&self) -> Result<Vec<Record>> {
+        let layers = self.path("layers");
+        let mut unsettled = Vec::new();
+        for entry in std::fs::read_dir(&layers).map_err(failed("list", &layers))? {
+            let folder = entry.map_err(failed("list", &layers))?.path();
+            unsettled.extend(self.unsettled_record(&folder));
+        }
+        Ok(unsettled)
+    }
+
+    /// A record that cannot be read is for whoever needs the layer to complain about.
+    fn unsettled_record(&self, folder: &Path) -> Option<Record> {
+        let record = Record::read(folder).ok()??;
+        let is_named_so = self.layer_folder(&record.diff_id) == folder;
+        (is_named_so && !record.durable && record.boot_id == self.boot_id()).then_some(record)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tug_oci::DiffId;
+
+    use super::*;
+    use crate::entry::NewEntry;
+    use crate::layer::LayerWriterOptions;
+    use crate::store::tests::store;
+
+    fn layer(store: &Store, name: &str) -> DiffId {
+        let mut writer = store.layer_writer(&LayerWriterOptions::default()).unwrap();
+        writer.add(&NewEntry::directory(name, 0o755), None).unwrap();
+        writer.finish().unwrap().diff_id().clone()
+    }
+
+    fn record(store: &Store, layer: &DiffId) -> Record {
+        Record::read(&store.layer_folder(layer)).unwrap().unwrap()
+    }
+
+    #[test]
+    fn layers_are_durable_after_they_were_settled() {
+        let (_folder, store) = store();
+        let layers = ["a", "b"].map(|name| layer(&store, name));
+        assert!(layers.iter().all(|layer| !record(&store, layer).durable));
+        assert_eq!(store.settle().unwrap(), 2);
+        assert!(layers.iter().all(|layer| record(&store, layer).durable));
+        assert_eq!(store.settle().unwrap(), 0);
+    }
+
+    #[test]
+    fn a_layer_of_an_earlier_boot_is_not_called_durable_and_not_used() {
+        let (_folder, store) = store();
+        let layer = layer(&store, "a");
+        let earlier = Record { boot_id: "earlier".to_owned(), ..record(&store, &layer) };
+        earlier.write(&store.layer_folder(&layer)).unwrap();
+        assert_eq!(store.settle().unwrap(), 0);
+        assert_eq!(record(&store, &layer), earlier);
+        assert!(store.layer(&layer).unwrap().is_none());
+    }
+
+    #[test]
+    fn one_process_settles_for_all() {
+        let (_folder, store) = store();
+        layer(&store, "a");
+        let held = Lock::exclusive(&store.path("locks/settle")).unwrap();
+        assert_eq!(store.settle().unwrap(), 0);
+        drop(held);
+        store.settle_in_background();
+        let settled = (0..200).any(|_| {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+            store.unsettled().unwrap().is_empty()
+        });
+        assert!(settled, "nothing was settled in two seconds");
+    }
+}
