@@ -15,6 +15,7 @@ use rustix::net::{
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::probe::trial::{Findings, TrialOrder};
 use crate::{Container, Error, Status, Warning};
 
 /// More than any message needs: the largest holds the contents of the files to be mounted.
@@ -22,7 +23,16 @@ const LARGEST: usize = 256 << 20;
 
 /// The first and only message to the first process.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Order {
+pub(crate) enum Order {
+    /// Run a container.
+    Contain(Box<Containment>),
+    /// Find out what can be done here.
+    Try(TrialOrder),
+}
+
+/// A container, and what its first process must know to make it.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Containment {
     pub(crate) container: Container,
     /// Whether we are root in a user namespace only.
     pub(crate) user_namespace: bool,
@@ -53,6 +63,8 @@ pub(crate) enum Report {
     Started,
     Failed(Error),
     Exited(Status),
+    /// What came of trying.
+    Tried(Findings),
 }
 
 /// Something empty that was made so that something could be mounted on it.

@@ -10,7 +10,7 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::Pid;
 
 use crate::cgroup::Group;
-use crate::control::{Control, Order, Report};
+use crate::control::{Containment, Control, Order, Report};
 use crate::running::{Notes, Running};
 use crate::sys::spawn::{Spawn, SpawnError, spawn};
 use crate::{Container, Error, Network, ResolvConf, Runtime, Stream, Warning, init};
@@ -21,7 +21,7 @@ impl Container {
     /// # Errors
     /// [`Error::CommandNotFound`], [`Error::NotExecutable`], or whatever else kept it from running.
     pub fn start(&self, runtime: &Runtime) -> Result<Running, Error> {
-        let order = self.order(runtime)?;
+        let order = self.order(runtime);
         let mut streams = Streams::new(self)?;
         let (ours, theirs) = Control::pair().map_err(|errno| Error::system("make a socket", errno))?;
         let spawned = spawn(&Spawn {
@@ -60,13 +60,13 @@ impl Container {
         running.group = Some(group);
     }
 
-    fn order(&self, runtime: &Runtime) -> Result<Order, Error> {
+    fn order(&self, runtime: &Runtime) -> Order {
         let resolv_conf = match &self.files.resolv_conf {
             ResolvConf::Host => std::fs::read_to_string("/etc/resolv.conf").ok(),
             ResolvConf::Keep => None,
             ResolvConf::Text(text) => Some(text.clone()),
         };
-        Ok(Order {
+        Order::Contain(Box::new(Containment {
             container: self.clone(),
             user_namespace: runtime.mode() != crate::Mode::Root,
             ids: runtime.ids(),
@@ -74,7 +74,7 @@ impl Container {
             resolv_conf,
             cgroup2: runtime.has_cgroup2(),
             filter: runtime.filter(self),
-        })
+        }))
     }
 
     fn namespaces(&self) -> libc::c_int {
@@ -166,7 +166,8 @@ impl Running {
             Report::Stub(stub) => stubs.push(stub),
             Report::Warning(warning) => warnings.push(warning),
             Report::Terminal => self.terminal = descriptor.map(Arc::new),
-            Report::Listener | Report::Started | Report::Failed(_) | Report::Exited(_) => {}
+            Report::Listener | Report::Started | Report::Failed(_) | Report::Exited(_) | Report::Tried(_) => {
+            }
         }
         Ok(())
     }

@@ -9,7 +9,7 @@ use rustix::process::{Pid, WaitOptions, getpid, waitpid};
 use rustix::thread::{Gid, Uid, set_thread_res_gid, set_thread_res_uid};
 
 use super::host::refused;
-use super::subordinate::{Kind, Range, own_group, ranges};
+use super::subordinate::{Kind, Range, ranges};
 use super::{Mode, mode_of};
 use crate::{Error, sys};
 
@@ -67,6 +67,11 @@ pub(crate) fn tool(name: &str) -> Option<PathBuf> {
         .find(|path| path.exists())
 }
 
+/// Whether we are not in a user namespace that lacks some ids.
+pub(crate) fn all_ids_exist() -> bool {
+    count("/proc/self/uid_map") == u32::MAX && count("/proc/self/gid_map") == u32::MAX
+}
+
 /// How many consecutive ids from 0 on exist, by a file such as `/proc/self/uid_map`.
 pub(super) fn count(path: &str) -> u32 {
     consecutive(&std::fs::read_to_string(path).unwrap_or_default())
@@ -109,7 +114,8 @@ pub(super) fn enter(plan: &Plan, gid: u32, uid: u32) -> Result<Mode, Error> {
     }
 }
 
-fn map_own_id(gid: u32, uid: u32) -> Result<(), Errno> {
+/// Makes our own id the only one of the user namespace that we are in, as 0.
+pub(crate) fn map_own_id(gid: u32, uid: u32) -> Result<(), Errno> {
     let write = |path: &str, text: String| {
         std::fs::write(path, text).map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::PERM))
     };
@@ -163,7 +169,8 @@ fn map_from_outside(plan: &Plan, target: Pid) -> bool {
         Plan::Single { .. } => false,
         Plan::Tools { uids, gids, uid_tool, gid_tool } => {
             let uid = rustix::process::getuid().as_raw();
-            run_tool(uid_tool, target, uid, uids) && run_tool(gid_tool, target, own_group(), gids)
+            run_tool(uid_tool, target, uid, uids)
+                && run_tool(gid_tool, target, rustix::process::getgid().as_raw(), gids)
         }
         Plan::Same { uids, gids } => {
             let write = |file: &str, count: u32| {

@@ -20,6 +20,9 @@ use rustix::io::Errno;
 use rustix::process::{getegid, geteuid};
 
 use crate::{Error, sys};
+pub(crate) use host::{Obstacle, obstacle};
+pub(crate) use map::{all_ids_exist, map_own_id, tool};
+pub(crate) use subordinate::{Kind, Range, outer_user, ranges};
 
 /// How this process builds and runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,7 +102,7 @@ pub fn enter(preference: ModePreference) -> Result<Mode, Error> {
 }
 
 /// Whether we may mount and make namespaces.
-fn may_administer() -> Result<bool, Error> {
+pub(crate) fn may_administer() -> Result<bool, Error> {
     const SYS_ADMIN: u64 = 1 << 21;
     let effective = rustix::thread::capabilities(None)
         .map_err(|errno| Error::system("read the capabilities of this process", errno))?

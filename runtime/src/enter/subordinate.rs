@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use rustix::process::{getgid, getuid};
+use rustix::process::getuid;
 
 /// User ids or group ids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,20 +31,32 @@ pub(crate) struct Range {
     pub(crate) count: u32,
 }
 
-/// The ranges of the user we are.
+/// The ranges of the user we are outside of any user namespace that we have entered.
 pub(crate) fn ranges(kind: Kind) -> Vec<Range> {
-    let text = read(Path::new(kind.file()));
-    parse(&text, user_name().as_deref(), getuid().as_raw())
+    let id = outer_id();
+    let name = name_of(&read(Path::new("/etc/passwd")), id);
+    parse(&read(Path::new(kind.file())), name.as_deref(), id)
 }
 
-/// The name of the user we are, as the host's `/etc/passwd` has it.
-pub(crate) fn user_name() -> Option<String> {
-    name_of(&read(Path::new("/etc/passwd")), getuid().as_raw())
+/// That user's name, or its number where it has none.
+pub(crate) fn outer_user() -> String {
+    let id = outer_id();
+    name_of(&read(Path::new("/etc/passwd")), id).unwrap_or_else(|| id.to_string())
 }
 
-/// The id of our group, which is mapped to group 0.
-pub(crate) fn own_group() -> u32 {
-    getgid().as_raw()
+/// Our user id as the namespace around ours has it.
+fn outer_id() -> u32 {
+    outside(&read(Path::new("/proc/self/uid_map")), getuid().as_raw())
+}
+
+fn outside(map: &str, id: u32) -> u32 {
+    let mapped = map.lines().find_map(|line| {
+        let mut fields = line.split_whitespace().map(str::parse::<u32>);
+        let (inner, outer, count) = (fields.next()?.ok()?, fields.next()?.ok()?, fields.next()?.ok()?);
+        let offset = id.checked_sub(inner).filter(|&offset| offset < count)?;
+        outer.checked_add(offset)
+    });
+    mapped.unwrap_or(id)
 }
 
 fn parse(text: &str, name: Option<&str>, id: u32) -> Vec<Range> {
@@ -86,6 +98,13 @@ mod tests {
         assert_eq!(parse(text, Some("me"), 1500), expected);
         assert_eq!(parse(text, None, 1500), expected[1..]);
         assert_eq!(parse(text, Some("you"), 7), []);
+    }
+
+    #[test]
+    fn who_we_are_outside_is_read_from_the_map() {
+        assert_eq!(outside("0 1500 1\n1 100000 65536\n", 0), 1500);
+        assert_eq!(outside("0 1500 1\n1 100000 65536\n", 5), 100_004);
+        assert_eq!(outside("0 0 4294967295\n", 7), 7);
     }
 
     #[test]

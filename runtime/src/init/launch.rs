@@ -17,7 +17,7 @@ use rustix::thread::{
 
 use super::identity::Identity;
 use super::{reaper, say};
-use crate::control::{Control, Order, Report};
+use crate::control::{Containment, Control, Report};
 use crate::error::UserKind;
 use crate::sys::process::exit;
 use crate::{Error, Process, Resource, Stream, Warning, sys};
@@ -34,7 +34,7 @@ pub(super) struct Launch {
 
 impl Launch {
     /// Starts the command. Comes back only when that failed.
-    pub(super) fn go(self, order: &Order, control: &Control) -> Error {
+    pub(super) fn go(self, order: &Containment, control: &Control) -> Error {
         match self.prepare(order, control) {
             Ok(program) if order.container.init => self.under_init(&program, order, control),
             Ok(program) => match self.become_process(order, control) {
@@ -46,7 +46,7 @@ impl Launch {
     }
 
     /// What can be checked before anything is given up.
-    fn prepare(&self, order: &Order, control: &Control) -> Result<Program, Error> {
+    fn prepare(&self, order: &Containment, control: &Control) -> Result<Program, Error> {
         let (uids, gids) = order.ids;
         if !order.emulate_ids {
             let outside = |kind, id, limit| Error::UnmappedId { kind, id, limit };
@@ -73,7 +73,7 @@ impl Launch {
     }
 
     /// Starts the command as a child of this process, which then looks after it.
-    fn under_init(&self, program: &Program, order: &Order, control: &Control) -> Error {
+    fn under_init(&self, program: &Program, order: &Containment, control: &Control) -> Error {
         let pipe = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC);
         let (news, teller) = match pipe {
             Ok(pipe) => pipe,
@@ -98,7 +98,7 @@ impl Launch {
     }
 
     /// Turns this process into what the command is to be, but for the program.
-    fn become_process(&self, order: &Order, control: &Control) -> Result<(), Error> {
+    fn become_process(&self, order: &Containment, control: &Control) -> Result<(), Error> {
         let container = &order.container;
         let security = &container.security;
         let failed = |action: &'static str| move |errno: Errno| Error::system(action, errno);
@@ -142,7 +142,7 @@ impl Launch {
     }
 
     /// A user other than root must be able to open `/dev/stdout` again, so the pipes we made become its own.
-    fn own_the_pipes(&self, order: &Order, uid: Uid, gid: Gid) {
+    fn own_the_pipes(&self, order: &Containment, uid: Uid, gid: Gid) {
         let stdio = &order.container.stdio;
         if order.emulate_ids || self.identity.uid == 0 {
             return;

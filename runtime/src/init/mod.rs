@@ -30,10 +30,11 @@ use rustix::fs::{FileType, Mode, OFlags, open};
 use rustix::mount::{MountPropagationFlags, UnmountFlags, mount_change, unmount};
 use rustix::process::{fchdir, pivot_root, umask};
 
-use crate::control::{Control, Order, Report};
+use crate::control::{Containment, Control, Order, Report};
+use crate::probe::trial;
 use crate::sys::mount::{Attributes, set_attributes};
 use crate::sys::process::exit;
-use crate::{Error, Network, sys};
+use crate::{Error, Network, Root, sys};
 use devices::{Dev, Private};
 use launch::Launch;
 use mounts::{File, Furnishing};
@@ -48,7 +49,14 @@ const CONTROL: i32 = 3;
 pub(crate) fn run() -> ! {
     let Some(socket) = sys::take_descriptor(CONTROL) else { exit(125) };
     let control = Control::over(socket);
-    let Ok(Some((order, _))) = control.receive::<Order>() else { exit(125) };
+    let order = match control.receive() {
+        Ok(Some((Order::Contain(order), _))) => order,
+        Ok(Some((Order::Try(order), _))) => {
+            trial::carry_out(&order, &control);
+            exit(0)
+        }
+        Ok(None) | Err(_) => exit(125),
+    };
     let error = match furnish(&order, &control) {
         Ok(launch) => launch.go(&order, &control),
         Err(error) => error,
@@ -59,7 +67,7 @@ pub(crate) fn run() -> ! {
 }
 
 /// Makes the container around this process.
-fn furnish(order: &Order, control: &Control) -> Result<Launch, Error> {
+fn furnish(order: &Containment, control: &Control) -> Result<Launch, Error> {
     let container = &order.container;
     let _ = rustix::thread::set_name(NAME);
     let _ = rustix::process::setsid();
@@ -94,7 +102,7 @@ fn furnish(order: &Order, control: &Control) -> Result<Launch, Error> {
 }
 
 /// Everything that is mounted, still beside the host's root.
-fn furnish_root(order: &Order, control: &Control) -> Result<Furnished, Error> {
+fn furnish_root(order: &Containment, control: &Control) -> Result<Furnished, Error> {
     let container = &order.container;
     let contents: u64 = container.mounts.iter().map(contents_of).sum();
     let private = Private::new(order.user_namespace, contents + (16 << 20))
@@ -150,7 +158,7 @@ fn contents_of(mount: &crate::Mount) -> u64 {
 }
 
 /// The files that are put over those of the image.
-fn system_files(order: &Order) -> Vec<(&'static Path, String)> {
+fn system_files(order: &Containment) -> Vec<(&'static Path, String)> {
     let container = &order.container;
     let mut files = Vec::new();
     if let Some(text) = &order.resolv_conf {
@@ -166,7 +174,7 @@ fn system_files(order: &Order) -> Vec<(&'static Path, String)> {
 }
 
 /// `/etc/hosts` as Docker writes it, with our own name on the loopback address.
-fn hosts(order: &Order) -> String {
+fn hosts(order: &Containment) -> String {
     let mut text = String::from(
         "127.0.0.1\tlocalhost\n\
          ::1\tlocalhost ip6-localhost ip6-loopback\n\
@@ -182,6 +190,18 @@ fn hosts(order: &Order) -> String {
         text += &format!("{address}\t{name}\n");
     }
     text
+}
+
+/// Whether a fresh `/proc` can be had.
+pub(crate) fn try_proc() -> Result<(), rustix::io::Errno> {
+    mounting::new_file_system("proc", &[], mounting::STRICT).map(drop)
+}
+
+/// Merges the layers of a root, in place of nothing.
+pub(crate) fn try_merge(root: &Root, user_namespace: bool) -> Result<OwnedFd, Error> {
+    let private = Private::new(user_namespace, 1 << 20)
+        .map_err(|errno| Error::system("cut our mounts off from the host's", errno))?;
+    Ok(overlay::merge(root, user_namespace, private.descriptor())?.mount)
 }
 
 /// Makes `root` the root of this process and lets go of all else, so that no path leads there any more.
@@ -204,7 +224,7 @@ fn change_root(root: &OwnedFd, private: &Private) -> Result<(), Error> {
 ///
 /// It is reached by descriptor, and links in `/proc` are not followed: a directory of the host that some process
 /// holds open cannot become ours (CVE-2024-21626).
-fn working_directory(root: &OwnedFd, order: &Order) -> Result<OwnedFd, Error> {
+fn working_directory(root: &OwnedFd, order: &Containment) -> Result<OwnedFd, Error> {
     let process = &order.container.process;
     let path = if process.working_directory.as_os_str().is_empty() {
         PathBuf::from("/")

@@ -135,7 +135,7 @@ pub(super) fn walk(
 /// Whether the descriptor is of something in a `/proc`.
 pub(super) fn is_proc(descriptor: BorrowedFd<'_>) -> Result<bool, Errno> {
     const PROC_MAGIC: i64 = 0x9fa0;
-    Ok(fstatfs(descriptor)?.f_type as i64 == PROC_MAGIC)
+    Ok(fstatfs(descriptor)?.f_type == PROC_MAGIC)
 }
 
 fn make(place: &Place, name: &OsString, as_file: bool, witness: &mut dyn Witness) -> Result<(), Errno> {
