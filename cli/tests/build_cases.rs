@@ -1,13 +1,13 @@
 //! The corpus in `testdata/build-cases`, built by tug and held against what BuildKit made of it.
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::path::Path;
 
 use serde_json::Value;
 use tug_testdata::build_case::BuildCase;
 use tug_testdata::image::comparable_config;
 use tug_testdata::place::{Home, Place};
+use tug_testdata::program::Program;
 use tug_testdata::{Detail, Listing, bases};
 
 /// Cases in which a step makes a device or asks which rights it has: an ordinary user's are fewer.
@@ -29,110 +29,67 @@ fn every_case_gives_the_same_to_a_user_with_many_ids_needs_users_needs_busybox()
 
 /// Builds all cases in one store and tells which came out otherwise, and how.
 fn differences(place: Place, but_not: &[&str]) -> Vec<String> {
-    let tug = Tug::new(place);
-    let base = tug.home.path().join("busybox.tar");
-    fs::copy(bases::busybox(), &base).expect("the base can be copied");
-    tug.must(&["import", &base.to_string_lossy(), "base:latest"]);
-    let base = Base { tree: tug.tree("base"), history: history_length(&tug.config("base")) };
+    let tug = Program::new(env!("CARGO_BIN_EXE_tug"), place);
+    tug.import(&bases::busybox(), "base");
+    let base = Base { tree: tree(&tug, "base"), config: config(&tug, "base") };
 
     let cases: Vec<_> = BuildCase::all().into_iter().filter(|case| !but_not.contains(&case.name())).collect();
     assert!(cases.len() >= 30, "the corpus was not found");
-    cases.iter().filter_map(|case| tug.difference(case, &base)).collect()
+    cases.iter().filter_map(|case| difference(&tug, case, &base)).collect()
 }
 
 struct Base {
     tree: Listing,
-    history: usize,
+    config: Value,
 }
 
-/// The program under test, with a store of its own.
-struct Tug {
-    place: Place,
-    home: Home,
-    program: PathBuf,
-    store: PathBuf,
+/// Builds a case and tells what came out otherwise than expected.
+fn difference(tug: &Program, case: &BuildCase, base: &Base) -> Option<String> {
+    let context = case.context();
+    tug.give(context.path());
+    let dockerfile = readable_copy(&case.file("Dockerfile"));
+    let mut words = vec!["build", "--tag", "case", "--progress", "plain", "--network", "none", "--file"];
+    let file = dockerfile.path().join("Dockerfile");
+    let (file, folder) = (file.to_string_lossy(), context.path().to_string_lossy());
+    let arguments = case.arguments();
+    words.push(&file);
+    words.extend(arguments.iter().map(String::as_str));
+    words.push(&folder);
+    let built = tug.run(&words);
+    if !built.status.success() {
+        return Some(format!("== {}: {}\n{}", case.name(), built.status, text(&built.stderr)));
+    }
+
+    let config = config(tug, "case");
+    let from_base = config["rootfs"]["diff_ids"][0] == base.config["rootfs"]["diff_ids"][0];
+    let (before, history) =
+        if from_base { (base.tree.clone(), history_length(&base.config)) } else { (Listing::default(), 0) };
+    let tree = tree(tug, "case").changes_since(&before);
+    let config = comparable_config(&config, history);
+    let config = serde_json::to_string_pretty(&config).expect("JSON can be written");
+    let expected = serde_json::to_string_pretty(&case.expected_config()).expect("JSON can be written");
+
+    let lines = [line_changes(&case.expected_tree(), &tree), line_changes(&expected, &config)].concat();
+    (!lines.is_empty()).then(|| format!("== {}\n{lines}", case.name()))
 }
 
-impl Tug {
-    fn new(place: Place) -> Self {
-        let home = place.home();
-        let program = home.bring(Path::new(env!("CARGO_BIN_EXE_tug")));
-        let store = home.path().join("store");
-        Self { place, home, program, store }
-    }
+/// The merged tree of an image, without what no build decides.
+fn tree(tug: &Program, image: &str) -> Listing {
+    tug.tree(image).without(Detail::Times)
+}
 
-    fn difference(&self, case: &BuildCase, base: &Base) -> Option<String> {
-        let context = case.context();
-        self.place.give(context.path());
-        let dockerfile = readable_copy(&case.file("Dockerfile"));
-        let mut words = vec!["build", "--tag", "case", "--progress", "plain", "--network", "none", "--file"];
-        let file = dockerfile.path().join("Dockerfile");
-        let (file, folder) = (file.to_string_lossy(), context.path().to_string_lossy());
-        let arguments = case.arguments();
-        words.push(&file);
-        words.extend(arguments.iter().map(String::as_str));
-        words.push(&folder);
-        let built = self.run(&words);
-        if !built.status.success() {
-            return Some(format!("== {}: {}\n{}", case.name(), built.status, text(&built.stderr)));
-        }
+/// The config of an image, read from the store as any program that knows image layouts would.
+fn config(tug: &Program, image: &str) -> Value {
+    let index = read_json(&tug.store().join("index.json"));
+    let manifests = index["manifests"].as_array().expect("an index lists manifests");
+    let named = manifests.iter().find(|manifest| names(manifest, image));
+    let manifest = blob(tug, named.unwrap_or_else(|| panic!("`{image}` is not in {index}")));
+    blob(tug, &manifest["config"])
+}
 
-        let config = self.config("case");
-        let from_base = config["rootfs"]["diff_ids"][0] == self.config("base")["rootfs"]["diff_ids"][0];
-        let (before, history) =
-            if from_base { (base.tree.clone(), base.history) } else { (Listing::default(), 0) };
-        let tree = self.tree("case").changes_since(&before);
-        let config = comparable_config(&config, history);
-        let config = serde_json::to_string_pretty(&config).expect("JSON can be written");
-        let expected = serde_json::to_string_pretty(&case.expected_config()).expect("JSON can be written");
-
-        let lines = [line_changes(&case.expected_tree(), &tree), line_changes(&expected, &config)].concat();
-        (!lines.is_empty()).then(|| format!("== {}\n{lines}", case.name()))
-    }
-
-    /// The merged tree of an image, as `tug export` writes it, without what no build decides.
-    fn tree(&self, image: &str) -> Listing {
-        let mut export = self
-            .command(&["export", image])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
-            .spawn()
-            .expect("tug can be started");
-        let listing = Listing::of_tar(export.stdout.take().expect("its output is a pipe"));
-        let status = export.wait().expect("tug was started");
-        assert!(status.success(), "`tug export {image}` failed");
-        listing.without(Detail::Times)
-    }
-
-    /// The config of an image, read from the store as any program that knows image layouts would.
-    fn config(&self, image: &str) -> Value {
-        let index = read_json(&self.store.join("index.json"));
-        let manifests = index["manifests"].as_array().expect("an index lists manifests");
-        let named = manifests.iter().find(|manifest| names(manifest, image));
-        let manifest = self.blob(named.unwrap_or_else(|| panic!("`{image}` is not in {index}")));
-        self.blob(&manifest["config"])
-    }
-
-    fn blob(&self, descriptor: &Value) -> Value {
-        let digest = descriptor["digest"].as_str().expect("a descriptor has a digest");
-        read_json(&self.store.join("blobs").join(digest.replace(':', "/")))
-    }
-
-    fn must(&self, words: &[&str]) {
-        let output = self.run(words);
-        assert!(output.status.success(), "`tug {}` failed: {}", words.join(" "), text(&output.stderr));
-    }
-
-    fn run(&self, words: &[&str]) -> Output {
-        self.command(words).output().expect("tug can be started")
-    }
-
-    fn command(&self, words: &[&str]) -> Command {
-        let mut command = self.place.command(&self.program);
-        command.args(words).env("TUG_STORE", &self.store).env("HOME", self.home.path());
-        command.current_dir(self.home.path()).stdin(Stdio::null());
-        command
-    }
+fn blob(tug: &Program, descriptor: &Value) -> Value {
+    let digest = descriptor["digest"].as_str().expect("a descriptor has a digest");
+    read_json(&tug.store().join("blobs").join(digest.replace(':', "/")))
 }
 
 /// The project may lie where an ordinary user of the test cannot read it.

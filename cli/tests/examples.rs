@@ -1,22 +1,23 @@
 //! The projects in `examples/`, built by tug as a user would and run. Their base images are made, also by tug, from
 //! the machine's packages, so network in `RUN` is the real thing here.
 
+use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use tug_testdata::bases;
-use tug_testdata::place::{Home, Place};
+use tug_testdata::place::Place;
+use tug_testdata::program::{Program, project};
 
 #[test]
 #[ignore = "needs busybox"]
 fn the_static_site_is_built_and_served_needs_busybox() {
-    let tug = Tug::new(Place::Here);
+    let tug = tug(Place::Here);
     tug.import(&bases::busybox(), "busybox");
-    tug.build("static-site", &["BASE=busybox"]);
+    build(&tug, "static-site", &["BASE=busybox"]);
 
     let port = free_port();
     let mut server =
@@ -31,9 +32,9 @@ fn the_static_site_is_built_and_served_needs_busybox() {
 #[ignore = "needs users, busybox"]
 fn the_static_site_is_built_by_ordinary_users_needs_users_needs_busybox() {
     for place in [Place::UserWithManyIds, Place::UserWithOneId] {
-        let tug = Tug::new(place);
+        let tug = tug(place);
         tug.import(&bases::busybox(), "busybox");
-        tug.build("static-site", &["BASE=busybox"]);
+        build(&tug, "static-site", &["BASE=busybox"]);
         let page = tug.must(&["run", "--rm", "--network", "none", "static-site", "cat", "/www/about.html"]);
         assert!(page.contains("moves ships"), "{place:?}: {page}");
     }
@@ -42,9 +43,9 @@ fn the_static_site_is_built_by_ordinary_users_needs_users_needs_busybox() {
 #[test]
 #[ignore = "needs root, debian, registry"]
 fn the_python_app_installs_its_packages_and_answers_needs_root_needs_debian_needs_registry() {
-    let tug = Tug::with_debian();
-    tug.build_base("python");
-    tug.build("python-web", &["BASE=python"]);
+    let tug = tug_with_debian();
+    build_base(&tug, "python");
+    build(&tug, "python-web", &["BASE=python"]);
     let words = ["run", "--rm", "--network", "none", "python-web", "python", "app.py", "--check"];
     assert!(tug.must(&words).contains("harbours: all is well"));
 }
@@ -52,9 +53,9 @@ fn the_python_app_installs_its_packages_and_answers_needs_root_needs_debian_need
 #[test]
 #[ignore = "needs root, debian, registry"]
 fn the_node_app_installs_its_packages_and_answers_needs_root_needs_debian_needs_registry() {
-    let tug = Tug::with_debian();
-    tug.build_base("node");
-    tug.build("node-web", &["BASE=node"]);
+    let tug = tug_with_debian();
+    build_base(&tug, "node");
+    build(&tug, "node-web", &["BASE=node"]);
     let words = ["run", "--rm", "--network", "none", "node-web", "node", "src/check.js"];
     assert!(tug.must(&words).contains("tides: all is well"));
 }
@@ -62,9 +63,9 @@ fn the_node_app_installs_its_packages_and_answers_needs_root_needs_debian_needs_
 #[test]
 #[ignore = "needs root, debian, registry"]
 fn the_rust_service_is_compiled_in_one_stage_and_runs_in_another_needs_root_needs_debian_needs_registry() {
-    let tug = Tug::with_debian();
-    tug.build_base("rust");
-    tug.build("rust-service", &["BUILDER=rust", "BASE=debian"]);
+    let tug = tug_with_debian();
+    build_base(&tug, "rust");
+    build(&tug, "rust-service", &["BUILDER=rust", "BASE=debian"]);
     let answer = tug.must(&["run", "--rm", "--network", "none", "rust-service", "--check"]);
     assert_eq!(answer.trim(), "waves: 2.50 m");
     let no_compiler = tug.run(&["run", "--rm", "--network", "none", "--entrypoint", "cargo", "rust-service"]);
@@ -74,8 +75,8 @@ fn the_rust_service_is_compiled_in_one_stage_and_runs_in_another_needs_root_need
 #[test]
 #[ignore = "needs root, debian, registry"]
 fn the_debian_service_installs_with_apt_and_serves_needs_root_needs_debian_needs_registry() {
-    let tug = Tug::with_debian();
-    tug.build("debian-service", &["BASE=debian"]);
+    let tug = tug_with_debian();
+    build(&tug, "debian-service", &["BASE=debian"]);
 
     let port = free_port();
     let words = ["run", "--rm", "--network", "host", "-e", &format!("PORT={port}"), "debian-service"];
@@ -88,9 +89,9 @@ fn the_debian_service_installs_with_apt_and_serves_needs_root_needs_debian_needs
 #[test]
 #[ignore = "needs users, debian, registry"]
 fn apt_installs_for_a_user_with_many_ids_needs_users_needs_debian_needs_registry() {
-    let tug = Tug::new(Place::UserWithManyIds);
+    let tug = tug(Place::UserWithManyIds);
     tug.import(&bases::debian(), "debian");
-    tug.build("debian-service", &["BASE=debian"]);
+    build(&tug, "debian-service", &["BASE=debian"]);
     let checked = tug.run(&["run", "--rm", "--network", "none", "debian-service", "nginx", "-t"]);
     assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
 }
@@ -98,9 +99,9 @@ fn apt_installs_for_a_user_with_many_ids_needs_users_needs_debian_needs_registry
 #[test]
 #[ignore = "needs users, debian, registry"]
 fn apt_installs_for_a_user_with_one_id_needs_users_needs_debian_needs_registry() {
-    let tug = Tug::new(Place::UserWithOneId);
+    let tug = tug(Place::UserWithOneId);
     tug.import(&bases::debian(), "debian");
-    tug.build("debian-service", &["BASE=debian"]);
+    build(&tug, "debian-service", &["BASE=debian"]);
     let owner = tug.must(&[
         "run",
         "--rm",
@@ -115,81 +116,27 @@ fn apt_installs_for_a_user_with_one_id_needs_users_needs_debian_needs_registry()
     assert!(!owner.trim().is_empty());
 }
 
-/// The program under test, with a store of its own.
-struct Tug {
-    place: Place,
-    home: Home,
-    program: PathBuf,
+fn tug(place: Place) -> Program {
+    Program::new(env!("CARGO_BIN_EXE_tug"), place)
 }
 
-impl Tug {
-    fn new(place: Place) -> Self {
-        let home = place.home();
-        let program = home.bring(Path::new(env!("CARGO_BIN_EXE_tug")));
-        Self { place, home, program }
-    }
-
-    fn with_debian() -> Self {
-        let tug = Self::new(Place::Here);
-        tug.import(&bases::debian(), "debian");
-        tug
-    }
-
-    fn import(&self, archive: &Path, name: &str) {
-        let copy = self.home.path().join("base.tar");
-        std::fs::copy(archive, &copy).expect("a base can be copied");
-        self.place.give(&copy);
-        self.must(&["import", &copy.to_string_lossy(), name]);
-        std::fs::remove_file(&copy).expect("the copy is ours");
-    }
-
-    /// Makes what the usual image of a language holds out of Debian's packages.
-    fn build_base(&self, name: &str) {
-        let file = project().join(format!("testdata/example-bases/{name}.Dockerfile"));
-        let empty = self.home.path().join("empty");
-        std::fs::create_dir_all(&empty).expect("the home is ours");
-        self.must(&["build", "--tag", name, "--file", &file.to_string_lossy(), &empty.to_string_lossy()]);
-    }
-
-    /// Builds a copy of an example: its user may not be able to read the project's own folder.
-    fn build(&self, example: &str, arguments: &[&str]) {
-        let copy = self.home.path().join(example);
-        let source = project().join("examples").join(example);
-        let copied = Command::new("cp").arg("-r").arg(source).arg(&copy).status();
-        assert!(copied.is_ok_and(|status| status.success()), "the example `{example}` can be copied");
-        self.place.give(&copy);
-        let folder = copy.to_string_lossy();
-        let mut words = vec!["build", "--progress", "plain", "--tag", example];
-        words.extend(arguments.iter().flat_map(|argument| ["--build-arg", argument]));
-        words.push(&folder);
-        self.must(&words);
-    }
-
-    fn must(&self, words: &[&str]) -> String {
-        let output = self.run(words);
-        let told = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "`tug {}`: {}\n{told}", words.join(" "), output.status);
-        String::from_utf8_lossy(&output.stdout).into_owned()
-    }
-
-    fn run(&self, words: &[&str]) -> Output {
-        self.command(words).output().expect("tug can be started")
-    }
-
-    fn start(&self, words: &[&str]) -> Child {
-        self.command(words).spawn().expect("tug can be started")
-    }
-
-    fn command(&self, words: &[&str]) -> Command {
-        let mut command = self.place.command(&self.program);
-        command.args(words).current_dir(self.home.path()).stdin(Stdio::null());
-        command.env("HOME", self.home.path()).env("TUG_STORE", self.home.path().join("store"));
-        command
-    }
+fn tug_with_debian() -> Program {
+    let tug = tug(Place::Here);
+    tug.import(&bases::debian(), "debian");
+    tug
 }
 
-fn project() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+/// Makes what the usual image of a language holds out of Debian's packages.
+fn build_base(tug: &Program, name: &str) {
+    let file = project().join(format!("testdata/example-bases/{name}.Dockerfile"));
+    let empty = tug.path("empty");
+    fs::create_dir_all(&empty).expect("the home is ours");
+    tug.must(&["build", "--tag", name, "--file", &file.to_string_lossy(), &empty.to_string_lossy()]);
+}
+
+fn build(tug: &Program, example: &str, arguments: &[&str]) {
+    let words: Vec<_> = arguments.iter().flat_map(|argument| ["--build-arg", argument]).collect();
+    tug.build_project_folder(&format!("examples/{example}"), example, &words);
 }
 
 fn free_port() -> u16 {

@@ -13,6 +13,7 @@ pub mod image;
 pub mod listing;
 pub mod loop_file_system;
 pub mod place;
+pub mod program;
 mod tar;
 pub mod tree;
 
