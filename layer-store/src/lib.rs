@@ -40,7 +40,7 @@ pub use file::Durability;
 pub use file_digests::{FileDigests, FileIdentity};
 pub use garbage::Removed;
 pub use image::{Image, ImageSummary};
-pub use layer::{Layer, LayerError, LayerWriter, LayerWriterOptions};
+pub use layer::{Layer, LayerError, LayerWriter, LayerWriterOptions, Node, View};
 pub use lock::Lock;
 pub use scratch::ScratchDir;
 pub use store::{Owners, Store, StoreOptions};

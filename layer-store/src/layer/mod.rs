@@ -1,9 +1,11 @@
 //! Layers: made, kept, looked at, laid over each other.
 
 mod chunks;
+mod content;
 mod error;
 mod record;
 mod sink;
+mod view;
 mod writer;
 
 use std::sync::{Arc, OnceLock};
@@ -11,6 +13,7 @@ use std::sync::{Arc, OnceLock};
 use tug_oci::DiffId;
 
 pub use error::LayerError;
+pub use view::{Node, View};
 pub use writer::{LayerWriter, LayerWriterOptions};
 
 use crate::blob::SealedBlob;

@@ -1,0 +1,331 @@
+//! COPY and ADD: from sources to a layer, with nothing in between.
+//!
+//! Sources go straight from where they are into the layer's tar, and into its folder when a RUN will need it.
+
+pub(crate) mod archive;
+pub(crate) mod owner;
+mod select;
+mod target;
+
+use std::io::Read;
+use std::ops::Range;
+use std::sync::Arc;
+
+use tug_dockerfile::Ignore;
+use tug_layer_store::{Layer, LayerWriterOptions, Mtime, NewEntry, NewEntryKind, Store, View};
+
+use crate::cancel::Cancel;
+use crate::error::{Error, Problem};
+use crate::files::{Files, Layered};
+use crate::key::Inputs;
+use crate::plan::{CopyAction, CopySource};
+use owner::OwnerError;
+use select::{Facts, SelectError, Selected};
+use target::{Content, Ownership, Planned, Target, TargetError, landing};
+
+/// The mode of files that stand in the Dockerfile itself.
+const INLINE_MODE: u32 = 0o644;
+
+/// Why a COPY came to nothing.
+#[derive(Debug)]
+pub(crate) enum CopyError {
+    /// It is at a place in the Dockerfile.
+    Problem(Problem),
+    /// Something else.
+    Failed(Error),
+}
+
+impl From<Error> for CopyError {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<tug_layer_store::Error> for CopyError {
+    fn from(error: tug_layer_store::Error) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// The sources of a COPY, found.
+pub(crate) struct Sources {
+    files: Arc<dyn Files>,
+    found: Vec<Source>,
+    /// Patterns that matched nothing.
+    pub(crate) empty: Vec<String>,
+}
+
+enum Source {
+    Selected(Vec<Selected>),
+    Inline { name: String, text: String },
+}
+
+/// Finds the sources of `action` in `files`.
+pub(crate) fn find(action: &CopyAction, files: Arc<dyn Files>, place: &str) -> Result<Sources, CopyError> {
+    let excludes = Ignore::from_patterns(&action.exclude).map_err(|error| {
+        CopyError::Problem(Problem::new(0..0, format!("`--exclude` is not a pattern: {}", error.kind)))
+    })?;
+    let (mut found, mut empty) = (Vec::new(), Vec::new());
+    for source in &action.sources {
+        match source {
+            CopySource::Inline { name, text } => {
+                found.push(Source::Inline { name: name.clone(), text: text.clone() });
+            }
+            CopySource::Path { path, span } => {
+                let selected = select::select(&*files, path, &excludes)
+                    .map_err(|error| select_error(error, span, place))?;
+                if selected.is_empty() {
+                    empty.push(path.clone());
+                }
+                found.push(Source::Selected(selected));
+            }
+        }
+    }
+    Ok(Sources { files, found, empty })
+}
+
+/// Adds everything to `inputs` that decides what `action` makes of `sources`.
+pub(crate) fn add_inputs(
+    action: &CopyAction,
+    sources: &Sources,
+    is_context: bool,
+    inputs: &mut Inputs,
+) -> Result<(), Error> {
+    let patterns = action.sources.iter().map(|source| match source {
+        CopySource::Path { path, .. } => path.as_str(),
+        CopySource::Inline { name, .. } => name.as_str(),
+    });
+    inputs.value("sources", patterns.collect::<Vec<_>>().join(" "));
+    inputs.value("destination", action.destination.clone());
+    inputs.value("--chown", action.chown.clone().unwrap_or_default());
+    inputs.value("--chmod", action.chmod_text.clone().unwrap_or_default());
+    inputs.value("--exclude", action.exclude.join(" "));
+    inputs.value("--link", action.link.to_string());
+    inputs.value("unpack", action.unpack.to_string());
+    let overridden =
+        action.chmod_text.as_ref().is_some_and(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+    let facts = Facts { owner: !is_context && action.chown.is_none(), mode: !overridden };
+    for (number, source) in sources.found.iter().enumerate() {
+        match source {
+            Source::Inline { name, text } => {
+                inputs.content(format!("<<{name}"), tug_oci::Digest::of(text.as_bytes()).to_string());
+            }
+            Source::Selected(selected) => {
+                select::add_inputs(&*sources.files, selected, facts, number, inputs)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Where a layer is made, and how.
+pub(crate) struct CopyContext<'a> {
+    pub store: &'a Store,
+    pub cancel: &'a Cancel,
+    /// The tree of the layers below.
+    pub below: View,
+    /// Whether sources lie in the context, so that their owners do not count.
+    pub is_context: bool,
+    pub materialise: bool,
+    /// The time of directories that are made.
+    pub now: i64,
+    /// No file is younger than this.
+    pub clamp: Option<i64>,
+    /// The place of the instruction.
+    pub span: Range<usize>,
+}
+
+/// Makes the layer of `action`.
+pub(crate) fn copy(
+    context: &CopyContext<'_>,
+    action: &CopyAction,
+    sources: &Sources,
+) -> Result<Layer, CopyError> {
+    let chown = match &action.chown {
+        None => None,
+        Some(text) => {
+            let files = Layered::new(context.below.clone());
+            Some(
+                owner::look_up(&files, text)
+                    .map_err(|error| owner_error(error, "--chown=", &context.span))?,
+            )
+        }
+    };
+    let ownership = Ownership { chown, chmod: action.chmod.clone(), keep: !context.is_context };
+    let below = (!action.link).then(|| context.below.clone());
+    let mut target = Target::new(below, Mtime { seconds: context.now, nanos: 0 });
+    let is_slashed = action.destination.ends_with('/');
+    let landed = sources.found.iter().map(|source| match source {
+        Source::Selected(selected) => selected.len(),
+        Source::Inline { .. } => 1,
+    });
+    let destination = target.resolve(action.destination.as_bytes()).map_err(CopyError::Failed)?;
+    if landed.sum::<usize>() > 1 && !is_slashed && !target.is_directory(&destination) {
+        return Err(CopyError::Problem(
+            Problem::new(
+                context.span.clone(),
+                format!("several sources match, but `{}` is not a directory", action.destination),
+            )
+            .help("end the destination with `/`"),
+        ));
+    }
+    let failed = |error: TargetError| target_error(error, &context.span);
+    let owner = ownership.owner_of_new();
+    for source in &sources.found {
+        let selected = match source {
+            Source::Selected(selected) => selected,
+            Source::Inline { name, text } => {
+                let path =
+                    place(&mut target, &destination, is_slashed, name.as_bytes(), owner).map_err(failed)?;
+                target.put(inline(&path, text, &ownership, context.now));
+                continue;
+            }
+        };
+        for one in selected {
+            if action.unpack
+                && let Some(archive) = archive::open(context.store, &*sources.files, &one.item)?
+            {
+                target.make_directories(&destination, owner).map_err(failed)?;
+                archive::unpack(&Arc::new(archive), &mut target, &destination, &ownership).map_err(failed)?;
+                continue;
+            }
+            put_selected(&mut target, &sources.files, one, &destination, is_slashed, &ownership)
+                .map_err(failed)?;
+        }
+    }
+    if context.cancel.is_cancelled() {
+        return Err(CopyError::Failed(Error::Cancelled));
+    }
+    write(context, target)
+}
+
+/// Makes the layer of WORKDIR: the directory at `path`, unless it is there. What has to be made is `0755` and belongs
+/// to `user`.
+pub(crate) fn make_directory(context: &CopyContext<'_>, path: &str, user: &str) -> Result<Layer, CopyError> {
+    let mut target = Target::new(Some(context.below.clone()), Mtime { seconds: context.now, nanos: 0 });
+    let path = target.resolve(path.as_bytes())?;
+    if !target.is_directory(&path) {
+        let files = Layered::new(context.below.clone());
+        let owner = match user {
+            "" => (0, 0),
+            user => {
+                owner::look_up(&files, user).map_err(|error| owner_error(error, "USER ", &context.span))?
+            }
+        };
+        target.make_directories(&path, owner).map_err(|error| target_error(error, &context.span))?;
+    }
+    write(context, target)
+}
+
+/// Puts one source, a file or the content of a directory.
+fn put_selected(
+    target: &mut Target,
+    files: &Arc<dyn Files>,
+    selected: &Selected,
+    destination: &[u8],
+    is_slashed: bool,
+    ownership: &Ownership,
+) -> Result<(), TargetError> {
+    let owner = ownership.owner_of_new();
+    if !selected.item.is_directory() {
+        let path = place(target, destination, is_slashed, &selected.name, owner)?;
+        return target.copy(files, &selected.item, &path, ownership);
+    }
+    target.make_directories(destination, owner)?;
+    let root = selected.item.path.len() + usize::from(!selected.item.path.is_empty());
+    for item in &selected.below {
+        target.copy(files, item, &crate::files::join(destination, &item.path[root..]), ownership)?;
+    }
+    Ok(())
+}
+
+/// The path in which a single file lands, with everything above it made.
+fn place(
+    target: &mut Target,
+    destination: &[u8],
+    is_slashed: bool,
+    name: &[u8],
+    owner: (u32, u32),
+) -> Result<Vec<u8>, TargetError> {
+    let path = landing(target, destination, is_slashed, name);
+    target.make_directories(crate::files::parent_of(&path), owner)?;
+    Ok(path)
+}
+
+fn inline(path: &[u8], text: &str, ownership: &Ownership, now: i64) -> Planned {
+    let (uid, gid) = ownership.owner_of(0, 0);
+    let mut entry = NewEntry::file(path, ownership.mode_of(INLINE_MODE, false, false), text.len() as u64);
+    (entry.uid, entry.gid, entry.mtime) = (uid, gid, Mtime { seconds: now, nanos: 0 });
+    Planned { entry, content: Content::Bytes(Arc::new(text.as_bytes().to_vec())) }
+}
+
+/// Writes the entries of `target` as a layer.
+fn write(context: &CopyContext<'_>, target: Target) -> Result<Layer, CopyError> {
+    let mut writer = context.store.layer_writer(&LayerWriterOptions { materialise: context.materialise })?;
+    for (number, planned) in target.into_entries().enumerate() {
+        if number % 64 == 0 && context.cancel.is_cancelled() {
+            return Err(CopyError::Failed(Error::Cancelled));
+        }
+        let Planned { mut entry, content } = planned;
+        entry.mtime = entry.mtime.whole_seconds(context.clamp);
+        let mut reader: Option<Box<dyn Read + Send>> = match &content {
+            Content::None => None,
+            Content::Item(files, item) => Some(files.open(item)?),
+            Content::Bytes(bytes) => Some(Box::new(std::io::Cursor::new(bytes.to_vec()))),
+            Content::Member(archive, member) => Some(archive.open(member)?),
+        };
+        if !matches!(entry.kind, NewEntryKind::File { .. }) {
+            reader = None;
+        }
+        match &mut reader {
+            Some(reader) => writer.add(&entry, Some(reader))?,
+            None => writer.add(&entry, None)?,
+        }
+    }
+    Ok(writer.finish()?)
+}
+
+fn select_error(error: SelectError, span: &Range<usize>, place: &str) -> CopyError {
+    match error {
+        SelectError::Failed(error) => CopyError::Failed(error),
+        SelectError::Pattern { source, reason } => {
+            CopyError::Problem(Problem::new(span.clone(), format!("`{source}` is not a pattern: {reason}")))
+        }
+        SelectError::Missing { source, explanation, similar } => {
+            let mut problem = Problem::new(span.clone(), format!("`{source}` is not in {place}"));
+            problem.help = similar.map(|name| format!("did you mean `{name}`?"));
+            problem.label = explanation.or(Some("no such file or directory".to_owned()));
+            CopyError::Problem(problem)
+        }
+    }
+}
+
+fn owner_error(error: OwnerError, what: &str, span: &Range<usize>) -> CopyError {
+    let problem = |message: String| Problem::new(span.clone(), message);
+    CopyError::Problem(match error {
+        OwnerError::Failed(error) => return CopyError::Failed(error),
+        OwnerError::Malformed(text) => {
+            problem(format!("`{what}{text}` is not an owner: expected `user` or `user:group`"))
+        }
+        OwnerError::User(name) => problem(format!("no user `{name}` in the image's `/etc/passwd`"))
+            .help("make the user in an earlier step, or use its number"),
+        OwnerError::Group(name) => problem(format!("no group `{name}` in the image's `/etc/group`"))
+            .help("make the group in an earlier step, or use its number"),
+    })
+}
+
+fn target_error(error: TargetError, span: &Range<usize>) -> CopyError {
+    let problem = |message: String| CopyError::Problem(Problem::new(span.clone(), message));
+    match error {
+        TargetError::Failed(error) => CopyError::Failed(error),
+        TargetError::NotADirectory(path) => problem(format!(
+            "cannot copy a directory to `{path}`: something that is not a directory is there"
+        )),
+        TargetError::IsADirectory(path) => {
+            problem(format!("cannot copy a file to `{path}`: a directory is there"))
+        }
+        TargetError::Reserved(path) => problem(format!(
+            "`{path}` cannot be in an image: names that start with `.wh.` mark what a layer removes"
+        )),
+    }
+}

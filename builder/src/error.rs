@@ -1,0 +1,187 @@
+//! What can go wrong in a build, as facts.
+//!
+//! Whatever has a place in the Dockerfile is a [`Problem`] with a span; the command line draws the caret.
+
+use std::io;
+use std::ops::Range;
+use std::path::PathBuf;
+
+use crate::event::StepSummary;
+
+/// A Dockerfile as it was read: what spans point into.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Source {
+    /// The name that errors show.
+    pub name: String,
+    /// The text.
+    pub text: String,
+}
+
+/// Something wrong at a place in the Dockerfile.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Bytes of the text; empty at 0 when there is no place.
+    pub span: Range<usize>,
+    /// What happened.
+    pub message: String,
+    /// What is wrong with the very words under the caret.
+    pub label: Option<String>,
+    /// What the user can do.
+    pub help: Option<String>,
+}
+
+impl Problem {
+    /// A problem at `span`.
+    pub fn new(span: impl Into<Range<usize>>, message: impl Into<String>) -> Self {
+        Self { span: span.into(), message: message.into(), label: None, help: None }
+    }
+
+    /// Adds what is wrong with the marked words.
+    #[must_use]
+    pub fn label(mut self, label: impl Into<String>) -> Self {
+        self.label = Some(label.into());
+        self
+    }
+
+    /// Adds what the user can do.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+}
+
+/// How the process of a RUN step ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// It ended by itself with this code.
+    Code(i32),
+    /// A signal ended it.
+    Signal(i32),
+    /// It used more memory than it was allowed.
+    OutOfMemory,
+}
+
+/// A RUN step whose command failed.
+#[derive(Clone, Debug)]
+pub struct StepFailure {
+    /// Which step.
+    pub step: StepSummary,
+    /// How many steps the build has.
+    pub total: usize,
+    /// How its process ended.
+    pub ending: Ending,
+    /// The text that `span` points into.
+    pub source_text: Source,
+    /// The instruction.
+    pub span: Range<usize>,
+    /// The file with its whole output.
+    pub log: PathBuf,
+    /// The last lines of its output.
+    pub tail: Vec<String>,
+    /// How many lines of output there were.
+    pub lines: usize,
+    /// The identity of the build.
+    pub build: String,
+}
+
+/// Why there is no image.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The Dockerfile, or what it asks for, is wrong.
+    #[error("{}", summary(problems))]
+    Dockerfile {
+        /// The text that the problems point into.
+        source_text: Source,
+        /// At least one.
+        problems: Vec<Problem>,
+    },
+    /// The command of a RUN step failed.
+    #[error("step {}/{}: `{}` {}", .0.step.id.0 + 1, .0.total, .0.step.name, ending_text(&.0.ending))]
+    StepFailed(Box<StepFailure>),
+    /// The user gave up.
+    #[error("cancelled; finished layers are kept")]
+    Cancelled,
+    /// The Dockerfile could not be found.
+    #[error("no Dockerfile in `{}`", folder.display())]
+    NoDockerfile {
+        /// Where it was looked for.
+        folder: PathBuf,
+        /// Its name, if one was asked for.
+        name: Option<String>,
+    },
+    /// The context is not what it should be.
+    #[error("{0}")]
+    Context(String),
+    /// A file of the context or the host could not be read.
+    #[error("could not {action} `{}`", path.display())]
+    Io {
+        /// For example `read`.
+        action: &'static str,
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The store could not do what it was asked to.
+    #[error(transparent)]
+    Store(#[from] tug_layer_store::Error),
+    /// The runtime could not start or watch a container.
+    #[error("could not run `{step}`")]
+    Runtime {
+        /// The name of the step.
+        step: String,
+        /// Why.
+        source: tug_runtime::Error,
+    },
+}
+
+impl Error {
+    /// What the user can do about it, if we know.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::NoDockerfile { name: Some(_), .. } => Some("name another file with `-f PATH`".to_owned()),
+            Self::NoDockerfile { name: None, .. } => {
+                Some("make a file `Dockerfile` there, or name another one with `-f PATH`".to_owned())
+            }
+            Self::StepFailed(failure) => ending_hint(&failure.ending),
+            Self::Store(error) => error.hint(),
+            Self::Runtime { source, .. } => source.hint(),
+            _ => None,
+        }
+    }
+}
+
+fn summary(problems: &[Problem]) -> String {
+    match problems {
+        [] => "the Dockerfile is not valid".to_owned(),
+        [only] => only.message.clone(),
+        [first, rest @ ..] => format!("{} (and {} more)", first.message, rest.len()),
+    }
+}
+
+fn ending_text(ending: &Ending) -> String {
+    match ending {
+        Ending::Code(code) => format!("exited with {code}"),
+        Ending::Signal(signal) => format!("was ended by signal {signal}"),
+        Ending::OutOfMemory => "was ended because it used more memory than allowed".to_owned(),
+    }
+}
+
+/// Exit codes that shells and kernels give a meaning.
+fn ending_hint(ending: &Ending) -> Option<String> {
+    let text = match ending {
+        Ending::Code(126) => {
+            "126 means that a command was found but could not be executed: look at its mode and its `#!` line"
+        }
+        Ending::Code(127) => {
+            "127 means that a command was not found: is it installed in this stage and on `PATH`?"
+        }
+        Ending::Code(137) | Ending::Signal(9) => "it was killed, maybe because memory ran out",
+        Ending::Code(139) | Ending::Signal(11) => "it crashed: a segmentation fault",
+        Ending::Code(143) | Ending::Signal(15) => "it was asked to end by somebody",
+        _ => return None,
+    };
+    Some(text.to_owned())
+}

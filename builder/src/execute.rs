@@ -1,0 +1,164 @@
+//! Carries out a plan: every step whose inputs are ready runs, in as many threads as allowed.
+//!
+//! A step first asks the cache. What is known is not done again, and nothing is unpacked or mounted for it: only its
+//! record is read.
+
+mod step;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Condvar, Mutex};
+
+use tug_layer_store::Store;
+use tug_oci::{Descriptor, DiffId};
+use tug_runtime::Runtime;
+
+use crate::cancel::Cancel;
+use crate::error::{Error, Source};
+use crate::event::{Event, Reporter, StepId};
+use crate::files::Files;
+use crate::plan::{Action, Plan, State, Step};
+
+/// Everything that steps have in common.
+pub(crate) struct Execution<'a> {
+    pub store: &'a Store,
+    pub runtime: &'a Runtime,
+    pub reporter: &'a dyn Reporter,
+    pub plan: &'a Plan,
+    pub files: Arc<dyn Files>,
+    pub source: &'a Source,
+    pub build: &'a str,
+    pub jobs: usize,
+    pub no_cache: bool,
+    pub platform: String,
+    /// `SOURCE_DATE_EPOCH`.
+    pub epoch: Option<i64>,
+    pub proxy_environment: &'a [(String, String)],
+    pub resolv_conf: Option<&'a str>,
+}
+
+/// What a step came to.
+#[derive(Clone, Debug)]
+pub(crate) struct Done {
+    /// All layers after it, lowest first.
+    pub chain: Arc<Vec<DiffId>>,
+    /// When its layer was made; `None` for a base image.
+    pub created: Option<String>,
+    /// Whether it was known from an earlier build.
+    pub cached: bool,
+    /// Bytes of the plain tar of its own layer.
+    pub size: u64,
+}
+
+/// The state of all steps.
+struct Board {
+    done: Vec<Option<Done>>,
+    started: Vec<bool>,
+    failure: Option<Error>,
+}
+
+/// Carries out all steps. On an error nothing new starts, what runs is killed, and finished layers stay.
+pub(crate) fn execute(execution: &Execution<'_>, cancel: &Cancel) -> Result<Vec<Done>, Error> {
+    let steps = &execution.plan.steps;
+    let bases = bases(steps);
+    let board =
+        Mutex::new(Board { done: vec![None; steps.len()], started: vec![false; steps.len()], failure: None });
+    let changed = Condvar::new();
+    let stop = Cancel::default();
+    let throw = stop.clone();
+    let _guard = cancel.on_cancel(move || throw.cancel());
+    let work = || {
+        while let Some((step, inputs)) = next(steps, &board, &changed, &stop) {
+            let result = execution.step(step, &inputs, &bases, &stop);
+            let mut board = board.lock().expect("nobody panics while holding it");
+            match result {
+                Ok(done) => board.done[step.summary.id.0] = Some(done),
+                Err(error) => {
+                    execution.tell_failure(step, &error);
+                    let is_first = board.failure.is_none();
+                    if is_first || matches!(board.failure, Some(Error::Cancelled)) {
+                        board.failure = Some(error);
+                    }
+                    stop.cancel();
+                }
+            }
+            drop(board);
+            changed.notify_all();
+        }
+    };
+    let threads = execution.jobs.clamp(1, steps.len().max(1));
+    std::thread::scope(|scope| {
+        for _ in 1..threads {
+            scope.spawn(work);
+        }
+        work();
+    });
+    let board = board.into_inner().expect("nobody panics while holding it");
+    match board.failure {
+        Some(error) => Err(error),
+        None if stop.is_cancelled() => Err(Error::Cancelled),
+        None => Ok(board
+            .done
+            .into_iter()
+            .map(|done| done.expect("without a failure all steps are done"))
+            .collect()),
+    }
+}
+
+/// What the steps that a step stands on came to.
+pub(crate) struct Inputs {
+    pub below: Arc<Vec<DiffId>>,
+    pub uses: HashMap<StepId, Arc<Vec<DiffId>>>,
+}
+
+/// The next step whose inputs are ready, waiting for one if need be. `None` when there will be none.
+fn next<'a>(
+    steps: &'a [Step],
+    board: &Mutex<Board>,
+    changed: &Condvar,
+    stop: &Cancel,
+) -> Option<(&'a Step, Inputs)> {
+    let mut board = board.lock().expect("nobody panics while holding it");
+    loop {
+        if stop.is_cancelled() || board.started.iter().all(|started| *started) {
+            return None;
+        }
+        let ready = steps.iter().find_map(|step| {
+            let inputs = inputs(step, &board.done)?;
+            (!board.started[step.summary.id.0]).then_some((step, inputs))
+        });
+        if let Some((step, inputs)) = ready {
+            board.started[step.summary.id.0] = true;
+            return Some((step, inputs));
+        }
+        board = changed.wait(board).expect("nobody panics while holding it");
+    }
+}
+
+fn inputs(step: &Step, done: &[Option<Done>]) -> Option<Inputs> {
+    let chain = |id: StepId| done[id.0].as_ref().map(|done| Arc::clone(&done.chain));
+    let below = match step.below {
+        State::Scratch => Arc::default(),
+        State::After(id) => chain(id)?,
+    };
+    let uses = step.uses.iter().map(|id| Some((*id, chain(*id)?))).collect::<Option<_>>()?;
+    Some(Inputs { below, uses })
+}
+
+/// The blobs of layers that came with base images.
+fn bases(steps: &[Step]) -> HashMap<DiffId, Descriptor> {
+    let images = steps.iter().filter_map(|step| match &step.action {
+        Action::Base(image) => Some(image),
+        _ => None,
+    });
+    images.flat_map(|image| image.layers()).map(|(diff_id, blob)| (diff_id.clone(), blob.clone())).collect()
+}
+
+impl Execution<'_> {
+    fn tell_failure(&self, step: &Step, error: &Error) {
+        let step = step.summary.id;
+        self.reporter.report(match error {
+            Error::Cancelled => Event::Cancelled { step },
+            error => Event::Failed { step, duration: std::time::Duration::ZERO, message: error.to_string() },
+        });
+    }
+}

@@ -1,0 +1,170 @@
+//! Decides whether a step has been built before.
+//!
+//! A step's key is a hash over everything that can change its result, and over nothing else:
+//!
+//! | input                                   | RUN | COPY / ADD | WORKDIR | why                                            |
+//! | --------------------------------------- | --- | ---------- | ------- | ---------------------------------------------- |
+//! | layers below, as content (diff ids)     | yes | yes        | yes     | a step sees the files below it, not how they came |
+//! | platform                                | yes | yes        | yes     | programs differ                                |
+//! | command and shell, after expansion      | yes | –          | –       | `$VERSION` in a flag counts, its spelling not  |
+//! | environment, declared ARGs              | yes | –          | –       | programs read them                             |
+//! | working directory, user, network        | yes | –          | –       | programs see them                              |
+//! | source patterns, destination, flags     | –   | yes        | –       | where things land                              |
+//! | names, types, modes, content of sources | –   | yes        | –       | what lands in the layer                        |
+//! | owners and xattrs of sources            | –   | `--from`   | –       | files of a context become `0:0`                |
+//! | directory and its owner                 | –   | –          | yes     | what is made                                   |
+//! | `SOURCE_DATE_EPOCH`                     | yes | yes        | yes     | it is written into the layer                   |
+//! | modification times of sources           | –   | no         | –       | a fresh clone must hit the cache               |
+//! | modes of sources under `--chmod`        | –   | no         | –       | they are not what lands                        |
+//! | proxy variables that no ARG declares    | no  | –          | –       | how the network is reached is not the result   |
+//!
+//! A network download inside RUN is *not* seen: the key cannot know that the remote file changed.
+//!
+//! The inputs are kept with names and values, so that a miss can be explained: the newest record of the same place in
+//! the same build is compared with the present inputs, and the first difference is told.
+
+use serde::{Deserialize, Serialize};
+use tug_oci::{Digest, Hasher};
+
+/// One thing that a key is made of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Input {
+    /// What it is, as explanations call it: `instruction`, `ENV PATH`, `src/main.rs`.
+    pub name: String,
+    /// Its value or the digest of its value.
+    pub value: String,
+    /// How a change of it is told.
+    pub told: Told,
+}
+
+/// How a changed input is put into words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Told {
+    /// `ARG VERSION 1 → 2`.
+    Values,
+    /// `src/main.rs changed`.
+    Name,
+}
+
+/// The inputs of a key, in the making.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Inputs(Vec<Input>);
+
+impl Inputs {
+    /// Adds an input whose values are told when it changes.
+    pub(crate) fn value(&mut self, name: impl Into<String>, value: impl Into<String>) {
+        self.0.push(Input { name: name.into(), value: value.into(), told: Told::Values });
+    }
+
+    /// Adds an input of which only the name is told when it changes.
+    pub(crate) fn content(&mut self, name: impl Into<String>, value: impl Into<String>) {
+        self.0.push(Input { name: name.into(), value: value.into(), told: Told::Name });
+    }
+
+    /// The key. Every part is hashed with its length, so that no two lists of inputs look alike.
+    pub(crate) fn key(&self) -> Digest {
+        let mut hasher = Hasher::sha256();
+        hasher.update(b"tug step 1\n");
+        for input in &self.0 {
+            for part in [&input.name, &input.value] {
+                hasher.update(&(part.len() as u64).to_le_bytes());
+                hasher.update(part.as_bytes());
+            }
+        }
+        hasher.finish()
+    }
+
+    /// The list itself, to be kept.
+    pub(crate) fn into_list(self) -> Vec<Input> {
+        self.0
+    }
+
+    /// Why a step with these inputs is not the one that had `before`.
+    pub(crate) fn difference(&self, before: &[Input]) -> String {
+        let old: std::collections::HashMap<&str, &Input> =
+            before.iter().map(|input| (input.name.as_str(), input)).collect();
+        let new: std::collections::HashSet<&str> = self.0.iter().map(|input| input.name.as_str()).collect();
+        let mut found: Vec<String> = Vec::new();
+        for input in &self.0 {
+            match (old.get(input.name.as_str()), input.told) {
+                (Some(before), _) if before.value == input.value => {}
+                (Some(before), Told::Values) => {
+                    found.push(format!("{} {} → {}", input.name, short(&before.value), short(&input.value)));
+                }
+                (Some(_), Told::Name) => found.push(format!("{} changed", input.name)),
+                (None, Told::Values) => found.push(format!("{} {} is new", input.name, short(&input.value))),
+                (None, Told::Name) => found.push(format!("{} is new", input.name)),
+            }
+        }
+        let gone = before.iter().filter(|input| !new.contains(input.name.as_str()));
+        found.extend(gone.map(|input| format!("{} is gone", input.name)));
+        match found.as_slice() {
+            [] => "the order of its inputs changed".to_owned(),
+            [only] => only.clone(),
+            [first, rest @ ..] => format!("{first} (and {} more)", rest.len()),
+        }
+    }
+}
+
+/// Long values are cut in the middle of messages, never in keys.
+fn short(value: &str) -> String {
+    const LONGEST: usize = 60;
+    let line = value.replace('\n', "⏎");
+    if line.chars().count() <= LONGEST {
+        return format!("`{line}`");
+    }
+    format!("`{}…`", line.chars().take(LONGEST).collect::<String>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn inputs(list: &[(&str, &str)]) -> Inputs {
+        let mut inputs = Inputs::default();
+        for (name, value) in list {
+            if name.contains('.') { inputs.content(*name, *value) } else { inputs.value(*name, *value) }
+        }
+        inputs
+    }
+
+    #[test]
+    fn every_part_of_every_input_changes_the_key() {
+        let base = inputs(&[("ARG A", "1"), ("main.rs", "x")]);
+        for other in [
+            inputs(&[("ARG A", "2"), ("main.rs", "x")]),
+            inputs(&[("ARG B", "1"), ("main.rs", "x")]),
+            inputs(&[("ARG A", "1"), ("main.rs", "y")]),
+            inputs(&[("ARG A", "1")]),
+            inputs(&[("main.rs", "x"), ("ARG A", "1")]),
+        ] {
+            assert_ne!(base.key(), other.key());
+        }
+    }
+
+    #[test]
+    fn moving_a_byte_from_one_part_to_the_next_changes_the_key() {
+        assert_ne!(inputs(&[("ab", "c")]).key(), inputs(&[("a", "bc")]).key());
+        assert_ne!(inputs(&[("a", "b"), ("c", "d")]).key(), inputs(&[("a", "bc"), ("", "d")]).key());
+    }
+
+    #[test]
+    fn a_difference_names_what_changed() {
+        let before = inputs(&[("ARG VERSION", "1"), ("src/main.rs", "x"), ("old.txt", "x")]).into_list();
+        let after = |list| inputs(list).difference(&before);
+        assert_eq!(
+            after(&[("ARG VERSION", "2"), ("src/main.rs", "x"), ("old.txt", "x")]),
+            "ARG VERSION `1` → `2`"
+        );
+        assert_eq!(
+            after(&[("ARG VERSION", "1"), ("src/main.rs", "y"), ("old.txt", "x")]),
+            "src/main.rs changed"
+        );
+        assert_eq!(after(&[("ARG VERSION", "1"), ("src/main.rs", "y")]), "src/main.rs changed (and 1 more)");
+        assert_eq!(
+            after(&[("ARG VERSION", "1"), ("src/main.rs", "x"), ("old.txt", "x"), ("a.txt", "")]),
+            "a.txt is new"
+        );
+    }
+}

@@ -1,0 +1,72 @@
+//! What a build is asked to do: plain values, filled in by whoever calls.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::PathBuf;
+
+use tug_oci::{Platform, Reference};
+
+/// The files that a build may read.
+pub enum ContextSource {
+    /// A folder.
+    Folder(PathBuf),
+    /// A tar, plain or compressed, read once from front to back.
+    Tar(Box<dyn Read + Send>),
+    /// No files at all: the Dockerfile came alone.
+    Empty,
+}
+
+/// Where the text of the Dockerfile comes from.
+pub enum DockerfileSource {
+    /// A path inside the context, or `None` for `Dockerfile`, then `dockerfile`, then `Containerfile`.
+    InContext(Option<String>),
+    /// A text with the name that errors show and, if it is a file, its path, beside which `NAME.dockerignore` may lie.
+    Text {
+        /// Shown in errors.
+        name: String,
+        /// The bytes of the file.
+        text: Vec<u8>,
+        /// Where the file lies.
+        path: Option<PathBuf>,
+    },
+}
+
+/// The network that RUN steps see when they do not choose themselves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum NetworkMode {
+    /// The host's.
+    #[default]
+    Host,
+    /// None but loopback.
+    None,
+}
+
+/// Everything that can be asked of one build.
+pub struct BuildOptions {
+    /// The files.
+    pub context: ContextSource,
+    /// The Dockerfile.
+    pub dockerfile: DockerfileSource,
+    /// The stage to build, by name or number; the last one by default.
+    pub target: Option<String>,
+    /// `--build-arg`: values of ARG.
+    pub build_args: BTreeMap<String, String>,
+    /// `--label`: added to the image, in order.
+    pub labels: Vec<(String, String)>,
+    /// Names to give to the image.
+    pub tags: Vec<Reference>,
+    /// Whether every step runs again.
+    pub no_cache: bool,
+    /// What the image is for.
+    pub platform: Platform,
+    /// The network of RUN steps.
+    pub network: NetworkMode,
+    /// How many steps may run at once.
+    pub jobs: usize,
+    /// Seconds since 1970: `created`, and no file in a new layer is younger.
+    pub source_date_epoch: Option<i64>,
+    /// Proxy variables of the caller that RUN steps may use: in no key, no layer and no history.
+    pub proxy_environment: Vec<(String, String)>,
+    /// Text of `/etc/resolv.conf` for RUN steps; the host's when absent.
+    pub resolv_conf: Option<String>,
+}

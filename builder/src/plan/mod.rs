@@ -1,0 +1,156 @@
+//! From a Dockerfile to a graph of steps, before anything is done.
+//!
+//! Everything that instructions say is evaluated here: variables, users, working directories, the config and the
+//! history of every stage. That is possible because no instruction can learn anything from the file system; what runs
+//! later only adds layers. Only stages that the target needs are in the plan.
+//!
+//! A plan is a pure function of the Dockerfile, the options and the configs of the base images.
+
+mod config;
+mod evaluate;
+mod history;
+mod scope;
+mod stages;
+mod transfer;
+
+#[cfg(test)]
+mod tests;
+
+use std::ops::Range;
+
+use tug_layer_store::Image;
+use tug_oci::{Digest, History, ImageConfig};
+
+use crate::error::Problem;
+use crate::event::{StepId, StepSummary};
+use crate::options::NetworkMode;
+
+pub(crate) use evaluate::problem_of;
+pub(crate) use stages::{Images, NoImage, PlanError, PlanOptions, plan};
+
+/// The graph of steps that lead to an image.
+pub(crate) struct Plan {
+    /// Every step; a step comes after those it needs.
+    pub steps: Vec<Step>,
+    /// What the image will be.
+    pub result: StageResult,
+    /// What the user should know.
+    pub warnings: Vec<Problem>,
+}
+
+/// The layers that something stands on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    /// None.
+    Scratch,
+    /// Those that are there after a step.
+    After(StepId),
+}
+
+/// One node of the graph.
+pub(crate) struct Step {
+    pub summary: StepSummary,
+    /// Its instruction in the Dockerfile.
+    pub span: Range<usize>,
+    /// The layers below it.
+    pub below: State,
+    /// Other steps whose layers it reads.
+    pub uses: Vec<StepId>,
+    pub action: Action,
+    /// The place of the step in its Dockerfile: what "the same step in an earlier build" means.
+    pub slot: Digest,
+    /// Whether a later RUN will read its layer through the kernel.
+    pub materialise: bool,
+}
+
+/// What a step does.
+pub(crate) enum Action {
+    /// Takes an image of the store as it is.
+    Base(Box<Image>),
+    Run(RunAction),
+    Copy(CopyAction),
+    /// Makes a directory, if it is not there.
+    Workdir(WorkdirAction),
+}
+
+/// RUN, evaluated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RunAction {
+    pub args: Vec<String>,
+    /// Environment and declared ARGs, in order.
+    pub env: Vec<(String, String)>,
+    /// Which of them are ARGs, for explanations.
+    pub arg_names: Vec<String>,
+    pub working_directory: String,
+    pub user: String,
+    pub network: NetworkMode,
+    /// A script that is written into the container and executed.
+    pub script: Option<Script>,
+}
+
+/// The body of a here-document that starts with `#!`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Script {
+    pub path: String,
+    pub text: String,
+}
+
+/// COPY or ADD, evaluated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct CopyAction {
+    pub sources: Vec<CopySource>,
+    pub from: CopyFrom,
+    /// Absolute; ends in `/` if it was written so or there are several sources.
+    pub destination: String,
+    pub chown: Option<String>,
+    pub chmod: Option<tug_dockerfile::Mode>,
+    /// `--chmod` as it was written.
+    pub chmod_text: Option<String>,
+    pub exclude: Vec<String>,
+    /// Whether the layer must not depend on the layers below.
+    pub link: bool,
+    /// Whether archives are unpacked.
+    pub unpack: bool,
+}
+
+/// One source of a COPY.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum CopySource {
+    /// A path or pattern, and where it stands in the Dockerfile.
+    Path { path: String, span: Range<usize> },
+    /// A here-document.
+    Inline { name: String, text: String },
+}
+
+/// Where sources are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CopyFrom {
+    Context,
+    Layers(State),
+}
+
+/// WORKDIR, evaluated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct WorkdirAction {
+    /// Absolute and clean.
+    pub path: String,
+    pub user: String,
+}
+
+/// A stage, evaluated: what an image of it would be, but for the layers.
+#[derive(Clone)]
+pub(crate) struct StageResult {
+    pub state: State,
+    /// With the diff ids of no layer.
+    pub config: ImageConfig,
+    pub history: Vec<PlannedHistory>,
+}
+
+/// A line of the history in the making.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum PlannedHistory {
+    /// From the base image, as it is.
+    Base(History),
+    /// Of this build; dated when the step made its layer.
+    Own { created_by: String, step: Option<StepId> },
+}

@@ -1,0 +1,256 @@
+//! What a Dockerfile means, step by step.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use tug_dockerfile::Dockerfile;
+use tug_layer_store::Image;
+use tug_oci::{Descriptor, Digest, History, ImageConfig, Manifest, Platform, Raw, media_type};
+
+use super::stages::{Images, NoImage, PlanError, PlanOptions, plan};
+use super::{Action, CopyFrom, Plan, PlannedHistory, State};
+use crate::error::Problem;
+use crate::options::NetworkMode;
+
+/// One image, `base`, with an environment, a user and a trigger.
+struct OneImage {
+    on_build: Vec<String>,
+}
+
+impl Images for OneImage {
+    fn find(&self, name: &str, platform: &Platform) -> Result<Image, NoImage> {
+        if name != "base" {
+            return Err(NoImage::Problem { message: format!("no image `{name}` in the store"), help: None });
+        }
+        let mut config = ImageConfig::empty(platform.clone());
+        config.config.env = vec!["PATH=/bin".to_owned(), "LANG=C".to_owned()];
+        config.config.cmd = Some(vec!["sh".to_owned()]);
+        config.config.on_build.clone_from(&self.on_build);
+        config.history.push(History { created_by: Some("ADD rootfs".to_owned()), ..History::default() });
+        let config = Raw::encode(config);
+        let descriptor = Descriptor::new(media_type::OCI_CONFIG, config.digest().clone(), config.size());
+        let manifest = Raw::encode(Manifest::new(descriptor, Vec::new()));
+        let descriptor =
+            Descriptor::new(media_type::OCI_MANIFEST, Digest::of(manifest.bytes()), manifest.size());
+        Ok(Image { descriptor, manifest, config })
+    }
+}
+
+struct Asked<'a> {
+    build_args: &'a [(&'a str, &'a str)],
+    target: Option<&'a str>,
+    on_build: &'a [&'a str],
+}
+
+const PLAIN: Asked<'_> = Asked { build_args: &[], target: None, on_build: &[] };
+
+fn planned(text: &str, asked: &Asked<'_>) -> Result<Plan, Vec<Problem>> {
+    let dockerfile = Dockerfile::parse(text.as_bytes()).unwrap();
+    let build_args: BTreeMap<String, String> =
+        asked.build_args.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let options = PlanOptions {
+        target: asked.target,
+        build_args: &build_args,
+        labels: &[],
+        platform: &Platform::linux("amd64"),
+        network: NetworkMode::Host,
+        identity: "test",
+    };
+    let images = OneImage { on_build: asked.on_build.iter().map(|text| (*text).to_owned()).collect() };
+    plan(&dockerfile, text, &options, &images).map_err(|error| match error {
+        PlanError::Problems(problems) => problems,
+        PlanError::Failed(error) => panic!("{error}"),
+    })
+}
+
+/// One line for each step, then the history.
+fn listing(plan: &Plan) -> String {
+    let mut text = String::new();
+    let state = |state: State| match state {
+        State::Scratch => "-".to_owned(),
+        State::After(id) => id.0.to_string(),
+    };
+    for step in &plan.steps {
+        let more = match &step.action {
+            Action::Base(_) => String::new(),
+            Action::Run(run) => format!("{:?} user={} dir={}", run.args, run.user, run.working_directory),
+            Action::Copy(copy) => match copy.from {
+                CopyFrom::Context => format!("-> {}", copy.destination),
+                CopyFrom::Layers(from) => format!("from {} -> {}", state(from), copy.destination),
+            },
+            Action::Workdir(workdir) => format!("{} user={}", workdir.path, workdir.user),
+        };
+        let tree = if step.materialise { " (tree)" } else { "" };
+        writeln!(text, "{} on {}: {}{tree} {more}", step.summary.id.0, state(step.below), step.summary.name)
+            .unwrap();
+    }
+    text
+}
+
+fn history(plan: &Plan) -> Vec<String> {
+    let lines = plan.result.history.iter().map(|line| match line {
+        PlannedHistory::Base(line) => line.created_by.clone().unwrap_or_default(),
+        PlannedHistory::Own { created_by, step } => match step {
+            Some(step) => format!("{}: {created_by}", step.0),
+            None => created_by.clone(),
+        },
+    });
+    lines.collect()
+}
+
+fn messages(text: &str, asked: &Asked<'_>) -> Vec<String> {
+    match planned(text, asked) {
+        Ok(_) => panic!("this was planned: {text}"),
+        Err(problems) => problems
+            .into_iter()
+            .map(|problem| format!("{:?} {}", &text[problem.span.clone()], problem.message))
+            .collect(),
+    }
+}
+
+#[test]
+fn only_stages_that_the_target_needs_are_in_the_plan() {
+    let text =
+        "FROM base AS unused\nRUN false\nFROM base AS tool\nRUN make\nFROM base\nCOPY --from=tool /a /b\n";
+    let plan = planned(text, &PLAIN).unwrap();
+    insta::assert_snapshot!(listing(&plan), @r#"
+    0 on -: [tool 1/2] FROM base (tree) 
+    1 on 0: [tool 2/2] RUN make ["/bin/sh", "-c", "make"] user= dir=/
+    2 on -: [stage-2 1/2] FROM base 
+    3 on 2: [stage-2 2/2] COPY --from=tool /a /b from 1 -> /b
+    "#);
+}
+
+#[test]
+fn a_layer_is_a_folder_only_where_a_later_run_reads_it() {
+    let text = "FROM base\nCOPY a /a\nRUN make\nCOPY b /b\nWORKDIR /c\n";
+    let plan = planned(text, &PLAIN).unwrap();
+    let trees: Vec<bool> = plan.steps.iter().map(|step| step.materialise).collect();
+    assert_eq!(trees, [true, true, false, false, false]);
+}
+
+#[test]
+fn a_stage_inherits_variables_user_directory_and_command_of_the_stage_below() {
+    let text = "FROM base AS one\nARG A=1\nENV B=$A\nUSER 7\nWORKDIR /x\nFROM one\nRUN echo\n";
+    let plan = planned(text, &PLAIN).unwrap();
+    let Some(Action::Run(run)) = plan.steps.last().map(|step| &step.action) else { panic!("no RUN") };
+    assert_eq!((run.user.as_str(), run.working_directory.as_str()), ("7", "/x"));
+    let env: Vec<String> = run.env.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    assert_eq!(env, ["PATH=/bin", "LANG=C", "A=1", "B=1"]);
+    assert_eq!(plan.result.config.config.cmd, Some(vec!["sh".to_owned()]));
+}
+
+#[test]
+fn the_history_is_what_docker_writes() {
+    let text = "FROM base\nARG V=1\nENV A=b\nRUN make\nCOPY a /\nWORKDIR x\nCMD [\"a\", \"b c\"]\nEXPOSE 80 53/udp\n\
+                VOLUME /d /e\nLABEL k=\"v w\"\nUSER u\nSTOPSIGNAL TERM\nSHELL [\"/bin/sh\",\"-ec\"]\nENTRYPOINT x\n\
+                ONBUILD RUN y\nHEALTHCHECK --interval=5s CMD true\nMAINTAINER me\n";
+    let plan = planned(text, &PLAIN).unwrap();
+    insta::assert_snapshot!(history(&plan).join("\n"), @r#"
+    ADD rootfs
+    ARG V=1
+    ENV A=b
+    1: RUN |1 V=1 /bin/sh -c make # buildkit
+    2: COPY a / # buildkit
+    3: WORKDIR /x
+    CMD ["a" "b c"]
+    EXPOSE map[53/udp:{} 80/tcp:{}]
+    VOLUME [/d /e]
+    LABEL k=v w
+    USER u
+    STOPSIGNAL TERM
+    SHELL [/bin/sh -ec]
+    ENTRYPOINT ["/bin/sh" "-ec" "x"]
+    ONBUILD RUN y
+    HEALTHCHECK &{["CMD-SHELL" "true"] "5s" "0s" "0s" "0s" '\x00'}
+    MAINTAINER me
+    "#);
+}
+
+#[test]
+fn an_entrypoint_clears_an_inherited_command_but_not_one_of_its_own_stage() {
+    let inherited = planned("FROM base\nENTRYPOINT [\"x\"]\n", &PLAIN).unwrap();
+    assert_eq!(inherited.result.config.config.cmd, None);
+    let own = planned("FROM base\nCMD [\"y\"]\nENTRYPOINT [\"x\"]\n", &PLAIN).unwrap();
+    assert_eq!(own.result.config.config.cmd, Some(vec!["y".to_owned()]));
+}
+
+#[test]
+fn values_of_one_instruction_see_the_variables_before_it() {
+    let plan = planned("FROM scratch\nENV a=1\nENV a=2 b=$a\n", &PLAIN).unwrap();
+    assert!(plan.result.config.config.env.contains(&"b=1".to_owned()));
+}
+
+#[test]
+fn a_global_argument_is_seen_by_from_and_only_declared_by_a_stage() {
+    let text = "ARG IMAGE=base\nARG V=3\nFROM ${IMAGE}\nENV X=<$V>\nARG V\nENV Y=<$V>\n";
+    let plan = planned(text, &PLAIN).unwrap();
+    let env = &plan.result.config.config.env;
+    assert!(env.contains(&"X=<>".to_owned()) && env.contains(&"Y=<3>".to_owned()), "{env:?}");
+}
+
+#[test]
+fn triggers_of_the_base_run_first_and_are_gone_from_the_image() {
+    let asked = Asked { on_build: &["RUN setup", "ENV T=1"], ..PLAIN };
+    let plan = planned("FROM base\nRUN make $T\n", &asked).unwrap();
+    assert!(plan.steps[1].summary.name.contains("RUN setup"), "{}", listing(&plan));
+    assert!(plan.result.config.config.on_build.is_empty());
+    assert!(plan.result.config.config.env.contains(&"T=1".to_owned()));
+}
+
+#[test]
+fn problems_are_told_with_their_places_and_all_at_once() {
+    let text = "FROM base AS build\nEXPOSE 99999\nSTOPSIGNAL NOPE\nENV A=${B:?needed}\n";
+    insta::assert_debug_snapshot!(messages(text, &PLAIN), @r#"
+    [
+        "\"99999\" `99999` is not a port",
+        "\"NOPE\" `NOPE` is not a signal",
+        "\"${B:?needed}\" `B` is not set: needed",
+    ]
+    "#);
+}
+
+#[test]
+fn a_stage_that_comes_later_or_is_misspelled_is_named() {
+    let later = messages("FROM base AS a\nCOPY --from=b /x /x\nFROM base AS b\nFROM a\n", &PLAIN);
+    assert!(later[0].contains("needs to be defined before"), "{later:?}");
+    let text = "FROM base AS build\nFROM base\nCOPY --from=biuld /x /x\n";
+    let Err(problems) = planned(text, &PLAIN) else { panic!("it was planned") };
+    assert_eq!(problems[0].message, "no stage named `biuld`");
+    assert_eq!(problems[0].help.as_deref(), Some("a stage with a similar name exists: `build`"));
+}
+
+#[test]
+fn an_unknown_target_lists_what_there_is() {
+    let Err(problems) = planned("FROM base AS build\n", &Asked { target: Some("biuld"), ..PLAIN }) else {
+        panic!("it was planned")
+    };
+    assert_eq!(problems[0].help.as_deref(), Some("did you mean `build`?"));
+}
+
+#[test]
+fn what_cannot_be_built_yet_is_refused_by_name() {
+    let text = "FROM base\nRUN --mount=type=cache,target=/c make\nADD https://example.com/x /x\nCOPY --parents a /\n";
+    let messages = messages(text, &PLAIN);
+    assert_eq!(messages.len(), 3, "{messages:?}");
+    assert!(messages.iter().all(|message| message.contains("yet")), "{messages:?}");
+}
+
+#[test]
+fn build_args_that_no_arg_takes_are_warned_about() {
+    let asked = Asked { build_args: &[("NOPE", "1"), ("HTTP_PROXY", "x")], ..PLAIN };
+    let plan = planned("FROM base\n", &asked).unwrap();
+    assert_eq!(plan.warnings.len(), 1);
+    assert!(plan.warnings[0].message.contains("NOPE"));
+}
+
+#[test]
+fn proxy_arguments_are_in_no_step_unless_declared() {
+    let asked = Asked { build_args: &[("HTTP_PROXY", "x")], ..PLAIN };
+    let env = |text: &str| match planned(text, &asked).unwrap().steps.pop().unwrap().action {
+        Action::Run(run) => run.env.iter().any(|(name, _)| name == "HTTP_PROXY"),
+        _ => panic!("the last step is a RUN"),
+    };
+    assert!(!env("FROM base\nRUN x\n"));
+    assert!(env("FROM base\nARG HTTP_PROXY\nRUN x\n"));
+}

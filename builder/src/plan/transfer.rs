@@ -1,0 +1,217 @@
+//! COPY and ADD, evaluated.
+
+use std::ops::Range;
+
+use tug_dockerfile::{
+    Add, Copy, Instruction, InstructionKind, Mode, Source, Stage, Transfer, Word, closest, expand_heredoc,
+};
+
+use super::evaluate::{StageState, absolute, problem_of};
+use super::history;
+use super::stages::{Planner, stage_names};
+use super::{Action, CopyAction, CopyFrom, CopySource, State};
+use crate::error::{Error, Problem};
+
+impl StageState {
+    pub(super) fn copy(
+        &mut self,
+        planner: &mut Planner<'_>,
+        instruction: &Instruction,
+        copy: &Copy,
+        stage: &Stage,
+    ) -> Result<(), Error> {
+        if copy.parents {
+            planner.problems.push(refused("COPY --parents", flag_span(instruction, "parents")));
+        }
+        let from = match &copy.from {
+            None => Some(CopyFrom::Context),
+            Some(word) => self.from(planner, word, stage)?.map(CopyFrom::Layers),
+        };
+        if let Some(from) = from {
+            self.transfer(planner, instruction, &copy.files, from, false);
+        }
+        Ok(())
+    }
+
+    pub(super) fn add(&mut self, planner: &mut Planner<'_>, instruction: &Instruction, add: &Add) {
+        if add.checksum.is_some() {
+            planner.problems.push(refused("ADD --checksum", flag_span(instruction, "checksum")));
+        }
+        self.transfer(planner, instruction, &add.files, CopyFrom::Context, add.unpack != Some(false));
+    }
+
+    /// What `--from` names: an earlier stage, or an image.
+    fn from(
+        &mut self,
+        planner: &mut Planner<'_>,
+        word: &Word,
+        stage: &Stage,
+    ) -> Result<Option<State>, Error> {
+        let (name, span) = (word.raw.as_str(), word.span.range());
+        if let Some(index) = planner.stage_named(name, stage.index) {
+            return Ok(planner.stage(index)?.map(|evaluated| evaluated.result.state));
+        }
+        let stages = &planner.dockerfile.stages;
+        let later = stages
+            .iter()
+            .find(|stage| stage.from.name.as_ref().is_some_and(|own| own.as_str() == name.to_lowercase()));
+        if let Some(later) = later {
+            let problem = match later.index == stage.index {
+                true => Problem::new(span, format!("stage `{name}` cannot copy from itself")),
+                false => {
+                    Problem::new(span, format!("stage `{name}` needs to be defined before it is copied from"))
+                        .help("move its `FROM` above this stage")
+                }
+            };
+            planner.problems.push(problem);
+            return Ok(None);
+        }
+        if name.parse::<usize>().is_ok() {
+            let problem = Problem::new(span, format!("there is no stage {name} before this one"));
+            planner
+                .problems
+                .push(problem.help(format!("numbers go from 0 to {}", stage.index.saturating_sub(1))));
+            return Ok(None);
+        }
+        if let Some(similar) = closest(name, &stage_names(planner.dockerfile))
+            && planner.images.find(name, planner.options.platform).is_err()
+        {
+            let problem = Problem::new(span, format!("no stage named `{name}`"))
+                .label("not a stage of this file, nor an image in the store")
+                .help(format!("a stage with a similar name exists: `{similar}`"));
+            planner.problems.push(problem);
+            return Ok(None);
+        }
+        planner.foreign_image(name, span)
+    }
+
+    fn transfer(
+        &mut self,
+        planner: &mut Planner<'_>,
+        instruction: &Instruction,
+        files: &Transfer,
+        from: CopyFrom,
+        unpack: bool,
+    ) {
+        let sources = self.sources(planner, instruction, files);
+        let destination = self.expand(planner, &files.destination);
+        let chown = files.chown.as_ref().map(|word| self.expand(planner, word));
+        let chmod_text = files.chmod.as_ref().map(|word| self.expand(planner, word));
+        let (Some(sources), Some(destination)) = (sources, destination) else { return };
+        let chmod_text = chmod_text.flatten().filter(|text| !text.is_empty());
+        let chmod = match chmod_text.as_deref().map(Mode::parse) {
+            None => None,
+            Some(Ok(mode)) => Some(mode),
+            Some(Err(error)) => {
+                planner.problems.push(Problem::new(flag_span(instruction, "chmod"), error.to_string()));
+                return;
+            }
+        };
+        let keyword = instruction.kind.name();
+        let chown = chown.flatten().filter(|text| !text.is_empty());
+        let flags = [("chown", chown.as_deref()), ("chmod", chmod_text.as_deref())];
+        let created_by = history_text(instruction, &sources, &destination, &flags);
+        let action = CopyAction {
+            destination: destination_path(self.working_directory(), &destination, sources.len() > 1),
+            sources,
+            from,
+            chown,
+            chmod,
+            chmod_text,
+            exclude: files.exclude.iter().map(|word| word.raw.clone()).collect(),
+            link: files.link,
+            unpack,
+        };
+        let step = self.push(
+            planner,
+            instruction.text.clone(),
+            instruction.span.range(),
+            Action::Copy(action),
+            keyword,
+        );
+        self.record(created_by, Some(step));
+    }
+
+    fn sources(
+        &mut self,
+        planner: &mut Planner<'_>,
+        instruction: &Instruction,
+        files: &Transfer,
+    ) -> Option<Vec<CopySource>> {
+        let mut sources = Vec::new();
+        for source in &files.sources {
+            match source {
+                Source::Heredoc(heredoc) => {
+                    let text = heredoc.text();
+                    let lookup = |name: &str| self.evaluated.scope.lookup(name);
+                    let text = match heredoc.expand {
+                        false => text.into_owned(),
+                        true => match expand_heredoc(&text, &lookup) {
+                            Ok(expanded) => expanded.text,
+                            Err(error) => {
+                                let length = heredoc.body.len();
+                                planner.problems.push(problem_of(error.within(length, heredoc.body_span)));
+                                return None;
+                            }
+                        },
+                    };
+                    sources.push(CopySource::Inline { name: heredoc.name.clone(), text });
+                }
+                Source::Path(word) => {
+                    let path = self.expand(planner, word)?;
+                    if matches!(instruction.kind, InstructionKind::Add(_)) && is_remote(&path) {
+                        planner.problems.push(refused("ADD of a URL", word.span.range()));
+                        return None;
+                    }
+                    sources.push(CopySource::Path { path, span: word.span.range() });
+                }
+            }
+        }
+        Some(sources)
+    }
+}
+
+fn is_remote(path: &str) -> bool {
+    ["http://", "https://", "git@", "git://", "ssh://"].iter().any(|prefix| path.starts_with(prefix))
+}
+
+/// Absolute; a slash at the end says that it is a directory.
+fn destination_path(directory: &str, written: &str, several: bool) -> String {
+    let path = absolute(directory, written);
+    let is_directory =
+        several || written.ends_with('/') || written.ends_with("/.") || matches!(written, "." | "..");
+    if is_directory && path != "/" { format!("{path}/") } else { path }
+}
+
+/// The instruction with its values expanded; `flags` are those whose values are.
+fn history_text(
+    instruction: &Instruction,
+    sources: &[CopySource],
+    destination: &str,
+    flags: &[(&str, Option<&str>)],
+) -> String {
+    let flags = instruction.flags.iter().map(|flag| {
+        let expanded = flags.iter().find(|(name, _)| *name == flag.name).and_then(|(_, value)| *value);
+        match expanded.or(flag.value.as_ref().map(AsRef::as_ref)) {
+            Some(value) => format!("--{}={value}", flag.name),
+            None => format!("--{}", flag.name),
+        }
+    });
+    let sources = sources.iter().map(|source| match source {
+        CopySource::Path { path, .. } => path.clone(),
+        CopySource::Inline { name, .. } => format!("<<{name}"),
+    });
+    let keyword = std::iter::once(instruction.kind.name().to_owned());
+    let words: Vec<String> = keyword.chain(flags).chain(sources).chain([destination.to_owned()]).collect();
+    history::marked(&words.join(" "))
+}
+
+fn flag_span(instruction: &Instruction, name: &str) -> Range<usize> {
+    let flag = instruction.flags.iter().find(|flag| flag.name == name);
+    flag.map_or(instruction.span, |flag| flag.span).range()
+}
+
+fn refused(what: &str, span: Range<usize>) -> Problem {
+    Problem::new(span, format!("`{what}` cannot be built yet"))
+        .label("this part of the language is not there yet")
+}

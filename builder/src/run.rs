@@ -1,0 +1,156 @@
+//! RUN: a process in a container over the layers below; what it changed becomes a layer.
+
+mod output;
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use tug_layer_store::{CommitOptions, Layer, OwnerLookup, Store};
+use tug_oci::DiffId;
+use tug_runtime::{
+    Container, Network, Process, ResolvConf, Root, Runtime, Status, Stdio, Stream as Pipe, SystemFiles,
+};
+
+use crate::cancel::Cancel;
+use crate::error::{Ending, Error};
+use crate::event::{Event, Reporter};
+use crate::options::NetworkMode;
+use crate::plan::{RunAction, Step};
+use output::Output;
+
+/// The host name that BuildKit gives to its steps; programs have come to write it into files.
+const HOSTNAME: &str = "buildkitsandbox";
+
+/// What a RUN came to.
+pub(crate) enum Ran {
+    /// Its layer.
+    Layer(Layer),
+    /// It failed.
+    Failed {
+        ending: Ending,
+        /// The last lines of its output.
+        tail: Vec<String>,
+        /// How many lines there were.
+        lines: usize,
+    },
+}
+
+/// Everything that RUN steps of one build have in common.
+#[derive(Clone, Copy)]
+pub(crate) struct RunContext<'a> {
+    pub store: &'a Store,
+    pub runtime: &'a Runtime,
+    pub reporter: &'a dyn Reporter,
+    pub cancel: &'a Cancel,
+    pub proxy_environment: &'a [(String, String)],
+    pub resolv_conf: Option<&'a str>,
+    pub clamp: Option<i64>,
+}
+
+/// Runs `action` over the layers `below` and commits what it changed. The whole output goes to the file `log` too.
+pub(crate) fn run(
+    context: RunContext<'_>,
+    step: &Step,
+    action: &RunAction,
+    below: &[DiffId],
+    log: &Path,
+) -> Result<Ran, Error> {
+    let failed = |source| Error::Runtime { step: step.summary.name.clone(), source };
+    let scratch = context.store.scratch("run")?;
+    let container = container(
+        context,
+        action,
+        Root {
+            lower: context.store.lower_dirs(below)?,
+            upper: Some(scratch.upper()?),
+            work: Some(scratch.work()?),
+            read_only: false,
+        },
+    );
+    let output = Output::open(log)?;
+    let mut running = match container.start(context.runtime) {
+        Ok(running) => running,
+        Err(error) => return not_started(error, &output).map_err(failed),
+    };
+    let killer = running.killer();
+    let guard = context.cancel.on_cancel(move || killer.kill());
+    let (stdout, stderr) = (running.take_stdout(), running.take_stderr());
+    std::thread::scope(|scope| {
+        scope.spawn(|| output.pump(stdout, crate::event::Stream::Stdout, step.summary.id, context.reporter));
+        output.pump(stderr, crate::event::Stream::Stderr, step.summary.id, context.reporter);
+    });
+    let exited = running.wait().map_err(failed)?;
+    drop(guard);
+    if context.cancel.is_cancelled() {
+        return Err(Error::Cancelled);
+    }
+    for warning in &exited.warnings {
+        context.reporter.report(Event::Warning { message: warning.to_string(), line: step.summary.line });
+    }
+    let ending = match exited.status {
+        Status::Code(0) => {
+            let owners: OwnerLookup = exited
+                .owners
+                .records
+                .iter()
+                .map(|record| ((record.inode, record.birth), (record.uid, record.gid)))
+                .collect();
+            let options = CommitOptions { owners, clamp_mtime: context.clamp };
+            return Ok(Ran::Layer(context.store.commit_upper(&scratch.upper()?, below, &options)?));
+        }
+        _ if exited.out_of_memory => Ending::OutOfMemory,
+        Status::Code(code) => Ending::Code(code),
+        Status::Signal(signal) => Ending::Signal(signal),
+    };
+    let (tail, lines) = output.into_tail();
+    Ok(Ran::Failed { ending, tail, lines })
+}
+
+/// A command that is not there or not a program failed like one that a shell did not find.
+fn not_started(error: tug_runtime::Error, output: &Output) -> Result<Ran, tug_runtime::Error> {
+    let code = match error {
+        tug_runtime::Error::CommandNotFound { .. } => 127,
+        tug_runtime::Error::NotExecutable { .. } => 126,
+        other => return Err(other),
+    };
+    output.note(&error.to_string());
+    Ok(Ran::Failed { ending: Ending::Code(code), tail: vec![error.to_string()], lines: 1 })
+}
+
+fn container(context: RunContext<'_>, action: &RunAction, root: Root) -> Container {
+    let pair = |(name, value): &(String, String)| (OsString::from(name), OsString::from(value));
+    let declared = |name: &String| action.env.iter().any(|(own, _)| own == name);
+    let proxies = context.proxy_environment.iter().filter(|(name, _)| !declared(name));
+    let process = Process {
+        args: action.args.iter().map(OsString::from).collect(),
+        env: action.env.iter().chain(proxies).map(pair).collect(),
+        working_directory: action.working_directory.clone().into(),
+        create_working_directory: true,
+        user: action.user.clone(),
+        terminal: false,
+    };
+    let mut container = Container::new(root, process);
+    container.hostname = HOSTNAME.to_owned();
+    container.network = match action.network {
+        NetworkMode::Host => Network::Host,
+        NetworkMode::None => Network::None,
+    };
+    container.files = SystemFiles {
+        resolv_conf: match context.resolv_conf {
+            Some(text) => ResolvConf::Text(text.to_owned()),
+            None => ResolvConf::Host,
+        },
+        ..SystemFiles::default()
+    };
+    if let Some(script) = &action.script {
+        container.mounts.push(tug_runtime::Mount::File {
+            target: script.path.clone().into(),
+            contents: script.text.clone().into_bytes(),
+            mode: 0o755,
+            owner: (0, 0),
+            read_only: true,
+        });
+    }
+    container.stdio = Stdio { stdin: Pipe::Null, stdout: Pipe::Pipe, stderr: Pipe::Pipe };
+    container
+}

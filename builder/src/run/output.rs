@@ -1,0 +1,138 @@
+//! The output of a step: told as it comes, kept whole in a file, and its last lines kept for an error.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::path::Path;
+use std::sync::Mutex;
+
+use crate::error::Error;
+use crate::event::{Event, Reporter, StepId, Stream};
+
+/// How many lines an error shows.
+const TAIL_LINES: usize = 20;
+/// How much of one endless line is kept for the tail.
+const LONGEST_TAIL_LINE: usize = 2000;
+const BUFFER: usize = 32 * 1024;
+
+/// Where the output of one step goes.
+pub(super) struct Output(Mutex<Inner>);
+
+struct Inner {
+    log: File,
+    tail: VecDeque<String>,
+    /// The line in the making of each stream.
+    open: [Vec<u8>; 2],
+    lines: usize,
+}
+
+impl Output {
+    /// Makes the file `log`.
+    pub(super) fn open(log: &Path) -> Result<Self, Error> {
+        let failed = |source| Error::Io { action: "write", path: log.to_owned(), source };
+        if let Some(folder) = log.parent() {
+            std::fs::create_dir_all(folder).map_err(failed)?;
+        }
+        let log = File::create(log).map_err(failed)?;
+        Ok(Self(Mutex::new(Inner { log, tail: VecDeque::new(), open: [Vec::new(), Vec::new()], lines: 0 })))
+    }
+
+    /// Takes everything that comes through `pipe`, until its other end is closed.
+    pub(super) fn pump(&self, pipe: Option<File>, stream: Stream, step: StepId, reporter: &dyn Reporter) {
+        let Some(mut pipe) = pipe else { return };
+        let mut buffer = vec![0; BUFFER];
+        loop {
+            match pipe.read(&mut buffer) {
+                Ok(0) => return,
+                Ok(count) => {
+                    self.take(stream, &buffer[..count]);
+                    reporter.report(Event::Output { step, stream, text: buffer[..count].to_vec() });
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => return,
+            }
+        }
+    }
+
+    /// Adds a line of our own.
+    pub(super) fn note(&self, line: &str) {
+        self.take(Stream::Stderr, format!("{line}\n").as_bytes());
+    }
+
+    /// The last lines, and how many there were in all.
+    pub(super) fn into_tail(self) -> (Vec<String>, usize) {
+        let mut inner = self.0.into_inner().expect("nobody panics while holding it");
+        for stream in 0..2 {
+            if !inner.open[stream].is_empty() {
+                inner.end_line(stream);
+            }
+        }
+        (inner.tail.into(), inner.lines)
+    }
+
+    /// A log that cannot be written, on a full disk for example, must not fail the step.
+    fn take(&self, stream: Stream, bytes: &[u8]) {
+        let mut inner = self.0.lock().expect("nobody panics while holding it");
+        inner.log.write_all(bytes).ok();
+        let stream = usize::from(stream == Stream::Stderr);
+        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
+            let (text, ended) = match piece.strip_suffix(b"\n") {
+                Some(text) => (text, true),
+                None => (piece, false),
+            };
+            let room = LONGEST_TAIL_LINE.saturating_sub(inner.open[stream].len());
+            let kept = &text[..text.len().min(room)];
+            inner.open[stream].extend_from_slice(kept);
+            if ended {
+                inner.end_line(stream);
+            }
+        }
+    }
+}
+
+impl Inner {
+    fn end_line(&mut self, stream: usize) {
+        let line = String::from_utf8_lossy(&self.open[stream]).trim_end_matches('\r').to_owned();
+        self.open[stream].clear();
+        self.lines += 1;
+        if self.tail.len() == TAIL_LINES {
+            self.tail.pop_front();
+        }
+        self.tail.push_back(line);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn output() -> (tempfile::TempDir, Output) {
+        let folder = tempfile::tempdir().unwrap();
+        let output = Output::open(&folder.path().join("builds/1.log")).unwrap();
+        (folder, output)
+    }
+
+    #[test]
+    fn the_tail_keeps_the_last_lines_and_counts_all() {
+        let (folder, output) = output();
+        for number in 0..50 {
+            output.take(Stream::Stdout, format!("line {number}\n").as_bytes());
+        }
+        output.take(Stream::Stderr, b"unfinished");
+        let (tail, lines) = output.into_tail();
+        assert_eq!(lines, 51);
+        assert_eq!((tail.len(), tail[0].as_str(), tail[19].as_str()), (20, "line 31", "unfinished"));
+        assert_eq!(std::fs::read(folder.path().join("builds/1.log")).unwrap().len(), 50 * 8 - 10 + 10);
+    }
+
+    #[test]
+    fn an_endless_line_is_cut_in_the_tail_and_whole_in_the_log() {
+        let (folder, output) = output();
+        for _ in 0..100 {
+            output.take(Stream::Stdout, &[b'x'; 1000]);
+        }
+        let (tail, _) = output.into_tail();
+        assert_eq!(tail[0].len(), LONGEST_TAIL_LINE);
+        assert_eq!(std::fs::metadata(folder.path().join("builds/1.log")).unwrap().len(), 100_000);
+    }
+}
