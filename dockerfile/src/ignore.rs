@@ -96,6 +96,11 @@ impl Ignore {
         self.rules.is_empty()
     }
 
+    /// Does any rule bring paths back?
+    pub fn has_exceptions(&self) -> bool {
+        self.rules.iter().any(|rule| rule.brings_back)
+    }
+
     /// Is a path left out? The path is relative to the root of the context and clean: `/` between its parts,
     /// no `.`, no `..`, no `/` at either end. Directories and files are treated alike.
     pub fn matches(&self, path: &[u8]) -> Decision {

@@ -18,7 +18,7 @@ pub struct Instruction {
     pub text: String,
     /// The flags as written, in order.
     pub flags: Vec<Flag>,
-    /// The comment lines directly above; an empty comment line ends the block before it.
+    /// The comment lines directly above; an empty line, or an empty comment, ends the block before it.
     pub comments: Vec<Comment>,
     /// A `# check=` among those comments: rules for this instruction only.
     pub check: Option<Check>,

@@ -8,6 +8,7 @@
 //!   [`ParseError`]s.
 //! - [`expand`] replaces variables in a value.
 //! - [`Ignore`] and [`Pattern`] match paths, [`Mode`] changes file modes.
+//! - [`lint()`] finds what is allowed and yet probably not meant.
 //! - [`Span`] and [`LineIndex`] lead back to the text.
 
 mod check;
@@ -17,6 +18,7 @@ mod error;
 mod expand;
 mod ignore;
 mod instruction;
+mod lint;
 mod mode;
 mod mount;
 mod parse;
@@ -42,6 +44,7 @@ pub use instruction::{
     ArgDeclaration, Comment, Expandable, Flag, Healthcheck, Instruction, InstructionKind, Keyword, Onbuild,
     Pair, Pairs, Probe,
 };
+pub use lint::{BaseEnvironment, Lint, LintOptions, Rule, lint};
 pub use mode::{BadMode, Mode};
 pub use mount::{
     BindMount, CacheMount, Mount, MountField, MountSpec, SecretMount, Sharing, SshMount, TmpfsMount,

@@ -101,6 +101,9 @@ pub fn expand_heredoc(body: &str, lookup: &dyn Fn(&str) -> Option<String>) -> Re
 
 /// Finds what is wrong with a value whatever its variables are.
 pub(crate) fn check(word: &str, escape: Escape) -> Result<(), ExpandError> {
+    if !word.contains(['$', '\'', '"']) {
+        return Ok(());
+    }
     Expander::new(word, escape, Quotes::Removed, &|_| Some("x".to_owned())).until(
         None,
         RawEscapes::Removed,
@@ -113,6 +116,22 @@ pub(crate) fn check(word: &str, escape: Escape) -> Result<(), ExpandError> {
 pub(crate) fn check_heredoc(body: &str) -> Result<(), ExpandError> {
     expand_heredoc(body, &|_| Some("x".to_owned()))?;
     Ok(())
+}
+
+/// The variables a value cannot do without: those that are asked for without `-`, `+` or `?`.
+pub(crate) fn needed_names(value: &str, escape: Escape) -> BTreeSet<String> {
+    names_of(Expander::new(value, escape, Quotes::Removed, &|_| Some("x".to_owned())))
+}
+
+/// The same for the body of a here-document.
+pub(crate) fn needed_names_of_heredoc(body: &str) -> BTreeSet<String> {
+    names_of(Expander::new(body, Escape::Backslash, Quotes::Ordinary, &|_| Some("x".to_owned())))
+}
+
+fn names_of(mut expander: Expander<'_>) -> BTreeSet<String> {
+    // What is wrong with the value was reported when it was read.
+    let _ = expander.until(None, RawEscapes::Removed, None);
+    expander.needed
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -136,6 +155,7 @@ struct Expander<'a> {
     lookup: &'a dyn Fn(&str) -> Option<String>,
     used: BTreeSet<String>,
     unset: BTreeSet<String>,
+    needed: BTreeSet<String>,
     depth: usize,
 }
 
@@ -146,8 +166,9 @@ impl<'a> Expander<'a> {
         quotes: Quotes,
         lookup: &'a dyn Fn(&str) -> Option<String>,
     ) -> Self {
-        let (used, unset) = (BTreeSet::new(), BTreeSet::new());
-        Self { text, at: 0, escape: escape.character(), quotes, lookup, used, unset, depth: 0 }
+        let escape = escape.character();
+        let (used, unset, needed) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+        Self { text, at: 0, escape, quotes, lookup, used, unset, needed, depth: 0 }
     }
 
     /// Expands up to `stop`, which is consumed, or up to the end.
@@ -271,7 +292,7 @@ impl<'a> Expander<'a> {
         self.next();
         if self.peek() != Some('{') {
             let name = self.name();
-            return Ok(if name.is_empty() { "$".to_owned() } else { self.value(name).unwrap_or_default() });
+            return Ok(if name.is_empty() { "$".to_owned() } else { self.needed_value(name) });
         }
         self.next();
         self.depth += 1;
@@ -302,7 +323,7 @@ impl<'a> Expander<'a> {
         }
         let modifier = self.next();
         match (modifier, empty_is_unset) {
-            (Some('}'), false) => Ok(self.value(name).unwrap_or_default()),
+            (Some('}'), false) => Ok(self.needed_value(name)),
             (Some('-'), _) => {
                 let fallback = self.argument(opened)?;
                 Ok(self.value(name).filter(|value| !(empty_is_unset && value.is_empty())).unwrap_or(fallback))
@@ -341,7 +362,7 @@ impl<'a> Expander<'a> {
     fn trim(&mut self, name: &str, side: char, opened: usize) -> Result<String, ExpandError> {
         let written =
             self.until(Some('}'), RawEscapes::Kept, None).map_err(|error| reopened(error, opened))?;
-        let value = self.value(name).unwrap_or_default();
+        let value = self.needed_value(name);
         let (pattern, longest) = match written.strip_prefix(side) {
             Some(pattern) => (pattern, true),
             None => (written.as_str(), false),
@@ -365,7 +386,7 @@ impl<'a> Expander<'a> {
         })?;
         let replacement =
             self.until(Some('}'), RawEscapes::Kept, None).map_err(|error| reopened(error, opened))?;
-        let value = self.value(name).unwrap_or_default();
+        let value = self.needed_value(name);
         let glob = self.glob(&pattern, opened)?;
         glob.replace(&value, &replacement, every).ok_or_else(|| self.error(ExpandErrorKind::TooLong, opened))
     }
@@ -385,6 +406,14 @@ impl<'a> Expander<'a> {
         };
         self.at += length;
         &rest[..length]
+    }
+
+    /// The value of a variable that should be set.
+    fn needed_value(&mut self, name: &str) -> String {
+        if !self.needed.contains(name) {
+            self.needed.insert(name.to_owned());
+        }
+        self.value(name).unwrap_or_default()
     }
 
     fn value(&mut self, name: &str) -> Option<String> {

@@ -174,6 +174,7 @@ impl<'a> Lines<'a> {
             self.zone.close();
             let blanks = leading_blanks(line.bytes);
             if blanks == line.bytes.len() {
+                self.comments.clear();
                 continue;
             }
             let text = line.text()?;

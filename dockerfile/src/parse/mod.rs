@@ -21,8 +21,8 @@ mod transfer;
 mod words;
 
 pub use directives::{Syntax, detect_syntax};
-pub use suggest::closest;
 pub(crate) use mount::resolve as resolve_mount;
+pub use suggest::closest;
 
 use crate::{
     Dockerfile, Escape, Instruction, InstructionKind, ParseError, ParseErrorKind, Span, Stage, Word,
