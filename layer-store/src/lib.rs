@@ -40,7 +40,9 @@ pub use file::Durability;
 pub use file_digests::{FileDigests, FileIdentity};
 pub use garbage::Removed;
 pub use image::{Image, ImageSummary};
-pub use layer::{Layer, LayerError, LayerWriter, LayerWriterOptions, Node, View};
+pub use layer::{
+    CommitOptions, ImportLayer, Layer, LayerError, LayerWriter, LayerWriterOptions, Node, OwnerLookup, View,
+};
 pub use lock::Lock;
 pub use scratch::ScratchDir;
 pub use store::{Owners, Store, StoreOptions};

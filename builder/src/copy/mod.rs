@@ -227,6 +227,7 @@ fn put_selected(
     ownership: &Ownership,
 ) -> Result<(), TargetError> {
     let owner = ownership.owner_of_new();
+    target.forget_links();
     if !selected.item.is_directory() {
         let path = place(target, destination, is_slashed, &selected.name, owner)?;
         return target.copy(files, &selected.item, &path, ownership);
@@ -280,7 +281,7 @@ fn write(context: &CopyContext<'_>, target: Target) -> Result<Layer, CopyError> 
         match &mut reader {
             Some(reader) => writer.add(&entry, Some(reader))?,
             None => writer.add(&entry, None)?,
-        }
+        };
     }
     Ok(writer.finish()?)
 }

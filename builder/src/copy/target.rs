@@ -173,6 +173,11 @@ impl Target {
         Ok(())
     }
 
+    /// Hard links are kept within one source: what comes next starts anew.
+    pub(crate) fn forget_links(&mut self) {
+        self.links.clear();
+    }
+
     /// Puts an entry as it is; what was planned below its path goes when it is no directory.
     pub(crate) fn put(&mut self, planned: Planned) {
         let key = order(&planned.entry.path);

@@ -3,6 +3,7 @@
 mod chunks;
 mod content;
 mod error;
+mod pending;
 mod record;
 mod sink;
 mod view;
@@ -13,6 +14,7 @@ use std::sync::{Arc, OnceLock};
 use tug_oci::DiffId;
 
 pub use error::LayerError;
+pub use pending::{CommitOptions, ImportLayer, OwnerLookup};
 pub use view::{Node, View};
 pub use writer::{LayerWriter, LayerWriterOptions};
 
