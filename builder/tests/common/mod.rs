@@ -1,6 +1,7 @@
 //! One store, one context, and builds of it.
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
+#![allow(clippy::unwrap_used, reason = "a test may end at the first thing that fails")]
 
 use std::collections::BTreeMap;
 use std::io::Read;
