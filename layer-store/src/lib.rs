@@ -11,6 +11,7 @@ mod cache;
 mod compression;
 mod entry;
 mod error;
+mod export;
 mod file;
 mod file_digests;
 mod folder;

@@ -1,0 +1,213 @@
+//! Root file systems as tars: a whole merged tree out, and one in as an image of a single layer.
+//!
+//! What comes out is the tree as a container would see it: no whiteouts, parents before what is in them, hard links
+//! as such, times in whole seconds. The same tree gives the same bytes.
+
+use std::collections::HashMap;
+use std::io::{self, Read, Write};
+
+use crate::entry::{EntryKind, NewEntry, NewEntryKind, shown};
+use crate::error::{Error, Result};
+use crate::layer::{LayerError, Node, View};
+use crate::tar::{TarError, TarWriter};
+
+const BUFFER: usize = 256 * 1024;
+
+impl View {
+    /// Writes the merged tree as a tar to `out`.
+    pub fn export(&self, out: &mut dyn Write) -> Result<()> {
+        let mut export =
+            Export { view: self, tar: TarWriter::new(out), names: HashMap::new(), buffer: vec![0; BUFFER] };
+        // One list of children for each directory on the way down; paths may be deeper than a stack is.
+        let mut open = vec![self.children(b"").into_iter()];
+        while let Some(children) = open.last_mut() {
+            let Some(node) = children.next() else {
+                open.pop();
+                continue;
+            };
+            export.add(&node)?;
+            if matches!(node.entry().kind, EntryKind::Directory) {
+                open.push(self.children(node.path()).into_iter());
+            }
+        }
+        let out = export.tar.finish().map_err(unwritable)?;
+        out.flush().map_err(|error| unwritable(TarError::Write(error)))
+    }
+}
+
+struct Export<'a> {
+    view: &'a View,
+    tar: TarWriter<&'a mut dyn Write>,
+    /// The first name of each file that has several.
+    names: HashMap<(u64, u64), Vec<u8>>,
+    buffer: Vec<u8>,
+}
+
+impl Export<'_> {
+    fn add(&mut self, node: &Node) -> Result<()> {
+        let entry = node.entry();
+        let first_name = node.link().and_then(|link| self.names.get(&link)).cloned();
+        let kind = match (&entry.kind, first_name) {
+            (_, Some(target)) => NewEntryKind::HardLink { target },
+            (EntryKind::Directory, _) => NewEntryKind::Directory,
+            (EntryKind::File { size, .. }, _) => NewEntryKind::File { size: *size },
+            (EntryKind::Symlink { target }, _) => NewEntryKind::Symlink { target: target.clone() },
+            (EntryKind::CharDevice { major, minor }, _) => {
+                NewEntryKind::CharDevice { major: *major, minor: *minor }
+            }
+            (EntryKind::BlockDevice { major, minor }, _) => {
+                NewEntryKind::BlockDevice { major: *major, minor: *minor }
+            }
+            (EntryKind::Fifo, _) => NewEntryKind::Fifo,
+            // A view has resolved these: there is nothing to write.
+            (EntryKind::HardLink { .. } | EntryKind::Whiteout | EntryKind::Opaque, _) => return Ok(()),
+        };
+        if let (Some(link), NewEntryKind::File { .. }) = (node.link(), &kind) {
+            self.names.insert(link, entry.path.clone());
+        }
+        let size = if let NewEntryKind::File { size } = &kind { Some(*size) } else { None };
+        self.tar
+            .header(&NewEntry {
+                path: entry.path.clone(),
+                kind,
+                mode: entry.mode,
+                uid: entry.uid,
+                gid: entry.gid,
+                mtime: entry.mtime,
+                xattrs: entry.xattrs.clone(),
+            })
+            .map_err(unwritable)?;
+        match size {
+            Some(size) => self.copy(node, size),
+            None => Ok(()),
+        }
+    }
+
+    fn copy(&mut self, node: &Node, size: u64) -> Result<()> {
+        let damaged = || {
+            let path = shown(node.path());
+            Error::Layer(LayerError::ContentLength { path, expected: size })
+        };
+        let mut content = self.view.open(node)?;
+        let mut left = size;
+        loop {
+            let count = match content.read(&mut self.buffer) {
+                Ok(0) if left == 0 => break,
+                Ok(0) => return Err(damaged()),
+                Ok(count) => count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(source) => return Err(Error::Stream { action: "read a layer", source }),
+            };
+            left = left.checked_sub(count as u64).ok_or_else(damaged)?;
+            self.tar.content(&self.buffer[..count]).map_err(unwritable)?;
+        }
+        self.tar.pad().map_err(unwritable)
+    }
+}
+
+fn unwritable(error: TarError) -> Error {
+    match error {
+        TarError::Write(source) => Error::Stream { action: "write the archive", source },
+        other => other.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tug_oci::DiffId;
+
+    use super::*;
+    use crate::layer::LayerWriterOptions;
+    use crate::store::Store;
+    use crate::store::tests::store;
+    use crate::tar::{Limits, TarReader};
+
+    fn layer(store: &Store, entries: &[(NewEntry, &str)]) -> DiffId {
+        let mut writer = store.layer_writer(&LayerWriterOptions::default()).unwrap();
+        for (entry, content) in entries {
+            writer.add(entry, Some(&mut content.as_bytes())).unwrap();
+        }
+        writer.finish().unwrap().diff_id().clone()
+    }
+
+    fn file(path: &str, content: &'static str) -> (NewEntry, &'static str) {
+        (NewEntry::file(path, 0o644, content.len() as u64), content)
+    }
+
+    fn other(path: &str, kind: NewEntryKind) -> (NewEntry, &'static str) {
+        (NewEntry::new(path.into(), kind, 0o755), "")
+    }
+
+    fn listing(tar: &[u8]) -> String {
+        let mut reader = TarReader::new(tar, Limits::default());
+        let mut lines = String::new();
+        while let Some(entry) = reader.next_entry().unwrap() {
+            let path = String::from_utf8(entry.path).unwrap();
+            let what = match entry.kind {
+                NewEntryKind::File { .. } => {
+                    let mut content = String::new();
+                    reader.read_to_string(&mut content).unwrap();
+                    format!("= {content}")
+                }
+                NewEntryKind::Directory => "directory".to_owned(),
+                NewEntryKind::Symlink { target } => format!("-> {}", String::from_utf8(target).unwrap()),
+                NewEntryKind::HardLink { target } => format!("is {}", String::from_utf8(target).unwrap()),
+                kind => format!("{kind:?}"),
+            };
+            lines.push_str(&format!("{path} {what}\n"));
+        }
+        lines
+    }
+
+    #[test]
+    fn the_merged_tree_comes_out_without_what_was_removed() {
+        let (_folder, store) = store();
+        let low = layer(
+            &store,
+            &[
+                other("bin", NewEntryKind::Directory),
+                file("bin/a", "tool"),
+                other("bin/b", NewEntryKind::HardLink { target: b"bin/a".to_vec() }),
+                other("etc", NewEntryKind::Directory),
+                file("etc/motd", "low"),
+                file("etc/old", "gone"),
+                other("link", NewEntryKind::Symlink { target: b"../../etc".to_vec() }),
+            ],
+        );
+        let high = layer(
+            &store,
+            &[
+                other("dev", NewEntryKind::Directory),
+                other("dev/null", NewEntryKind::CharDevice { major: 1, minor: 3 }),
+                other("etc", NewEntryKind::Directory),
+                file("etc/motd", "high"),
+                other("etc/old", NewEntryKind::Whiteout),
+                other("pipe", NewEntryKind::Fifo),
+            ],
+        );
+        let view = store.view(&[low, high]).unwrap();
+        let (mut first, mut second) = (Vec::new(), Vec::new());
+        view.export(&mut first).unwrap();
+        view.export(&mut second).unwrap();
+        assert!(first == second);
+        insta::assert_snapshot!(listing(&first), @r"
+        bin directory
+        bin/a = tool
+        bin/b is bin/a
+        dev directory
+        dev/null CharDevice { major: 1, minor: 3 }
+        etc directory
+        etc/motd = high
+        link -> ../../etc
+        pipe Fifo
+        ");
+    }
+
+    #[test]
+    fn a_full_disk_is_reported_as_such() {
+        let (_folder, store) = store();
+        let view = store.view(&[layer(&store, &[file("motd", "hello")])]).unwrap();
+        let mut full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        assert!(view.export(&mut full).unwrap_err().is_disk_full());
+    }
+}
