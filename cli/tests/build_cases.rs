@@ -31,7 +31,7 @@ fn every_case_gives_the_same_to_a_user_with_many_ids_needs_users_needs_busybox()
 fn differences(place: Place, but_not: &[&str]) -> Vec<String> {
     let tug = Program::new(env!("CARGO_BIN_EXE_tug"), place);
     tug.import(&bases::busybox(), "base");
-    let base = Base { tree: tree(&tug, "base"), config: config(&tug, "base") };
+    let base = Base { tree: tug.tree("base"), config: config(&tug, "base") };
 
     let cases: Vec<_> = BuildCase::all().into_iter().filter(|case| !but_not.contains(&case.name())).collect();
     assert!(cases.len() >= 30, "the corpus was not found");
@@ -47,7 +47,7 @@ struct Base {
 fn difference(tug: &Program, case: &BuildCase, base: &Base) -> Option<String> {
     let context = case.context();
     tug.give(context.path());
-    let dockerfile = readable_copy(&case.file("Dockerfile"));
+    let dockerfile = readable_copy(case);
     let mut words = vec!["build", "--tag", "case", "--progress", "plain", "--network", "none", "--file"];
     let file = dockerfile.path().join("Dockerfile");
     let (file, folder) = (file.to_string_lossy(), context.path().to_string_lossy());
@@ -64,18 +64,15 @@ fn difference(tug: &Program, case: &BuildCase, base: &Base) -> Option<String> {
     let from_base = config["rootfs"]["diff_ids"][0] == base.config["rootfs"]["diff_ids"][0];
     let (before, history) =
         if from_base { (base.tree.clone(), history_length(&base.config)) } else { (Listing::default(), 0) };
-    let tree = tree(tug, "case").changes_since(&before);
+    let comparable =
+        |tree: Listing| tree.without(Detail::Times).with_content_named(&base.tree, "bin/busybox", "busybox");
+    let tree = comparable(tug.tree("case")).changes_since(&comparable(before));
     let config = comparable_config(&config, history);
     let config = serde_json::to_string_pretty(&config).expect("JSON can be written");
     let expected = serde_json::to_string_pretty(&case.expected_config()).expect("JSON can be written");
 
     let lines = [line_changes(&case.expected_tree(), &tree), line_changes(&expected, &config)].concat();
     (!lines.is_empty()).then(|| format!("== {}\n{lines}", case.name()))
-}
-
-/// The merged tree of an image, without what no build decides.
-fn tree(tug: &Program, image: &str) -> Listing {
-    tug.tree(image).without(Detail::Times)
 }
 
 /// The config of an image, read from the store as any program that knows image layouts would.
@@ -93,9 +90,13 @@ fn blob(tug: &Program, descriptor: &Value) -> Value {
 }
 
 /// The project may lie where an ordinary user of the test cannot read it.
-fn readable_copy(file: &Path) -> Home {
+fn readable_copy(case: &BuildCase) -> Home {
     let folder = Place::Here.home();
-    fs::copy(file, folder.path().join("Dockerfile")).expect("a Dockerfile can be copied");
+    for name in ["Dockerfile", "Dockerfile.dockerignore"] {
+        if case.file(name).exists() {
+            fs::copy(case.file(name), folder.path().join(name)).expect("a Dockerfile can be copied");
+        }
+    }
     folder
 }
 

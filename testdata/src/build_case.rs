@@ -3,6 +3,7 @@
 //! | file                   | what it is                                                                          |
 //! | ---------------------- | ----------------------------------------------------------------------------------- |
 //! | `Dockerfile`           | starts from the image `base`, which is the busybox base, or from scratch            |
+//! | `Dockerfile.dockerignore` | counts before the ignore file of the context; may be absent                      |
 //! | `context/`             | the build context; may be absent                                                    |
 //! | `prepare`              | a shell script run in a copy of the context: for what git cannot keep (modes, links, odd names, archives); may be absent |
 //! | `args`                 | further arguments for the builder, one a line; may be absent                        |

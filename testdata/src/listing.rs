@@ -143,6 +143,17 @@ impl Listing {
         self
     }
 
+    /// Shows `name` for every file that holds what `path` holds in `original`: programs differ between machines.
+    #[must_use]
+    pub fn with_content_named(mut self, original: &Self, path: &str, name: &str) -> Self {
+        let found = original.entries.get(path.as_bytes()).map(|entry| entry.kind.clone());
+        let content = found.unwrap_or_else(|| panic!("there is no `{path}`"));
+        for entry in self.entries.values_mut().filter(|entry| entry.kind == content) {
+            entry.kind = Kind::File { size: 0, content: format!("<{name}>") };
+        }
+        self
+    }
+
     /// What differs from a tree that was there before: lines of new and changed entries, and one line `PATH gone`
     /// for each that is not there any more.
     pub fn changes_since(&self, before: &Self) -> String {
