@@ -25,7 +25,8 @@ pub(crate) use mount::resolve as resolve_mount;
 pub use suggest::closest;
 
 use crate::{
-    Dockerfile, Escape, Instruction, InstructionKind, ParseError, ParseErrorKind, Span, Stage, Word,
+    Dockerfile, Escape, ExpandErrorKind, Expandable, Instruction, InstructionKind, ParseError,
+    ParseErrorKind, Span, Stage, Word,
 };
 use instruction::Parsed;
 use lines::{Lines, LogicalLine};
@@ -193,6 +194,7 @@ impl<'a> Parser<'a> {
     }
 
     fn finish(mut self) -> Result<Dockerfile, Vec<ParseError>> {
+        self.errors.append(&mut self.lines.errors);
         if self.errors.is_empty() && self.stages.is_empty() {
             let kind =
                 if self.global_args.is_empty() { ParseErrorKind::Empty } else { ParseErrorKind::NoStage };
@@ -227,10 +229,10 @@ fn check_expandables(instruction: &Instruction, escape: Escape) -> Result<(), Pa
     }
     for expandable in instruction.expandables() {
         match expandable {
-            crate::Expandable::Word(word) | crate::Expandable::Words(word) => {
-                check_word(word, escape)?;
+            Expandable::Word(word) | Expandable::Words(word) => {
+                check_word(word, escape).map_err(|error| explain_quotes(error, &instruction.kind))?;
             }
-            crate::Expandable::Heredoc(heredoc) => {
+            Expandable::Heredoc(heredoc) => {
                 let text = heredoc.text();
                 crate::expand::check_heredoc(&text)
                     .map_err(|error| error.within(text.len(), heredoc.body_span))?;
@@ -238,4 +240,17 @@ fn check_expandables(instruction: &Instruction, escape: Escape) -> Result<(), Pa
         }
     }
     Ok(())
+}
+
+/// Instructions that take a list of words split it at every blank, quotes or not.
+fn explain_quotes(error: ParseError, kind: &InstructionKind) -> ParseError {
+    let is_list =
+        matches!(kind, InstructionKind::Copy(_) | InstructionKind::Add(_) | InstructionKind::Volume(_));
+    match error.kind {
+        ParseErrorKind::Expansion(ExpandErrorKind::OpenQuote { .. }) if is_list => {
+            let name = kind.name();
+            error.with_help(format!("quotes do not keep blanks together here; write `{name} [\"a b\", …]`"))
+        }
+        _ => error,
+    }
 }
