@@ -1,0 +1,149 @@
+//! `tug build`: from a Dockerfile to an image in the store.
+
+mod arguments;
+mod outcome;
+mod sources;
+
+use std::time::Instant;
+
+use tug_builder::{BuildOptions, Cancel, Error, NetworkMode};
+use tug_oci::Platform;
+
+pub(crate) use arguments::BuildArguments;
+use arguments::NetworkChoice;
+
+use crate::environment::{self, Environment};
+use crate::error::CommandError;
+use crate::exit::Exit;
+use crate::progress::{Progress, ProgressMode};
+use crate::session::Session;
+use crate::settings::Settings;
+use crate::signals::Interrupts;
+
+/// Builds the image.
+pub(super) fn run(arguments: &BuildArguments, settings: &Settings) -> Result<Exit, CommandError> {
+    let environment = &settings.environment;
+    let flag = if arguments.quiet { Some(ProgressMode::Quiet) } else { arguments.progress };
+    let mode = ProgressMode::chosen(flag, environment, &settings.output)?;
+    let platform = platform(arguments, environment)?;
+    let source_date_epoch = source_date_epoch(arguments, settings)?;
+    let (context, dockerfile) = sources::find(arguments)?;
+
+    let start = Instant::now();
+    let session = Session::enter(settings)?;
+    // From here on there may be threads.
+    let cancel = Cancel::default();
+    let interrupts = {
+        let cancel = cancel.clone();
+        Interrupts::watch(move || cancel.cancel(), settings.output)?
+    };
+    let mut progress = Progress::start(mode, environment, &settings.output);
+    let options = BuildOptions {
+        context,
+        dockerfile,
+        target: arguments.target.clone(),
+        build_args: arguments.build_args(environment),
+        labels: arguments.labels(),
+        tags: arguments.tags.clone(),
+        no_cache: arguments.no_cache,
+        platform,
+        network: match arguments.network {
+            NetworkChoice::Host | NetworkChoice::Default => NetworkMode::Host,
+            NetworkChoice::None => NetworkMode::None,
+        },
+        jobs: arguments.jobs.map_or_else(default_jobs, std::num::NonZero::get),
+        source_date_epoch,
+        proxy_environment: proxies(environment),
+        resolv_conf: None,
+    };
+    let result = tug_builder::build(&session.store, &session.runtime, options, &progress, &cancel);
+    progress.finish();
+    let took = start.elapsed();
+    match result {
+        Ok(built) => {
+            outcome::succeeded(arguments, &built, took, mode, &settings.output)?;
+            Ok(Exit::Success)
+        }
+        Err(error) => Err(failed(arguments, error, &interrupts, mode, settings)),
+    }
+}
+
+fn failed(
+    arguments: &BuildArguments,
+    error: Error,
+    interrupts: &Interrupts,
+    mode: ProgressMode,
+    settings: &Settings,
+) -> CommandError {
+    let own_code = outcome::own_exit_code(&error);
+    let record = outcome::record_failure(arguments, &error);
+    let mut failure = match (&error, interrupts.signal()) {
+        (Error::Cancelled, Some(signal)) => CommandError::new(Exit::Signal(signal), error),
+        (_, Some(signal)) => CommandError::from(error).exiting(Exit::Signal(signal)),
+        (_, None) => CommandError::from(error),
+    };
+    if let (true, Some(code)) = (arguments.propagate_exit_code, own_code) {
+        failure = failure.exiting(Exit::Command(code));
+    }
+    if let Err(error) = record {
+        settings.output.talk(&error.text(settings.output.stderr));
+    }
+    if mode == ProgressMode::RawJson {
+        return failure.in_json();
+    }
+    if crate::progress::is_github(&settings.environment) && !matches!(failure.exit(), Exit::Signal(_)) {
+        settings.output.talk(&failure.annotations());
+        return failure.in_github_log();
+    }
+    failure
+}
+
+/// What the image is for. We can only build for the machine we are on.
+fn platform(arguments: &BuildArguments, environment: &Environment) -> Result<Platform, CommandError> {
+    let variable = environment::DOCKER_DEFAULT_PLATFORM;
+    let (text, origin) = match (&arguments.platform, environment.text(variable)) {
+        (Some(text), _) => (text.as_str(), "--platform"),
+        (None, Some(text)) => (text, variable),
+        (None, None) => return Ok(Platform::host()),
+    };
+    if text.contains(',') {
+        return Err(CommandError::usage(format_args!("`{origin}`: tug builds for one platform at a time")));
+    }
+    let wanted: Platform =
+        text.parse().map_err(|error| CommandError::usage(format_args!("`{origin}`: {error}")))?;
+    let host = Platform::host();
+    if !host.satisfies(&wanted) {
+        return Err(CommandError::new(
+            Exit::Host,
+            format_args!("cannot build for `{wanted}` on a machine of `{host}`"),
+        )
+        .hint("tug does not emulate other processors yet: build on a machine of that kind"));
+    }
+    Ok(wanted)
+}
+
+/// The time of everything new: the flag, else the build argument as in buildx, else the environment.
+fn source_date_epoch(arguments: &BuildArguments, settings: &Settings) -> Result<Option<i64>, CommandError> {
+    if let Some(seconds) = arguments.timestamp {
+        return Ok(Some(seconds));
+    }
+    let variable = environment::SOURCE_DATE_EPOCH;
+    match arguments.build_args(&settings.environment).get(variable) {
+        Some(text) if !text.is_empty() => text.parse().map(Some).map_err(|_| {
+            CommandError::usage(format_args!("`--build-arg {variable}={text}` is not a number of seconds"))
+        }),
+        _ => settings.source_date_epoch(),
+    }
+}
+
+fn proxies(environment: &Environment) -> Vec<(String, String)> {
+    environment::PROXIES
+        .iter()
+        .filter_map(|name| Some(((*name).to_owned(), environment.text(name)?.to_owned())))
+        .collect()
+}
+
+/// Steps mostly wait for disks and networks, so there may be some more of them than processors.
+fn default_jobs() -> usize {
+    std::thread::available_parallelism().map_or(4, |count| (count.get() * 2).max(4))
+}

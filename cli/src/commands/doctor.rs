@@ -1,0 +1,141 @@
+//! `tug doctor`: what this machine can do, why it matters, and how to mend what it cannot.
+
+use serde_json::{Value, json};
+use tug_runtime::{Check, Mode, Outcome};
+
+use crate::error::CommandError;
+use crate::exit::Exit;
+use crate::format;
+use crate::output::{Paint, Stream};
+use crate::session::Session;
+use crate::settings::Settings;
+use crate::template::Template;
+
+/// Arguments of `tug doctor`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Ends with 4 when this machine cannot build images.")]
+pub(crate) struct DoctorArguments {
+    /// Write `json`, or what a template says
+    #[arg(long, value_name = "FORMAT")]
+    format: Option<String>,
+}
+
+/// Tries everything, then whether the sum of it is enough to build.
+pub(super) fn run(arguments: &DoctorArguments, settings: &Settings) -> Result<Exit, CommandError> {
+    let store = settings.store()?;
+    let checks = tug_runtime::probe(&store);
+    let session = Session::enter(settings);
+    let verdict = match &session {
+        Ok(session) => Ok(mode_in_words(session.runtime.mode())),
+        Err(error) => Err(error),
+    };
+    let output = &settings.output;
+    match arguments.format.as_deref() {
+        None => output.data(report(&checks, &verdict, output.stdout).as_bytes())?,
+        Some(format) => {
+            let value = json!({
+                "checks": checks.iter().map(check_value).collect::<Vec<_>>(),
+                "canBuild": verdict.is_ok(),
+                "mode": verdict.as_ref().ok(),
+                "store": store.to_string_lossy(),
+            });
+            match format {
+                "json" => output.line(format::pretty(&value))?,
+                template => output.line(Template::parse(template)?.render(&value)?)?,
+            }
+        }
+    }
+    Ok(if verdict.is_ok() { Exit::Success } else { Exit::Host })
+}
+
+fn report(checks: &[Check], verdict: &Result<String, &CommandError>, stream: Stream) -> String {
+    let mut text = String::new();
+    for check in checks {
+        let word = match check.outcome {
+            Outcome::Ok => stream.paint(Paint::Green, "ok      "),
+            Outcome::Degraded => stream.paint(Paint::Yellow, "degraded"),
+            Outcome::Missing => stream.paint(Paint::Red, "missing "),
+        };
+        text += &format!("{word}  {}: {}\n", stream.paint(Paint::Bold, check.name), check.found);
+        if check.outcome != Outcome::Ok {
+            text += &format!("          why it matters: {}\n", check.why);
+        }
+        if let Some(remedy) = &check.remedy {
+            text += &format!("          how to mend it: {remedy}\n");
+        }
+    }
+    if !checks.is_empty() {
+        text.push('\n');
+    }
+    match verdict {
+        Ok(mode) => text += &format!("tug can build here: {mode}\n"),
+        Err(error) => {
+            text += &format!("{}\n", stream.paint(Paint::Red, "tug cannot build here"));
+            text += &error.text(stream);
+        }
+    }
+    text
+}
+
+fn mode_in_words(mode: Mode) -> String {
+    match mode {
+        Mode::Root => "as root".to_owned(),
+        Mode::ManyIds { uids, .. } => format!("rootless, with {uids} ids"),
+        Mode::SingleId => "rootless, with a single id; other owners are recorded, not set".to_owned(),
+        _ => "in a mode of its own".to_owned(),
+    }
+}
+
+fn check_value(check: &Check) -> Value {
+    json!({
+        "name": check.name,
+        "outcome": match check.outcome {
+            Outcome::Ok => "ok",
+            Outcome::Degraded => "degraded",
+            Outcome::Missing => "missing",
+        },
+        "found": check.found,
+        "why": check.why,
+        "remedy": check.remedy,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_check_says_how_it_stands_and_what_to_do() {
+        let check = |name, outcome, remedy: Option<&str>| Check {
+            name,
+            outcome,
+            found: "found".to_owned(),
+            why: "because",
+            remedy: remedy.map(str::to_owned),
+        };
+        let checks = [
+            check("user namespaces", Outcome::Ok, None),
+            check("ranges of ids", Outcome::Degraded, Some("ask an administrator")),
+            check("overlay", Outcome::Missing, None),
+        ];
+        let stream = Stream::default();
+        insta::assert_snapshot!(report(&checks, &Ok("as root".to_owned()), stream), @"
+        ok        user namespaces: found
+        degraded  ranges of ids: found
+                  why it matters: because
+                  how to mend it: ask an administrator
+        missing   overlay: found
+                  why it matters: because
+
+        tug can build here: as root
+        ");
+        let error =
+            CommandError::new(Exit::Host, "this host does not let us create user namespaces").hint("do x");
+        insta::assert_snapshot!(report(&[], &Err(&error), stream), @"
+        tug cannot build here
+        error: this host does not let us create user namespaces
+
+        hint: do x
+        ");
+    }
+}

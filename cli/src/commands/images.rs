@@ -1,0 +1,116 @@
+//! `tug images`: what is in the store.
+
+use jiff::Timestamp;
+use serde_json::json;
+use tug_layer_store::ImageSummary;
+use tug_oci::{Digest, Platform, Reference};
+
+use crate::error::CommandError;
+use crate::format::{self, Row, Table};
+use crate::human;
+use crate::session;
+use crate::settings::Settings;
+
+/// Arguments of `tug images`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  tug images                                          The table
+  tug images debian                                   Only images of that name
+  tug images -q                                       Only their ids
+  tug images --format '{{.Repository}}:{{.Tag}}'      One name a line
+  tug images --format json                            For programs: sizes in bytes, times as RFC 3339")]
+pub(crate) struct ImagesArguments {
+    /// Show only images of this name, or of this name and tag
+    #[arg(value_name = "NAME")]
+    name: Option<String>,
+    /// Show only ids
+    #[arg(short, long)]
+    quiet: bool,
+    /// Show whole ids
+    #[arg(long)]
+    no_trunc: bool,
+    /// Write `json`, or what a template says, such as `{{.ID}}`
+    #[arg(long, value_name = "FORMAT", conflicts_with = "quiet")]
+    format: Option<String>,
+}
+
+const TABLE: Table = Table {
+    template: "{{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}",
+    heads: &[
+        ("Repository", "REPOSITORY"),
+        ("Tag", "TAG"),
+        ("ID", "IMAGE ID"),
+        ("Digest", "DIGEST"),
+        ("CreatedSince", "CREATED"),
+        ("CreatedAt", "CREATED AT"),
+        ("Size", "SIZE"),
+        ("Platform", "PLATFORM"),
+    ],
+};
+
+/// Lists the images.
+pub(super) fn run(arguments: &ImagesArguments, settings: &Settings) -> Result<(), CommandError> {
+    let store = session::open_store(settings)?;
+    let mut images = store.images(&Platform::host())?;
+    if let Some(name) = &arguments.name {
+        images.retain(|image| image.name.as_ref().is_some_and(|reference| is_called(reference, name)));
+    }
+    // The newest first, as in docker.
+    images.sort_by_cached_key(|image| std::cmp::Reverse(created(image)));
+    if arguments.quiet {
+        let mut ids: Vec<String> =
+            images.iter().map(|image| id(image.image.id(), arguments.no_trunc)).collect();
+        let mut seen = std::collections::HashSet::new();
+        ids.retain(|id| seen.insert(id.clone()));
+        return settings.output.data(ids.into_iter().map(|id| id + "\n").collect::<String>().as_bytes());
+    }
+    let now = Timestamp::now();
+    let rows: Vec<Row> = images.iter().map(|image| row(image, arguments.no_trunc, now)).collect();
+    format::list(arguments.format.as_deref(), &TABLE, &rows, &settings.output)
+}
+
+/// Twelve digits, or the whole digest.
+pub(super) fn id(digest: &Digest, whole: bool) -> String {
+    if whole { digest.to_string() } else { digest.short().to_owned() }
+}
+
+fn is_called(reference: &Reference, name: &str) -> bool {
+    let names = [reference.familiar(), reference.to_string()];
+    let bare = [reference.familiar_name(), format!("{}/{}", reference.registry(), reference.repository())];
+    names.iter().chain(&bare).any(|known| known == name)
+}
+
+fn created(image: &ImageSummary) -> Option<Timestamp> {
+    image.image.config.created.as_deref()?.parse().ok()
+}
+
+fn row(summary: &ImageSummary, no_trunc: bool, now: Timestamp) -> Row {
+    let image = &summary.image;
+    let none = || "<none>".to_owned();
+    let repository = summary.name.as_ref().map(Reference::familiar_name);
+    let tag = summary.name.as_ref().and_then(|name| name.tag().map(str::to_owned));
+    let time = image.config.created.clone();
+    let since = time.as_deref().and_then(|time| human::since(time, now));
+    Row {
+        data: json!({
+            "repository": repository,
+            "tag": tag,
+            "id": image.id(),
+            "digest": summary.target.digest,
+            "created": time,
+            "size": image.size(),
+            "platform": image.config.platform.to_string(),
+        }),
+        shown: json!({
+            "Repository": repository.unwrap_or_else(none),
+            "Tag": tag.unwrap_or_else(none),
+            "ID": id(image.id(), no_trunc),
+            "Digest": summary.target.digest,
+            "CreatedAt": time.as_deref().map_or_else(none, human::one_line),
+            "CreatedSince": since.unwrap_or_else(|| "N/A".to_owned()),
+            "Size": human::short_size(image.size()),
+            "Platform": human::one_line(&image.config.platform.to_string()),
+        }),
+    }
+}

@@ -1,0 +1,81 @@
+//! The commands: each takes its arguments and the settings, asks a library, and writes the answer.
+
+mod build;
+mod completion;
+mod doctor;
+mod export;
+mod generate;
+mod history;
+mod images;
+mod import;
+mod inspect;
+mod load;
+mod rmi;
+mod run;
+mod save;
+mod tag;
+mod version;
+
+use crate::error::CommandError;
+use crate::exit::Exit;
+use crate::settings::Settings;
+
+/// What tug can do.
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Command {
+    /// Build an image from a Dockerfile
+    Build(Box<build::BuildArguments>),
+    /// Run a command in a container, in the foreground
+    Run(Box<run::RunArguments>),
+    /// List the images in the store
+    Images(images::ImagesArguments),
+    /// Show all that is known about images, as JSON
+    Inspect(inspect::InspectArguments),
+    /// Show how an image was made, layer by layer
+    History(history::HistoryArguments),
+    /// Give an image another name
+    Tag(tag::TagArguments),
+    /// Remove images
+    Rmi(rmi::RmiArguments),
+    /// Load images from an archive
+    Load(load::LoadArguments),
+    /// Save images into an archive
+    Save(save::SaveArguments),
+    /// Make an image of a tar of files
+    Import(Box<import::ImportArguments>),
+    /// Write the files of an image as one tar
+    Export(export::ExportArguments),
+    /// Show what this machine can do, and how to mend what it cannot
+    Doctor(doctor::DoctorArguments),
+    /// Show the version of tug
+    Version(version::VersionArguments),
+    /// Write completions for a shell to standard output
+    Completion(completion::CompletionArguments),
+    /// Write man pages or completions into a folder
+    #[command(hide = true)]
+    Generate(generate::GenerateArguments),
+}
+
+impl Command {
+    /// Does it.
+    pub(crate) fn run(&self, settings: &Settings) -> Result<Exit, CommandError> {
+        match self {
+            Self::Build(arguments) => return build::run(arguments, settings),
+            Self::Run(arguments) => return run::run(arguments, settings),
+            Self::Images(arguments) => images::run(arguments, settings)?,
+            Self::Inspect(arguments) => inspect::run(arguments, settings)?,
+            Self::History(arguments) => history::run(arguments, settings)?,
+            Self::Tag(arguments) => tag::run(arguments, settings)?,
+            Self::Rmi(arguments) => rmi::run(arguments, settings)?,
+            Self::Load(arguments) => load::run(arguments, settings)?,
+            Self::Save(arguments) => save::run(arguments, settings)?,
+            Self::Import(arguments) => import::run(arguments, settings)?,
+            Self::Export(arguments) => export::run(arguments, settings)?,
+            Self::Doctor(arguments) => return doctor::run(arguments, settings),
+            Self::Version(arguments) => version::run(arguments, settings)?,
+            Self::Completion(arguments) => completion::run(arguments, settings)?,
+            Self::Generate(arguments) => generate::run(arguments)?,
+        }
+        Ok(Exit::Success)
+    }
+}

@@ -1,0 +1,165 @@
+//! `tug run`: a container in the foreground.
+//!
+//! There is nobody in the background who could keep a container: it lives as long as this process, and what it wrote
+//! to its own file system is gone afterwards.
+
+mod arguments;
+mod mounts;
+mod process;
+mod terminal;
+
+use std::io::{self, IsTerminal};
+use std::thread;
+
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH};
+use signal_hook::iterator::Signals;
+use tug_layer_store::{Image, ScratchDir, Store};
+use tug_runtime::{Container, Exited, Mount, Network, Remote, Resources, Root, Running, Stdio, Stream};
+
+use arguments::NetworkChoice;
+pub(crate) use arguments::RunArguments;
+use terminal::RawTerminal;
+
+use crate::arguments::values::ImageName;
+use crate::error::CommandError;
+use crate::exit::Exit;
+use crate::images;
+use crate::session::Session;
+use crate::settings::Settings;
+
+/// Runs the container; ends with the code of its command. All trouble of our own is 125, as in docker and podman.
+pub(super) fn run(arguments: &RunArguments, settings: &Settings) -> Result<Exit, CommandError> {
+    prepare_and_run(arguments, settings).map_err(|error| match error.exit() {
+        Exit::Success | Exit::Command(_) => error,
+        _ => error.exiting(Exit::Command(125)),
+    })
+}
+
+fn prepare_and_run(arguments: &RunArguments, settings: &Settings) -> Result<Exit, CommandError> {
+    if arguments.interactive && arguments.tty && !io::stdin().is_terminal() {
+        return Err(CommandError::usage("`-t` with `-i` needs a terminal on standard input")
+            .hint("leave `-t` away to pipe something into the container"));
+    }
+    let name = image_name(arguments)?;
+    let mounts = mounts(arguments)?;
+    let session = Session::enter(settings)?;
+    let image = images::find(&session.store, &name)?;
+    let scratch = session.store.scratch("run")?;
+    let root = root(&session.store, &image, &scratch, arguments)?;
+    let mut container = container(arguments, settings, &image, root)?;
+    container.mounts = mounts;
+    let running = container.start(&session.runtime).map_err(|error| {
+        let code = error.exit_code();
+        CommandError::from(error).exiting(Exit::Command(code))
+    })?;
+    // From here on there may be threads.
+    let exited = attend(running, arguments)?;
+    for warning in &exited.warnings {
+        settings.output.warning(warning);
+    }
+    if exited.out_of_memory {
+        settings.output.warning("the container used more memory than `--memory` allows");
+    }
+    Ok(Exit::Command(u8::try_from(exited.status.exit_code()).unwrap_or(u8::MAX)))
+}
+
+fn image_name(arguments: &RunArguments) -> Result<ImageName, CommandError> {
+    let word = arguments.words.first().map(|word| word.to_string_lossy()).unwrap_or_default();
+    word.parse().map_err(CommandError::usage)
+}
+
+fn mounts(arguments: &RunArguments) -> Result<Vec<Mount>, CommandError> {
+    let volumes = arguments.volumes.iter().map(|text| mounts::volume(text));
+    volumes.chain(arguments.tmpfs.iter().map(|text| mounts::tmpfs(text))).collect()
+}
+
+/// The image's layers, and an empty one above them.
+fn root(
+    store: &Store,
+    image: &Image,
+    scratch: &ScratchDir,
+    arguments: &RunArguments,
+) -> Result<Root, CommandError> {
+    for (diff_id, blob) in image.layers() {
+        store.ensure_layer(diff_id, blob)?;
+    }
+    Ok(Root {
+        lower: store.lower_dirs(image.diff_ids())?,
+        upper: Some(scratch.upper()?),
+        work: Some(scratch.work()?),
+        read_only: arguments.read_only,
+    })
+}
+
+fn container(
+    arguments: &RunArguments,
+    settings: &Settings,
+    image: &Image,
+    root: Root,
+) -> Result<Container, CommandError> {
+    let process = process::process(arguments, &image.config.config, &settings.environment)?;
+    if process.args.is_empty() {
+        return Err(CommandError::failed("the image has no command of its own, and none was given")
+            .hint(format!("name one: `tug run {} COMMAND`", arguments.words[0].to_string_lossy())));
+    }
+    let mut container = Container::new(root, process);
+    container.network = match arguments.network {
+        NetworkChoice::Host => Network::Host,
+        NetworkChoice::None => Network::None,
+    };
+    container.hostname = match (&arguments.hostname, arguments.network) {
+        (Some(name), _) => name.clone(),
+        (None, NetworkChoice::Host) => rustix::system::uname().nodename().to_string_lossy().into_owned(),
+        (None, NetworkChoice::None) => image.id().short().to_owned(),
+    };
+    container.files.hostname = true;
+    container.resources =
+        Resources { memory: arguments.memory, cpus: arguments.cpus, pids: arguments.pids_limit };
+    if let Some(size) = arguments.shm_size {
+        container.shm_size = size;
+    }
+    if !arguments.tty {
+        let stdin = if arguments.interactive { Stream::Inherit } else { Stream::Null };
+        container.stdio = Stdio { stdin, ..Stdio::INHERIT };
+    }
+    Ok(container)
+}
+
+/// Passes keys, text, sizes and signals on until the container has ended.
+fn attend(mut running: Running, arguments: &RunArguments) -> Result<Exited, CommandError> {
+    let remote = running.remote();
+    let mut raw = None;
+    let mut shown = None;
+    if let Some(terminal) = running.take_terminal() {
+        terminal::fit(&remote);
+        if arguments.interactive {
+            raw = Some(RawTerminal::enter());
+            terminal::type_into(terminal.try_clone().map_err(|error| {
+                CommandError::failed("cannot use the container's terminal").because(&error)
+            })?);
+        }
+        shown = Some(terminal::show(terminal));
+    }
+    pass_signals_on(remote)?;
+    let exited = running.wait()?;
+    if let Some(shown) = shown {
+        let _ = shown.join();
+    }
+    drop(raw);
+    Ok(exited)
+}
+
+/// Signals to us are meant for the container. A new size of our terminal is passed on, too.
+fn pass_signals_on(remote: Remote) -> Result<(), CommandError> {
+    let mut signals = Signals::new([SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH])
+        .map_err(|error| CommandError::new(Exit::Host, "cannot watch for signals").because(&error))?;
+    thread::spawn(move || {
+        for signal in signals.forever() {
+            match signal {
+                SIGWINCH => terminal::fit(&remote),
+                other => drop(remote.signal(other)),
+            }
+        }
+    });
+    Ok(())
+}

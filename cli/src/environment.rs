@@ -1,0 +1,85 @@
+//! The environment variables that tug reads: all of them, and the only place that reads any.
+//!
+//! What they mean is said here once; the table in the crate's README and the help texts follow it.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+
+/// Where images, layers and the build cache are kept, unless `--store` says otherwise.
+pub(crate) const STORE: &str = "TUG_STORE";
+/// Set to anything: an internal error shows where in the program it happened.
+pub(crate) const BACKTRACE: &str = "TUG_BACKTRACE";
+/// `root`, `many-ids` or `single-id`: how to get the ids of containers, instead of the best way that works.
+pub(crate) const MODE: &str = "TUG_MODE";
+
+/// Default of `tug build --progress`, as in docker.
+pub(crate) const BUILDKIT_PROGRESS: &str = "BUILDKIT_PROGRESS";
+/// How many lines of output the live view shows below each running step, as in docker.
+pub(crate) const BUILDKIT_TTY_LOG_LINES: &str = "BUILDKIT_TTY_LOG_LINES";
+/// The time that everything in a new image gets, in seconds since 1970, unless `--timestamp` says otherwise.
+pub(crate) const SOURCE_DATE_EPOCH: &str = "SOURCE_DATE_EPOCH";
+/// Default of `--platform`, as in docker.
+pub(crate) const DOCKER_DEFAULT_PLATFORM: &str = "DOCKER_DEFAULT_PLATFORM";
+
+/// Set to anything but nothing: no colours.
+pub(crate) const NO_COLOR: &str = "NO_COLOR";
+/// Set to anything but `0`: colours although the output is no terminal.
+pub(crate) const FORCE_COLOR: &str = "FORCE_COLOR";
+/// The other spelling of [`FORCE_COLOR`].
+pub(crate) const CLICOLOR_FORCE: &str = "CLICOLOR_FORCE";
+/// `dumb`: a terminal that knows neither colours nor cursor movement.
+pub(crate) const TERM: &str = "TERM";
+/// `true` inside of GitHub Actions: output is folded there, and errors become annotations.
+pub(crate) const GITHUB_ACTIONS: &str = "GITHUB_ACTIONS";
+
+/// Where an ordinary user's data lies; the store is the folder `tug` in it.
+pub(crate) const XDG_DATA_HOME: &str = "XDG_DATA_HOME";
+/// The user's home, for `.local/share` when [`XDG_DATA_HOME`] is not set.
+pub(crate) const HOME: &str = "HOME";
+
+/// Handed to RUN steps, but recorded nowhere: how to reach the network.
+pub(crate) const PROXIES: [&str; 10] = [
+    "HTTP_PROXY",
+    "http_proxy",
+    "HTTPS_PROXY",
+    "https_proxy",
+    "FTP_PROXY",
+    "ftp_proxy",
+    "NO_PROXY",
+    "no_proxy",
+    "ALL_PROXY",
+    "all_proxy",
+];
+
+/// The environment as it was when tug started.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Environment(BTreeMap<OsString, OsString>);
+
+impl Environment {
+    /// The environment of this process.
+    pub(crate) fn of_process() -> Self {
+        Self(std::env::vars_os().collect())
+    }
+
+    /// The value of `name`; a variable that is set to nothing counts as not set.
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
+        self.0.get(OsStr::new(name))?.to_str().filter(|value| !value.is_empty())
+    }
+
+    /// The value of `name` as a path.
+    pub(crate) fn path(&self, name: &str) -> Option<PathBuf> {
+        self.0.get(OsStr::new(name)).filter(|value| !value.is_empty()).map(PathBuf::from)
+    }
+
+    /// The value of a variable that the user named, such as in `--build-arg NAME`; it may be empty.
+    pub(crate) fn named(&self, name: &str) -> Option<&OsStr> {
+        self.0.get(OsStr::new(name)).map(OsString::as_os_str)
+    }
+}
+
+impl<const N: usize> From<[(&str, &str); N]> for Environment {
+    fn from(pairs: [(&str, &str); N]) -> Self {
+        Self(pairs.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
+    }
+}

@@ -1,0 +1,66 @@
+//! Which exit code the errors of each library lead to, and what is shown of them.
+
+use crate::diagnostic::Picture;
+use crate::error::CommandError;
+use crate::exit::Exit;
+
+impl From<tug_layer_store::Error> for CommandError {
+    fn from(error: tug_layer_store::Error) -> Self {
+        use tug_layer_store::Error as Store;
+        let exit = match &error {
+            Store::DiskFull { .. } | Store::ReadOnly { .. } | Store::NotAllowed { .. } => Exit::Host,
+            _ if error.is_disk_full() => Exit::Host,
+            _ => Exit::Failed,
+        };
+        Self::from_error(exit, &error, error.hint())
+    }
+}
+
+impl From<tug_runtime::Error> for CommandError {
+    fn from(error: tug_runtime::Error) -> Self {
+        use tug_runtime::Error as Runtime;
+        let exit = match &error {
+            Runtime::Namespaces { .. }
+            | Runtime::ModeUnavailable { .. }
+            | Runtime::Overlay { .. }
+            | Runtime::Mount { .. }
+            | Runtime::System { .. }
+            | Runtime::InitDied => Exit::Host,
+            _ => Exit::Failed,
+        };
+        let hint = match (error.hint(), exit) {
+            (None, Exit::Host) => Some("`tug doctor` shows what this host allows".to_owned()),
+            (hint, _) => hint,
+        };
+        Self::from_error(exit, &error, hint)
+    }
+}
+
+impl From<tug_builder::Error> for CommandError {
+    fn from(error: tug_builder::Error) -> Self {
+        use tug_builder::Error as Builder;
+        let hint = error.hint();
+        match error {
+            Builder::Store(error) => error.into(),
+            Builder::Runtime { ref source, .. } => {
+                let exit = Self::from(source.clone()).exit();
+                Self::from_error(exit, &error, hint)
+            }
+            Builder::Dockerfile { ref source_text, ref problems } => {
+                let picture = Picture::Problems { source: source_text.clone(), problems: problems.clone() };
+                Self::from_error(Exit::Failed, &error, hint).picture(picture)
+            }
+            Builder::StepFailed(ref failure) => {
+                let picture = Picture::Step {
+                    source: failure.source_text.clone(),
+                    span: failure.span.clone(),
+                    tail: failure.tail.clone(),
+                    lines: failure.lines,
+                    log: failure.log.clone(),
+                };
+                Self::from_error(Exit::Failed, &error, hint).picture(picture)
+            }
+            other => Self::from_error(Exit::Failed, &other, hint),
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! What a command works with: the store, and for those that make or run containers, the runtime.
+//!
+//! Looking at images, naming, loading and saving them touches only files that are the user's own. Trees of layers may
+//! have other owners, so whoever needs those becomes root over the ids it may use first. That is only possible while
+//! the process has a single thread: no command may start one before it has called [`Session::enter`].
+
+use tug_layer_store::{Owners, Store, StoreOptions};
+use tug_runtime::{Mode, ModePreference, Runtime};
+
+use crate::environment;
+use crate::error::CommandError;
+use crate::settings::Settings;
+
+/// The store and the runtime.
+pub(crate) struct Session {
+    /// The store, opened as root of whatever ids there are.
+    pub(crate) store: Store,
+    /// The runtime.
+    pub(crate) runtime: Runtime,
+}
+
+impl Session {
+    /// Becomes root, if need be in a user namespace, and opens the store.
+    pub(crate) fn enter(settings: &Settings) -> Result<Self, CommandError> {
+        let root = settings.store()?;
+        let mode = tug_runtime::enter(preference(settings)?)?;
+        let options = match mode {
+            Mode::Root => StoreOptions { owners: Owners::Real, in_user_namespace: false },
+            Mode::SingleId => StoreOptions { owners: Owners::Recorded, in_user_namespace: true },
+            _ => StoreOptions { owners: Owners::Real, in_user_namespace: true },
+        };
+        Ok(Self { store: Store::open(&root, &options)?, runtime: Runtime::new(mode) })
+    }
+}
+
+/// Opens the store for work that makes no trees.
+pub(crate) fn open_store(settings: &Settings) -> Result<Store, CommandError> {
+    let is_root = rustix::process::geteuid().is_root();
+    let owners = if is_root { Owners::Real } else { Owners::Recorded };
+    Ok(Store::open(&settings.store()?, &StoreOptions { owners, in_user_namespace: !is_root })?)
+}
+
+fn preference(settings: &Settings) -> Result<ModePreference, CommandError> {
+    match settings.environment.text(environment::MODE) {
+        None => Ok(ModePreference::Auto),
+        Some("root") => Ok(ModePreference::Root),
+        Some("many-ids") => Ok(ModePreference::ManyIds),
+        Some("single-id") => Ok(ModePreference::SingleId),
+        Some(other) => {
+            Err(CommandError::usage(format_args!("`{}={other}` is not a mode", environment::MODE))
+                .hint("use `root`, `many-ids` or `single-id`, or leave it unset for the best one"))
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! What holds for every command: flags first, then the environment, then what fits the user.
+
+use std::path::{Path, PathBuf};
+
+use crate::arguments::GlobalArguments;
+use crate::environment::{self, Environment};
+use crate::error::CommandError;
+use crate::output::Output;
+
+/// What holds for every command.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    /// The environment as it was at the start.
+    pub(crate) environment: Environment,
+    /// Where to write.
+    pub(crate) output: Output,
+    /// `--store`, if given.
+    store: Option<PathBuf>,
+    is_root: bool,
+}
+
+impl Settings {
+    /// The settings of this process.
+    pub(crate) fn new(arguments: &GlobalArguments, environment: Environment) -> Self {
+        let output = Output::of_process(arguments.color, &environment);
+        let is_root = rustix::process::geteuid().is_root();
+        Self { environment, output, store: arguments.store.clone(), is_root }
+    }
+
+    /// The folder of the store. It may not exist yet.
+    pub(crate) fn store(&self) -> Result<PathBuf, CommandError> {
+        let chosen = self.store.clone().or_else(|| self.environment.path(environment::STORE));
+        if let Some(folder) = chosen {
+            return std::path::absolute(&folder).map_err(|error| {
+                CommandError::failed(format_args!("cannot find the store `{}`", folder.display()))
+                    .because(&error)
+            });
+        }
+        default_store(&self.environment, self.is_root).ok_or_else(|| {
+            CommandError::usage("there is no place for the store: `HOME` is not set")
+                .hint("name a folder with `--store DIR` or the variable `TUG_STORE`")
+        })
+    }
+
+    /// The time of everything new, if the environment says one: seconds since 1970.
+    pub(crate) fn source_date_epoch(&self) -> Result<Option<i64>, CommandError> {
+        let variable = environment::SOURCE_DATE_EPOCH;
+        let Some(text) = self.environment.text(variable) else { return Ok(None) };
+        text.parse().map(Some).map_err(|_| {
+            CommandError::usage(format_args!("`{variable}={text}` is not a number of seconds"))
+                .hint("expected seconds since 1970, for example from `git log -1 --format=%ct`")
+        })
+    }
+}
+
+fn default_store(environment: &Environment, is_root: bool) -> Option<PathBuf> {
+    if is_root {
+        return Some(PathBuf::from("/var/lib/tug"));
+    }
+    // The specification wants relative paths to be ignored.
+    let absolute = |name| environment.path(name).filter(|path| path.is_absolute());
+    let data = absolute(environment::XDG_DATA_HOME)
+        .or_else(|| absolute(environment::HOME).map(|home| home.join(Path::new(".local/share"))));
+    Some(data?.join("tug"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_store_is_where_the_user_keeps_data() {
+        let place = |environment: Environment, is_root| {
+            default_store(&environment, is_root).map(|path| path.display().to_string())
+        };
+        assert_eq!(place([("HOME", "/home/u")].into(), true).as_deref(), Some("/var/lib/tug"));
+        assert_eq!(place([("HOME", "/home/u")].into(), false).as_deref(), Some("/home/u/.local/share/tug"));
+        let both = [("HOME", "/home/u"), ("XDG_DATA_HOME", "/data")];
+        assert_eq!(place(both.into(), false).as_deref(), Some("/data/tug"));
+        let relative = [("HOME", "/home/u"), ("XDG_DATA_HOME", "data")];
+        assert_eq!(place(relative.into(), false).as_deref(), Some("/home/u/.local/share/tug"));
+        assert_eq!(place(Environment::default(), false), None);
+    }
+}

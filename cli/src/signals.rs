@@ -1,0 +1,45 @@
+//! Ctrl-C and its kin: the first one asks to end in good order, the second one ends at once.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::thread;
+
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use crate::error::CommandError;
+use crate::exit::Exit;
+use crate::output::Output;
+
+/// What was received so far.
+pub(crate) struct Interrupts(Arc<AtomicI32>);
+
+impl Interrupts {
+    /// Calls `cancel` on the first signal. Starts a thread.
+    pub(crate) fn watch(cancel: impl Fn() + Send + 'static, output: Output) -> Result<Self, CommandError> {
+        let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])
+            .map_err(|error| CommandError::new(Exit::Host, "cannot watch for signals").because(&error))?;
+        let received = Arc::new(AtomicI32::new(0));
+        let seen = Arc::clone(&received);
+        thread::spawn(move || {
+            for signal in signals.forever() {
+                if seen.swap(signal, Ordering::SeqCst) != 0 {
+                    Exit::Signal(signal).leave();
+                }
+                if signal == SIGINT && output.stderr.terminal {
+                    output.note("\ncancelling; press Ctrl-C again to leave at once");
+                }
+                cancel();
+            }
+        });
+        Ok(Self(received))
+    }
+
+    /// The signal that was received, if any.
+    pub(crate) fn signal(&self) -> Option<i32> {
+        match self.0.load(Ordering::SeqCst) {
+            0 => None,
+            signal => Some(signal),
+        }
+    }
+}

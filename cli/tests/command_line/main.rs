@@ -1,0 +1,11 @@
+//! The command line, from outside: one snapshot shows exit code, standard output and standard error.
+//!
+//! Each test has an empty home with a store of its own, and no variable but those it sets.
+
+mod archives;
+mod files;
+mod images;
+mod pty;
+mod terminal;
+mod tug;
+mod words;
