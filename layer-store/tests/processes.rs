@@ -5,12 +5,13 @@
 #![allow(clippy::unwrap_used, reason = "a test that fails should stop")]
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use tug_layer_store::{Owners, Store, StoreOptions};
+use tug_layer_store::tar::TarWriter;
+use tug_layer_store::{LoadOptions, NewEntry, Owners, Store, StoreOptions};
 use tug_oci::{ImageConfig, Platform, Reference};
 
 const STORE: &str = "TUG_TEST_STORE";
@@ -35,7 +36,12 @@ fn build(store: &Store, who: &str, round: u32) {
 fn start(root: &Path, task: &str) -> Child {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", "a_process_of_its_own", "--ignored", "--nocapture"]);
-    command.env(STORE, root).env(TASK, task).stdout(Stdio::piped()).stderr(Stdio::null());
+    command
+        .env(STORE, root)
+        .env(TASK, task)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
     command.spawn().unwrap()
 }
 
@@ -46,6 +52,10 @@ fn a_process_of_its_own() {
     let store = open(root.as_ref());
     match task.split_once(' ') {
         Some(("four", who)) => (0..4).for_each(|round| build(&store, who, round)),
+        Some(("load", _)) => {
+            let options = LoadOptions { platform: Platform::linux("amd64") };
+            drop(store.load(&mut std::io::stdin(), &options));
+        }
         Some(("endless", who)) => (0..u32::MAX).for_each(|round| build(&store, who, round)),
         _ => {
             println!("\nopen");
@@ -104,4 +114,84 @@ fn garbage_waits_until_no_other_process_has_the_store_open() {
     process.kill().unwrap();
     process.wait().unwrap();
     assert_eq!(store.remove_unreferenced().unwrap().unwrap().blobs, [blob]);
+}
+
+#[test]
+fn a_load_that_is_killed_half_way_leaves_nothing_but_garbage() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder.path().join("store"));
+    let ingest = store.root().join("ingest");
+    let mut process = start(store.root(), "load it");
+    let mut archive = TarWriter::new(process.stdin.take().unwrap());
+    archive.header(&NewEntry::file("layer.tar", 0o644, 8 << 20)).unwrap();
+    archive.content(&vec![7; 4 << 20]).unwrap();
+    let written = |path: &Path| -> u64 {
+        let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
+        entries.flat_map(|entry| std::fs::read_dir(entry.path())).flatten().flatten().count() as u64
+    };
+    while written(&ingest) == 0 {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    process.kill().unwrap();
+    process.wait().unwrap();
+    assert!(written(&ingest) > 0);
+    store.remove_unreferenced().unwrap().expect("nobody else has it open");
+    for emptied in ["ingest", "trash", "blobs/sha256"] {
+        assert_eq!(std::fs::read_dir(store.root().join(emptied)).unwrap().count(), 0, "{emptied}");
+    }
+    assert!(store.refs().unwrap().is_empty());
+}
+
+#[test]
+#[ignore = "needs root"]
+fn a_full_disk_is_named_and_the_store_goes_on_needs_root() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("store");
+    std::fs::create_dir(&root).unwrap();
+    let mount = |arguments: &[&str]| {
+        let status = Command::new(arguments[0]).args(&arguments[1..]).arg(&root).status().unwrap();
+        assert!(status.success(), "{arguments:?}");
+    };
+    mount(&["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs"]);
+    let outcome = std::panic::catch_unwind(|| {
+        let store = open(&root);
+        build(&store, "before", 0);
+        let mut archive = TarWriter::new(Vec::new());
+        archive.header(&NewEntry::file("layer.tar", 0o644, 8 << 20)).unwrap();
+        archive.content(&vec![7; 8 << 20]).unwrap();
+        let archive = archive.finish().unwrap();
+        let options = LoadOptions { platform: Platform::linux("amd64") };
+        let error = store.load(&mut archive.as_slice(), &options).unwrap_err();
+        assert!(error.is_disk_full() && error.hint().unwrap().contains("free some space"), "{error}");
+        assert!(error.to_string().starts_with("no space is left to write"), "{error}");
+        let mut writer = store.blob_writer(tug_layer_store::Durability::Synced).unwrap();
+        let error = writer.write_all(&vec![7; 8 << 20]).map_err(|error| writer.failure(error)).unwrap_err();
+        assert!(error.is_disk_full(), "{error}");
+        drop(writer);
+        build(&store, "after", 0);
+        assert_eq!(store.refs().unwrap().len(), 2);
+        std::thread::sleep(Duration::from_millis(100));
+    });
+    mount(&["umount", "-l"]);
+    outcome.unwrap();
+}
+
+#[test]
+#[ignore = "needs root"]
+fn a_folder_that_cannot_be_written_to_is_no_place_for_a_store_needs_root() {
+    let folder = tempfile::tempdir().unwrap();
+    let mount = |arguments: &[&str]| {
+        let status = Command::new(arguments[0]).args(&arguments[1..]).arg(folder.path()).status().unwrap();
+        assert!(status.success(), "{arguments:?}");
+    };
+    mount(&["mount", "-t", "tmpfs", "-o", "ro", "tmpfs"]);
+    let options = StoreOptions { owners: Owners::Real, in_user_namespace: false };
+    let refused =
+        [folder.path().to_owned(), folder.path().join("new")].map(|root| Store::open(&root, &options));
+    mount(&["umount"]);
+    for outcome in refused {
+        let error = outcome.unwrap_err();
+        assert!(error.to_string().ends_with("its file system is read-only"), "{error}");
+        assert!(error.hint().unwrap().contains("may write to"));
+    }
 }
