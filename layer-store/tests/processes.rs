@@ -168,9 +168,10 @@ fn a_full_disk_is_named_and_the_store_goes_on_needs_root() {
         let error = writer.write_all(&vec![7; 8 << 20]).map_err(|error| writer.failure(error)).unwrap_err();
         assert!(error.is_disk_full(), "{error}");
         drop(writer);
+        // What the load left is unlinked in the background; this waits for it.
+        store.remove_unreferenced().unwrap().expect("nobody else has it open");
         build(&store, "after", 0);
         assert_eq!(store.refs().unwrap().len(), 2);
-        std::thread::sleep(Duration::from_millis(100));
     });
     mount(&["umount", "-l"]);
     outcome.unwrap();
