@@ -114,6 +114,9 @@ fn escape_property(text: &str) -> String {
 
 fn help(problem: &Problem, stream: Stream) -> String {
     match &problem.help {
+        Some(help) if is_nowhere(&problem.span) => {
+            format!("\n{} {}\n", stream.paint(Paint::Cyan, "hint:"), human::one_line(help))
+        }
         Some(help) => format!("{} {}\n", stream.paint(Paint::Cyan, "help:"), human::one_line(help)),
         None => String::new(),
     }
@@ -143,7 +146,7 @@ fn draw_one(
     stream: Stream,
 ) -> String {
     let title = human::one_line(message);
-    if span.is_empty() && span.start == 0 {
+    if is_nowhere(span) {
         return format!("{} {title}\n", stream.paint(Paint::Red, "error:"));
     }
     let place = Place::of(source, span);
@@ -160,9 +163,15 @@ fn draw_one(
     let renderer = if stream.color { Renderer::styled() } else { Renderer::plain() };
     let mut text = renderer.render(&report);
     // The frame is closed, so that what follows does not stick to it.
-    let bar = format!("\n{} |", " ".repeat(place.line.to_string().len()));
+    let bar = format!("{} |", " ".repeat(place.line.to_string().len()));
+    text.push('\n');
     text += &stream.paint_frame(&bar);
     text + "\n"
+}
+
+/// A problem without a place, such as a target that no stage has.
+fn is_nowhere(span: &Range<usize>) -> bool {
+    span.is_empty() && span.start == 0
 }
 
 impl Stream {

@@ -125,6 +125,9 @@ impl View {
 
     /// The build when it is over, however long: one line for each step that had a part in it.
     pub(crate) fn last_frame(&self, at: Duration, width: usize) -> String {
+        if self.steps.is_empty() && self.warnings.is_empty() {
+            return String::new();
+        }
         let mut lines = vec![self.head(at, " FINISHED")];
         for id in &self.begun {
             let step = &self.steps[*id];

@@ -130,9 +130,35 @@ impl Tug {
         shown
     }
 
+    /// What comes out of `tug WORDS`, with durations and the names of builds replaced.
+    pub(crate) fn run_timeless(&self, words: &[&str]) -> String {
+        timeless(&self.run(words))
+    }
+
     /// `text` with the home of this test replaced.
     pub(crate) fn without_home(&self, text: &str) -> String {
         let home: &Path = self.home.path();
         text.replace(&*home.to_string_lossy(), "[HOME]")
     }
+}
+
+/// `text` with every duration, and everything in the identity of a build, replaced.
+fn timeless(text: &str) -> String {
+    let is_time = |word: &str| {
+        word.strip_suffix('s').is_some_and(|number| number.contains('.') && number.parse::<f64>().is_ok())
+    };
+    let is_build =
+        |word: &str| word.len() == 22 && word.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
+    let mut shown = String::new();
+    for piece in text.split_inclusive(|letter: char| !(letter.is_alphanumeric() || ".-".contains(letter))) {
+        let end = piece.len()
+            - piece.chars().last().filter(|last| !last.is_alphanumeric()).map_or(0, char::len_utf8);
+        match &piece[..end] {
+            word if is_time(word) => shown += "N.Ns",
+            word if is_build(word) => shown += "[BUILD]",
+            word => shown += word,
+        }
+        shown += &piece[end..];
+    }
+    shown
 }

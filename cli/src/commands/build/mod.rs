@@ -27,6 +27,7 @@ pub(super) fn run(arguments: &BuildArguments, settings: &Settings) -> Result<Exi
     let mode = ProgressMode::chosen(flag, environment, &settings.output)?;
     let platform = platform(arguments, environment)?;
     let source_date_epoch = source_date_epoch(arguments, settings)?;
+    outcome::check_files(arguments)?;
     let (context, dockerfile) = sources::find(arguments)?;
 
     let start = Instant::now();

@@ -1,6 +1,7 @@
 //! What is left of a build for people and scripts: the last line, the digest, the files they asked for.
 
 use std::fs;
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 
@@ -13,6 +14,20 @@ use crate::error::CommandError;
 use crate::human;
 use crate::output::{Output, Paint};
 use crate::progress::ProgressMode;
+
+/// Looks whether the files that were asked for can be there at the end: better now than after the build.
+pub(super) fn check_files(arguments: &BuildArguments) -> Result<(), CommandError> {
+    for file in [&arguments.iidfile, &arguments.metadata_file].into_iter().flatten() {
+        let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let problem = match fs::metadata(folder) {
+            Ok(found) if found.is_dir() && !file.is_dir() => continue,
+            Ok(_) => io::Error::from(io::ErrorKind::IsADirectory),
+            Err(error) => error,
+        };
+        return Err(cannot_write(file, &problem));
+    }
+    Ok(())
+}
 
 /// Writes what was asked for, and says that it is done.
 pub(super) fn succeeded(
@@ -108,9 +123,11 @@ fn write_json(file: &Path, value: &Value) -> Result<(), CommandError> {
 }
 
 fn write(file: &Path, bytes: &[u8]) -> Result<(), CommandError> {
-    fs::write(file, bytes).map_err(|error| {
-        CommandError::failed(format_args!("cannot write `{}`", file.display())).because(&error)
-    })
+    fs::write(file, bytes).map_err(|error| cannot_write(file, &error))
+}
+
+fn cannot_write(file: &Path, error: &io::Error) -> CommandError {
+    CommandError::failed(format_args!("cannot write `{}`", file.display())).because(error)
 }
 
 #[cfg(test)]
