@@ -31,8 +31,7 @@ impl Store {
         let mut manifest = Manifest::new(config_descriptor, layers);
         manifest.annotations = annotations;
         let manifest = Raw::encode(manifest);
-        self.write_blob(config.bytes())?;
-        self.write_blob(manifest.bytes())?;
+        self.write_documents(&[config.bytes(), manifest.bytes()])?;
         let mut descriptor =
             Descriptor::new(media_type::OCI_MANIFEST, manifest.digest().clone(), manifest.size());
         descriptor.platform = Some(config.platform.clone());
@@ -130,6 +129,21 @@ mod tests {
         let layer = DiffId::new(Digest::of(b"a tar"));
         let error = store.write_image(config_of(&[&layer]), BTreeMap::new()).unwrap_err();
         assert!(matches!(error, Error::MissingLayer(missing) if missing == layer));
+    }
+
+    #[test]
+    fn an_image_that_is_there_is_not_written_again_unless_it_is_damaged() {
+        let (_folder, store) = store();
+        let write = || store.write_image(config_of(&[]), BTreeMap::new()).unwrap();
+        let image = write();
+        let path = store.blob_path(image.id());
+        let inode = || std::os::unix::fs::MetadataExt::ino(&std::fs::metadata(&path).unwrap());
+        let before = inode();
+        assert_eq!(write(), image);
+        assert_eq!(inode(), before);
+        std::fs::write(&path, "").unwrap();
+        assert_eq!(write(), image);
+        assert_eq!(store.image(&image.descriptor, &Platform::host()).unwrap(), image);
     }
 
     #[test]

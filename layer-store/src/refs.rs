@@ -38,8 +38,11 @@ impl Store {
     pub fn tag_all(&self, refs: &[(Reference, Descriptor)]) -> Result<()> {
         self.change_index(|entries| {
             for (name, image) in refs {
-                entries.retain(|entry| entry.name.as_ref() != Some(name));
-                entries.push(IndexEntry::named(name, image));
+                let new = IndexEntry::named(name, image);
+                if !entries.iter().any(|entry| entry.value == new.value) {
+                    entries.retain(|entry| entry.name.as_ref() != Some(name));
+                    entries.push(new);
+                }
             }
         })
     }
@@ -310,6 +313,21 @@ mod tests {
             let error = store.tag(&name("app"), &image("one")).unwrap_err();
             assert!(error.to_string().contains("index.json` of the store is damaged"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_name_that_points_there_already_is_not_written_again() {
+        let (_folder, store) = store();
+        store.tag(&name("app"), &image("one")).unwrap();
+        store.tag(&name("other"), &image("two")).unwrap();
+        let inode =
+            || std::os::unix::fs::MetadataExt::ino(&std::fs::metadata(store.path(INDEX_FILE)).unwrap());
+        let before = inode();
+        store.tag(&name("app"), &image("one")).unwrap();
+        assert_eq!(inode(), before);
+        store.tag(&name("app"), &image("two")).unwrap();
+        assert_ne!(inode(), before);
+        assert_eq!(store.refs().unwrap().len(), 2);
     }
 
     #[test]
