@@ -1,12 +1,14 @@
-//! Runs one container that is described in JSON on standard input, and says in JSON on standard output how it ended.
+//! Runs containers that are described in JSON on standard input, all at once, and says in JSON on standard output how
+//! each of them ended.
 //!
-//! `contain [auto|root|many|single]`: the mode to take. The container's own output is part of the answer when its
-//! streams are pipes; its standard input is closed at once.
+//! `contain [auto|root|many|single]`: the mode to take. What a container wrote is part of the answer when its streams
+//! are pipes or a terminal; its standard input is closed at once.
 
 use std::io::{self, Read, Write};
 use std::thread;
 
-use tug_runtime::{Container, Mode, ModePreference, Runtime, Status, enter, run_init_if_asked};
+use serde_json::{Value, json};
+use tug_runtime::{Container, Error, ModePreference, Runtime, Status, enter, run_init_if_asked};
 
 fn main() -> io::Result<()> {
     run_init_if_asked();
@@ -19,26 +21,31 @@ fn main() -> io::Result<()> {
     let mode = enter(preference);
     let mut text = String::new();
     io::stdin().read_to_string(&mut text)?;
-    let container: Container = serde_json::from_str(&text)?;
-    let answer = match mode.and_then(|mode| run(&container, mode)) {
-        Ok(answer) => answer,
-        Err(error) => {
-            let cause = std::error::Error::source(&error).map(ToString::to_string);
-            serde_json::json!({
-                "error": error.to_string(),
-                "cause": cause,
-                "hint": error.hint(),
-                "exit_code": error.exit_code(),
+    let containers: Vec<Container> = serde_json::from_str(&text)?;
+    let answers: Vec<Value> = match mode {
+        Ok(mode) => {
+            let runtime = Runtime::new(mode);
+            thread::scope(|scope| {
+                let runs: Vec<_> = containers
+                    .iter()
+                    .map(|container| {
+                        scope.spawn(|| run(container, &runtime).unwrap_or_else(|error| failure(&error)))
+                    })
+                    .collect();
+                runs.into_iter().map(|run| run.join().unwrap_or(Value::Null)).collect()
             })
         }
+        Err(error) => containers.iter().map(|_| failure(&error)).collect(),
     };
-    writeln!(io::stdout(), "{answer}")
+    writeln!(io::stdout(), "{}", Value::from(answers))
 }
 
-fn run(container: &Container, mode: Mode) -> Result<serde_json::Value, tug_runtime::Error> {
-    let runtime = Runtime::new(mode);
-    let mut running = container.start(&runtime)?;
+fn run(container: &Container, runtime: &Runtime) -> Result<Value, Error> {
+    let mut running = container.start(runtime)?;
     drop(running.take_stdin());
+    if container.process.terminal {
+        running.remote().resize(40, 100)?;
+    }
     let stdout = running.take_stdout().or_else(|| running.take_terminal()).map(collect);
     let stderr = running.take_stderr().map(collect);
     let exited = running.wait()?;
@@ -47,19 +54,29 @@ fn run(container: &Container, mode: Mode) -> Result<serde_json::Value, tug_runti
     };
     let owners: Vec<_> =
         exited.owners.records.iter().map(|owner| (owner.inode, owner.uid, owner.gid)).collect();
-    Ok(serde_json::json!({
-        "mode": format!("{mode:?}"),
-        "status": match exited.status {
-            Status::Code(code) => serde_json::json!({ "code": code }),
-            Status::Signal(signal) => serde_json::json!({ "signal": signal }),
-        },
+    let signal = match exited.status {
+        Status::Code(_) => None,
+        Status::Signal(signal) => Some(signal),
+    };
+    Ok(json!({
+        "mode": format!("{:?}", runtime.mode()),
         "exit_code": exited.status.exit_code(),
+        "signal": signal,
         "out_of_memory": exited.out_of_memory,
         "owners": owners,
         "warnings": exited.warnings.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        "stdout": text(stdout),
-        "stderr": text(stderr),
+        "stdout": text(stdout).unwrap_or_default(),
+        "stderr": text(stderr).unwrap_or_default(),
     }))
+}
+
+fn failure(error: &Error) -> Value {
+    json!({
+        "error": error.to_string(),
+        "cause": std::error::Error::source(error).map(ToString::to_string),
+        "hint": error.hint(),
+        "exit_code": error.exit_code(),
+    })
 }
 
 /// Reads until the end, or until the terminal is gone.

@@ -124,7 +124,10 @@ impl Running {
     /// Takes away what was made in the upper directory only to mount on it.
     pub(crate) fn sweep(&mut self) {
         if let Some(upper) = &self.root_upper {
-            stubs::sweep(upper, self.root_work.as_deref(), &std::mem::take(&mut self.notes.stubs));
+            stubs::sweep(upper, &std::mem::take(&mut self.notes.stubs));
+        }
+        if let Some(work) = &self.root_work {
+            stubs::clear_mark(work);
         }
     }
 }

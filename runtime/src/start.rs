@@ -7,13 +7,13 @@ use std::sync::Arc;
 use rustix::fs::{Mode, OFlags, open};
 use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
-use rustix::process::Pid;
+use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 
 use crate::cgroup::Group;
 use crate::control::{Containment, Control, Order, Report};
 use crate::running::{Notes, Running};
-use crate::sys::spawn::{Spawn, SpawnError, spawn};
-use crate::{Container, Error, Network, ResolvConf, Runtime, Stream, Warning, init};
+use crate::sys::spawn::{Spawn, SpawnError, Spawned, spawn};
+use crate::{Container, Error, Network, ResolvConf, Runtime, Stream, Warning, init, stubs};
 
 impl Container {
     /// Starts the container and returns once its command runs.
@@ -22,15 +22,19 @@ impl Container {
     /// [`Error::CommandNotFound`], [`Error::NotExecutable`], or whatever else kept it from running.
     pub fn start(&self, runtime: &Runtime) -> Result<Running, Error> {
         let order = self.order(runtime);
+        if let Some(work) = &self.root.work {
+            stubs::clear_mark(work);
+        }
         let mut streams = Streams::new(self)?;
         let (ours, theirs) = Control::pair().map_err(|errno| Error::system("make a socket", errno))?;
-        let spawned = spawn(&Spawn {
+        let spawn_it = Spawn {
             program: runtime.program()?,
             name: init::NAME,
             descriptors: [streams.theirs(0), streams.theirs(1), streams.theirs(2), theirs.as_fd()],
             namespaces: self.namespaces(),
-        })
-        .map_err(|failure| match failure {
+        };
+        let spawned = if self.init { spawn(&spawn_it) } else { spawn_and_keep(&spawn_it) };
+        let spawned = spawned.map_err(|failure| match failure {
             SpawnError::Clone(errno) => namespaces_refused(errno),
             SpawnError::Execute(errno) => Error::system("execute our own program in the container", errno),
         })?;
@@ -84,6 +88,40 @@ impl Container {
             Network::None => always | libc::CLONE_NEWNET,
         }
     }
+}
+
+/// Starts it from a thread that lives as long as it does.
+///
+/// A command that is process 1 itself is told by the kernel when its parent ends, and takes for its parent the thread
+/// that started it.
+fn spawn_and_keep(what: &Spawn<'_>) -> Result<Spawned, SpawnError> {
+    let failed = |errno| SpawnError::Clone(errno);
+    let copy = |descriptor: BorrowedFd<'_>| rustix::io::fcntl_dupfd_cloexec(descriptor, 3).map_err(failed);
+    let program = copy(what.program)?;
+    let mut descriptors = Vec::new();
+    for descriptor in what.descriptors {
+        descriptors.push(copy(descriptor)?);
+    }
+    let (name, namespaces) = (what.name, what.namespaces);
+    let (tell, hear) = std::sync::mpsc::channel();
+    let keeper = move || {
+        let what = Spawn {
+            program: program.as_fd(),
+            name,
+            descriptors: std::array::from_fn(|number| descriptors[number].as_fd()),
+            namespaces,
+        };
+        let spawned = spawn(&what);
+        drop((program, descriptors));
+        let handle = spawned.as_ref().ok().and_then(|spawned| spawned.handle.try_clone().ok());
+        let _ = tell.send(spawned);
+        if let Some(handle) = handle {
+            let _ = waitid(WaitId::PidFd(handle.as_fd()), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT);
+        }
+    };
+    let thread = std::thread::Builder::new().name("tug-keeper".to_owned()).stack_size(128 << 10);
+    thread.spawn(keeper).map_err(|error| failed(Errno::from_io_error(&error).unwrap_or(Errno::AGAIN)))?;
+    hear.recv().unwrap_or(Err(failed(Errno::AGAIN)))
 }
 
 fn namespaces_refused(errno: Errno) -> Error {

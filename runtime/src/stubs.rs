@@ -17,17 +17,20 @@ use rustix::io::Errno;
 use crate::control::{Identity, Stub, Time};
 
 /// Takes the stubs away, the last one first. What cannot be taken away stays: it is empty.
-pub(crate) fn sweep(upper: &Path, work: Option<&Path>, stubs: &[Stub]) {
+pub(crate) fn sweep(upper: &Path, stubs: &[Stub]) {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     if let Ok(upper) = rustix::fs::open(upper, flags, Mode::empty()) {
         for stub in stubs.iter().rev() {
             let _ = sweep_one(&upper, stub);
         }
     }
-    // A volatile overlay leaves a mark that keeps the directories from being mounted again.
-    if let Some(work) = work {
-        let mark = work.join("work/incompat/volatile");
-        let _ = unlinkat(CWD, mark.join("dirty"), AtFlags::empty());
+}
+
+/// Removes the mark that a volatile overlay leaves and that keeps its directories from being mounted again. It warns
+/// of a system that crashed; whether that happened since is for the owner of the directories to know.
+pub(crate) fn clear_mark(work: &Path) {
+    let mark = work.join("work/incompat/volatile");
+    if unlinkat(CWD, mark.join("dirty"), AtFlags::empty()).is_ok() || mark.is_dir() {
         for directory in [&mark, &work.join("work/incompat")] {
             let _ = unlinkat(CWD, directory, AtFlags::REMOVEDIR);
         }

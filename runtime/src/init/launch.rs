@@ -5,12 +5,16 @@
 //! it lets through what is left to do.
 
 use std::ffi::{CString, OsStr, OsString};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Gid, Mode, Uid};
 use rustix::io::Errno;
-use rustix::process::{DumpableBehavior, fchdir, ioctl_tiocsctty, set_dumpable_behavior, setsid, umask};
+use rustix::process::{
+    DumpableBehavior, Signal, fchdir, ioctl_tiocsctty, set_dumpable_behavior,
+    set_parent_process_death_signal, setsid, umask,
+};
 use rustix::thread::{
     clear_ambient_capability_set, set_no_new_privs, set_thread_groups, set_thread_res_gid, set_thread_res_uid,
 };
@@ -73,7 +77,7 @@ impl Launch {
     }
 
     /// Starts the command as a child of this process, which then looks after it.
-    fn under_init(&self, program: &Program, order: &Containment, control: &Control) -> Error {
+    fn under_init(self, program: &Program, order: &Containment, control: &Control) -> Error {
         let pipe = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC);
         let (news, teller) = match pipe {
             Ok(pipe) => pipe,
@@ -81,8 +85,8 @@ impl Launch {
         };
         match sys::process::fork() {
             Ok(Some(child)) => {
-                drop(teller);
-                reaper::look_after(child, &news, control)
+                drop((teller, self));
+                reaper::look_after(child, news, control)
             }
             Ok(None) => {
                 let error = match self.become_process(order, control) {
@@ -132,9 +136,11 @@ impl Launch {
             set_no_new_privs(true).map_err(failed("refuse new privileges"))?;
         }
         load_filter(&order.filter)?;
-        let _ = control;
         if !order.emulate_ids {
             set_thread_res_uid(uid, uid, uid).map_err(failed("become the user"))?;
+        }
+        if !container.init {
+            die_with_parent(control)?;
         }
         let kept = if self.identity.uid == 0 { security.capabilities } else { 0 };
         let kept = kept & sys::process::permitted_capabilities().map_err(failed("read capabilities"))?;
@@ -245,6 +251,20 @@ impl Program {
             Error::NotExecutable { command, cause: errno.into() }
         }
     }
+}
+
+/// Without a process of ours that would notice, the kernel ends the command when our parent ends. A change of ids
+/// forgets this, so it comes after.
+fn die_with_parent(control: &Control) -> Result<(), Error> {
+    set_parent_process_death_signal(Some(Signal::KILL)).map_err(|errno| {
+        Error::system("be ended together with the process that started the container", errno)
+    })?;
+    let mut gone = [PollFd::from_borrowed_fd(control.as_fd(), PollFlags::RDHUP)];
+    let _ = poll(&mut gone, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }));
+    if gone[0].revents().intersects(PollFlags::RDHUP | PollFlags::HUP) {
+        exit(128 + Signal::KILL.as_raw());
+    }
+    Ok(())
 }
 
 fn load_filter(filter: &[u8]) -> Result<(), Error> {

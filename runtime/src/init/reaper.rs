@@ -14,14 +14,15 @@ use crate::sys::process::{SIGNAL_RECORD, exit, kill, set_capabilities, signals_a
 use crate::{Error, Status};
 
 /// Comes back only when the command could not be started. `news` holds the reason then, and just ends otherwise.
-pub(super) fn look_after(child: Pid, news: &OwnedFd, control: &Control) -> Error {
+pub(super) fn look_after(child: Pid, news: OwnedFd, control: &Control) -> Error {
     let signals = match signals_as_descriptor() {
         Ok(signals) => signals,
         Err(errno) => return Error::system("wait for signals", errno),
     };
-    if let Some(error) = reason_of_failure(news) {
+    if let Some(error) = reason_of_failure(&news) {
         return error;
     }
+    drop(news);
     let _ = control.send(&Report::Started);
     // The only thing left to do that needs a right is to signal processes of other users.
     const KILL: u64 = 1 << 5;

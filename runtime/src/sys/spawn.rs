@@ -20,7 +20,7 @@ pub(crate) struct Spawn<'a> {
     /// The program.
     pub(crate) program: BorrowedFd<'a>,
     /// Its name, which is its only argument.
-    pub(crate) name: &'a CStr,
+    pub(crate) name: &'static CStr,
     /// What it finds as descriptors 0 to 3. It has no others.
     pub(crate) descriptors: [BorrowedFd<'a>; DESCRIPTORS],
     /// `CLONE_NEW…` flags.
