@@ -30,11 +30,11 @@ pub(crate) fn happened() -> bool {
 fn report(info: &PanicHookInfo<'_>) -> String {
     let message = info.payload_as_str().unwrap_or("no message");
     let place = match info.location() {
-        Some(place) => format!(" at {}:{}", place.file(), place.line()),
+        Some(place) => format!(" ({}:{})", place.file(), place.line()),
         None => String::new(),
     };
     format!(
-        "error: internal error in tug {}: {message}{place}\n\n\
+        "error: internal error in tug {}\n  caused by: {message}{place}\n\n\
          hint: this is a bug; please report this text with the command that led to it. {}=1 shows more\n",
         env!("CARGO_PKG_VERSION"),
         environment::BACKTRACE,

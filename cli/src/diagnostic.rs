@@ -108,7 +108,8 @@ pub(crate) fn escape_command(text: &str) -> String {
     text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
 
-fn escape_property(text: &str) -> String {
+/// Text for a property of a GitHub workflow command.
+pub(crate) fn escape_property(text: &str) -> String {
     escape_command(text).replace(':', "%3A").replace(',', "%2C")
 }
 

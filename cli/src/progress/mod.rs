@@ -30,7 +30,7 @@ use crate::environment::{self, Environment};
 use crate::error::CommandError;
 use crate::output::Output;
 use live::Live;
-use plain::Plain;
+use plain::{Log, Plain};
 pub(crate) use text::log_line;
 use tty::View;
 
@@ -95,8 +95,13 @@ pub(crate) enum Progress {
 }
 
 impl Progress {
-    /// Starts to show a build in `mode`.
-    pub(crate) fn start(mode: ProgressMode, environment: &Environment, output: &Output) -> Self {
+    /// Starts to show a build of `dockerfile` in `mode`.
+    pub(crate) fn start(
+        mode: ProgressMode,
+        dockerfile: &str,
+        environment: &Environment,
+        output: &Output,
+    ) -> Self {
         match mode {
             ProgressMode::Tty => {
                 let lines = environment.text(environment::BUILDKIT_TTY_LOG_LINES);
@@ -104,7 +109,11 @@ impl Progress {
                 Self::Live(Live::start(View::new(output.stderr, lines)))
             }
             ProgressMode::Auto | ProgressMode::Plain => {
-                Self::Plain(Ticking::start(Plain::new(output.stderr, is_github(environment))))
+                let log = match is_github(environment) {
+                    true => Log::Github { dockerfile: dockerfile.to_owned() },
+                    false => Log::Simple,
+                };
+                Self::Plain(Ticking::start(Plain::new(output.stderr, log)))
             }
             ProgressMode::RawJson => Self::RawJson(Instant::now()),
             ProgressMode::Quiet | ProgressMode::None => Self::Silent,

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tug_builder::{Event, StepId};
 
 use super::text::{LineCutter, log_line};
-use crate::diagnostic::escape_command;
+use crate::diagnostic::{escape_command, escape_property};
 use crate::human;
 use crate::output::{Paint, Stream};
 
@@ -28,8 +28,20 @@ pub(crate) struct Plain {
     /// Steps that are done and wait for the floor.
     done: VecDeque<usize>,
     stream: Stream,
-    github: bool,
+    log: Log,
     out: String,
+}
+
+/// Who collects the lines.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Log {
+    /// Somebody who shows them as they are.
+    Simple,
+    /// GitHub Actions: steps are folded, warnings become annotations of this Dockerfile.
+    Github {
+        /// Its path, as it was given.
+        dockerfile: String,
+    },
 }
 
 #[derive(Debug, Default)]
@@ -45,16 +57,9 @@ struct Step {
 }
 
 impl Plain {
-    /// A view for `stream`; inside of GitHub Actions, each step is folded.
-    pub(crate) fn new(stream: Stream, github: bool) -> Self {
-        Self {
-            steps: BTreeMap::new(),
-            floor: None,
-            done: VecDeque::new(),
-            stream,
-            github,
-            out: String::new(),
-        }
+    /// A view for `stream`, whose lines go to `log`.
+    pub(crate) fn new(stream: Stream, log: Log) -> Self {
+        Self { steps: BTreeMap::new(), floor: None, done: VecDeque::new(), stream, log, out: String::new() }
     }
 
     /// What is written because of `event`, which came at `at` after the start.
@@ -180,14 +185,14 @@ impl Plain {
 
     fn write_whole(&mut self, id: usize) {
         self.write_held(id);
-        self.out += if self.github { "::endgroup::\n" } else { "\n" };
+        self.out += if self.log == Log::Simple { "\n" } else { "::endgroup::\n" };
     }
 
     fn write_held(&mut self, id: usize) {
         let step = self.steps.entry(id).or_default();
         if !step.headed {
             step.headed = true;
-            let group = if self.github { "::group::" } else { "" };
+            let group = if self.log == Log::Simple { "" } else { "::group::" };
             let head = self.stream.paint(Paint::Bold, &step.name);
             self.out += &format!("{group}#{} {head}\n", id + 1);
         }
@@ -196,11 +201,14 @@ impl Plain {
 
     fn warn(&mut self, message: &str, line: usize) {
         let message = human::one_line(message);
-        self.out += &match (self.github, line) {
-            (true, 0) => format!("::warning::{}\n", escape_command(&message)),
-            (true, _) => format!("::warning file=Dockerfile,line={line}::{}\n", escape_command(&message)),
-            (false, 0) => format!("{} {message}\n", self.stream.paint(Paint::Yellow, "warning:")),
-            (false, _) => {
+        self.out += &match (&self.log, line) {
+            (Log::Github { .. }, 0) => format!("::warning::{}\n", escape_command(&message)),
+            (Log::Github { dockerfile }, _) => {
+                let file = escape_property(dockerfile);
+                format!("::warning file={file},line={line}::{}\n", escape_command(&message))
+            }
+            (Log::Simple, 0) => format!("{} {message}\n", self.stream.paint(Paint::Yellow, "warning:")),
+            (Log::Simple, _) => {
                 format!("{} {message} (line {line})\n", self.stream.paint(Paint::Yellow, "warning:"))
             }
         };
@@ -215,7 +223,7 @@ mod tests {
     use crate::progress::recorded::{self, at, finished, output, planned, started};
 
     fn plain(events: &[(f64, Event)]) -> String {
-        render(Plain::new(Stream::default(), false), events)
+        render(Plain::new(Stream::default(), Log::Simple), events)
     }
 
     fn render(mut view: Plain, events: &[(f64, Event)]) -> String {
@@ -286,7 +294,7 @@ mod tests {
 
     #[test]
     fn a_step_that_runs_alone_is_written_as_it_goes() {
-        let mut view = Plain::new(Stream::default(), false);
+        let mut view = Plain::new(Stream::default(), Log::Simple);
         view.on(&planned(&["[1/2] RUN a", "[2/2] RUN b"]), at(0.0));
         assert_eq!(view.on(&started(0), at(0.0)), "#1 [1/2] RUN a\n");
         assert_eq!(view.on(&output(0, "one\ntw"), at(0.5)), "#1 0.500 one\n");
@@ -296,7 +304,7 @@ mod tests {
 
     #[test]
     fn a_long_silence_is_broken_each_half_minute() {
-        let mut view = Plain::new(Stream::default(), false);
+        let mut view = Plain::new(Stream::default(), Log::Simple);
         view.on(&planned(&["[1/1] RUN a"]), at(0.0));
         view.on(&started(0), at(0.0));
         assert_eq!(view.tick(at(29.0)), "");
@@ -308,7 +316,7 @@ mod tests {
 
     #[test]
     fn output_that_is_too_large_is_not_held_back() {
-        let mut view = Plain::new(Stream::default(), false);
+        let mut view = Plain::new(Stream::default(), Log::Simple);
         view.on(&planned(&["[a] RUN a", "[b] RUN b"]), at(0.0));
         view.on(&started(0), at(0.0));
         view.on(&started(1), at(0.0));
@@ -322,7 +330,7 @@ mod tests {
     fn github_folds_each_step_and_gets_warnings_as_annotations() {
         let mut events = recorded::two_stages();
         events.push((9.0, Event::Warning { message: "`LABEL a b` is old\n::stop".to_owned(), line: 3 }));
-        insta::assert_snapshot!(render(Plain::new(Stream::default(), true), &events), @"
+        insta::assert_snapshot!(render(Plain::new(Stream::default(), Log::Github { dockerfile: "Dockerfile".to_owned() }), &events), @"
         ::group::#1 [context] .
         #1 DONE 0.1s
         ::endgroup::
@@ -348,7 +356,7 @@ mod tests {
 
     #[test]
     fn colours_are_used_where_they_are_wanted() {
-        let view = Plain::new(Stream { color: true, ..Stream::default() }, false);
+        let view = Plain::new(Stream { color: true, ..Stream::default() }, Log::Simple);
         let events = [
             (0.0, planned(&["[1/1] RUN a"])),
             (0.0, started(0)),

@@ -64,7 +64,11 @@ fn an_unreadable_store_is_a_matter_of_the_host_needs_users() {
     let output = command.args(["images", "--store"]).arg(&store).output().unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr).replace(&*home.path().to_string_lossy(), "[HOME]");
     assert_eq!(output.status.code(), Some(4), "{stderr}");
-    insta::assert_snapshot!(stderr, @"");
+    insta::assert_snapshot!(stderr, @"
+    error: cannot list `[HOME]/store`: permission denied
+
+    hint: choose a folder that you may write to as the store
+    ");
 }
 
 #[test]

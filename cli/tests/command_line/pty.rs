@@ -1,9 +1,10 @@
 //! A terminal without a screen.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Write};
 
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{Winsize, tcsetwinsize};
 
 /// Both ends of a terminal.
 pub(crate) struct Pty {
@@ -34,5 +35,25 @@ impl Pty {
         let mut text = vec![0; 1 << 16];
         let length = self.master.read(&mut text).expect("a terminal can be read");
         String::from_utf8_lossy(&text[..length]).into_owned()
+    }
+
+    /// Types something.
+    pub(crate) fn type_text(&mut self, text: &str) {
+        self.master.write_all(text.as_bytes()).expect("a terminal can be typed into");
+    }
+
+    /// What was written to it until `end` came.
+    pub(crate) fn text_until(&mut self, end: &str) -> String {
+        let mut text = String::new();
+        while !text.contains(end) {
+            text += &self.text();
+        }
+        text
+    }
+
+    /// Gives it another size.
+    pub(crate) fn resize(&self, rows: u16, columns: u16) {
+        let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+        tcsetwinsize(&self.master, size).expect("a terminal has a size");
     }
 }

@@ -9,6 +9,7 @@ use std::process::{Command, Output, Stdio};
 use tempfile::TempDir;
 use tug_layer_store::{Owners, Store, StoreOptions};
 use tug_oci::{History, ImageConfig, Platform};
+use tug_testdata::bases;
 
 /// tug, with an empty home and a store of its own.
 pub(crate) struct Tug {
@@ -79,6 +80,12 @@ impl Tug {
         }
     }
 
+    /// Puts an image called `base` with a shell into the store.
+    pub(crate) fn base(&self) {
+        let file = bases::busybox().to_string_lossy().into_owned();
+        self.data(&["import", "-c", "CMD [\"sh\"]", "-c", "ENV PATH=/bin FROM_IMAGE=1", &file, "base"]);
+    }
+
     /// The program with `words`, nothing to read.
     pub(crate) fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tug"));
@@ -143,7 +150,7 @@ impl Tug {
 }
 
 /// `text` with every duration, and everything in the identity of a build, replaced.
-fn timeless(text: &str) -> String {
+pub(crate) fn timeless(text: &str) -> String {
     let is_time = |word: &str| {
         word.strip_suffix('s').is_some_and(|number| number.contains('.') && number.parse::<f64>().is_ok())
     };

@@ -125,3 +125,29 @@ fn completions_and_man_pages_are_written() {
     tug.data(&["generate", "completions", "shells"]);
     assert!(tug.path("shells/tug.bash").is_file());
 }
+
+#[test]
+fn the_help_of_every_command_is_as_it_was_looked_at() {
+    let tug = Tug::new();
+    let mut shown = tug.data(&["--help"]);
+    let commands = [
+        "build",
+        "run",
+        "images",
+        "inspect",
+        "history",
+        "tag",
+        "rmi",
+        "load",
+        "save",
+        "import",
+        "export",
+        "doctor",
+        "version",
+        "completion",
+    ];
+    for command in commands {
+        shown += &format!("\n\n$ tug {command} --help\n{}", tug.data(&[command, "--help"]));
+    }
+    insta::assert_snapshot!(shown);
+}

@@ -38,7 +38,8 @@ pub(super) fn run(arguments: &BuildArguments, settings: &Settings) -> Result<Exi
         let cancel = cancel.clone();
         Interrupts::watch(move || cancel.cancel(), settings.output)?
     };
-    let mut progress = Progress::start(mode, environment, &settings.output);
+    let file = arguments.file.as_deref().unwrap_or("Dockerfile".as_ref()).to_string_lossy();
+    let mut progress = Progress::start(mode, &file, environment, &settings.output);
     let options = BuildOptions {
         context,
         dockerfile,

@@ -16,8 +16,8 @@ Examples:
   tug run --rm -v \"$PWD\":/src -w /src app make       With files of the host
   tug run --rm --network none --read-only app check  With as little as possible
 
-Ends with the exit code of the command; with 125 when the container could not be started, 126 when the command
-cannot be executed, 127 when it was not found."
+Ends with the exit code of the command; with 125 when the container could not be started,
+126 when the command cannot be executed, 127 when it was not found."
 )]
 pub(crate) struct RunArguments {
     /// The image, and the command to run instead of the image's own
