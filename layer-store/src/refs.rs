@@ -39,7 +39,10 @@ impl Store {
         self.change_index(|entries| {
             for (name, image) in refs {
                 let new = IndexEntry::named(name, image);
-                if !entries.iter().any(|entry| entry.value == new.value) {
+                let nameless = IndexEntry::nameless(image);
+                entries.retain(|entry| entry.value != nameless.value);
+                let same_name = entries.iter().filter(|entry| entry.name.as_ref() == Some(name));
+                if !same_name.map(|entry| &entry.value).eq([&new.value]) {
                     entries.retain(|entry| entry.name.as_ref() != Some(name));
                     entries.push(new);
                 }
@@ -47,7 +50,7 @@ impl Store {
         })
     }
 
-    /// Keeps an image that has no name from being taken for garbage, until [`Store::forget`].
+    /// Keeps an image that has no name from being taken for garbage, until it gets one or [`Store::forget`].
     pub fn keep(&self, image: &Descriptor) -> Result<()> {
         self.change_index(|entries| {
             if !entries.iter().any(|entry| entry.points_to(&image.digest)) {
@@ -294,13 +297,15 @@ mod tests {
     }
 
     #[test]
-    fn an_image_without_a_name_is_kept_until_it_is_forgotten() {
+    fn an_image_without_a_name_is_kept_until_it_gets_one_or_is_forgotten() {
         let (_folder, store) = store();
         store.keep(&image("one")).unwrap();
         store.keep(&image("one")).unwrap();
         assert_eq!(store.roots().unwrap(), [(None, image("one"))]);
         store.tag(&name("app:1"), &image("one")).unwrap();
         store.tag(&name("app:2"), &image("one")).unwrap();
+        store.keep(&image("one")).unwrap();
+        assert_eq!(store.roots().unwrap().len(), 2, "an image with names needs no entry without one");
         assert_eq!(store.forget(&image("one").digest).unwrap(), [name("app:1"), name("app:2")]);
         assert!(store.roots().unwrap().is_empty());
     }
