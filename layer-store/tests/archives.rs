@@ -563,6 +563,19 @@ fn huge_documents_and_bombs_are_refused_in_time() {
 }
 
 #[test]
+fn holes_that_stand_for_a_terabyte_are_not_filled() {
+    let folder = tempfile::tempdir().unwrap();
+    let hollow = std::fs::File::create(folder.path().join("layer.tar")).unwrap();
+    hollow.set_len(1 << 40).unwrap();
+    for format in ["gnu", "pax"] {
+        let mut tar = std::process::Command::new("tar");
+        tar.current_dir(&folder).args(["--sparse", "--format", format, "-cf", "-", "layer.tar"]);
+        let text = refusal(&tar.output().unwrap().stdout);
+        assert!(text.contains("`layer.tar` in the archive cannot be read: it is a sparse file"), "{text}");
+    }
+}
+
+#[test]
 fn a_layout_folder_cannot_lead_out_of_itself() {
     let plain = layer("layer");
     let config = config(&[&plain]);

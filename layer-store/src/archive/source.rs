@@ -73,6 +73,11 @@ impl Source {
                 path: shown(error.as_bytes()),
                 reason: "its name is not UTF-8".to_owned(),
             })?;
+            // A few bytes can stand for a terabyte of holes, and nobody writes images so.
+            if tar.segments().is_some() {
+                let (path, reason) = (shown(path.as_bytes()), "it is a sparse file".to_owned());
+                return Err(ArchiveError::Malformed { path, reason }.into());
+            }
             let item = match entry.kind {
                 NewEntryKind::File { .. } => Item::File(source.take_in(&path, &mut tar)?),
                 NewEntryKind::Symlink { target } => Item::Link(beside(&path, &target)?),
