@@ -8,8 +8,9 @@ use std::io::{self, Read, Write};
 
 use crate::entry::{EntryKind, NewEntry, NewEntryKind, shown};
 use crate::error::{Error, Result};
-use crate::layer::{LayerError, Node, View};
+use crate::layer::LayerError;
 use crate::tar::{TarError, TarWriter};
+use crate::view::{Node, View};
 
 const BUFFER: usize = 256 * 1024;
 

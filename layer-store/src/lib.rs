@@ -28,6 +28,7 @@ pub mod tar;
 mod toc;
 mod trash;
 mod tree;
+mod view;
 mod xattr;
 
 pub use archive::{
@@ -42,9 +43,10 @@ pub use file_digests::{FileDigests, FileIdentity};
 pub use garbage::Removed;
 pub use image::{Image, ImageSummary};
 pub use layer::{
-    CommitOptions, ImportLayer, Layer, LayerError, LayerWriter, LayerWriterOptions, Node, OwnerLookup, View,
+    CommitOptions, ImportLayer, Layer, LayerError, LayerWriter, LayerWriterOptions, OwnerLookup,
 };
 pub use lock::Lock;
 pub use scratch::ScratchDir;
 pub use store::{Owners, Store, StoreOptions};
 pub use toc::{Toc, TocDamaged};
+pub use view::{FollowLast, Node, View};

@@ -14,7 +14,7 @@
 //! of directories come last, when nothing is put into them any more.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Seek, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 
@@ -61,6 +61,44 @@ pub(crate) struct TreeWriter {
     moved_aside: usize,
 }
 
+/// A file of the tree whose content is being written.
+pub(crate) struct NewFile {
+    file: File,
+    has_hole_at_end: bool,
+}
+
+/// Fewer zeros than this are written: a hole costs more.
+const SHORTEST_HOLE: usize = 32 * 1024;
+
+impl NewFile {
+    /// Writes the next bytes; long runs of zeros become holes.
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if bytes.len() >= SHORTEST_HOLE && bytes.iter().all(|&byte| byte == 0) {
+            return self.skip(bytes.len() as u64);
+        }
+        self.has_hole_at_end = false;
+        self.file.write_all(bytes)
+    }
+
+    /// Leaves a hole.
+    pub(crate) fn skip(&mut self, count: u64) -> io::Result<()> {
+        if count > 0 {
+            let count = i64::try_from(count).map_err(io::Error::other)?;
+            self.file.seek(io::SeekFrom::Current(count))?;
+            self.has_hole_at_end = true;
+        }
+        Ok(())
+    }
+
+    fn complete(mut self) -> io::Result<File> {
+        if self.has_hole_at_end {
+            let end = self.file.stream_position()?;
+            self.file.set_len(end)?;
+        }
+        Ok(self.file)
+    }
+}
+
 impl TreeWriter {
     /// Makes the root of a new tree.
     pub(crate) fn new(path: &Path, options: &StoreOptions) -> Result<Self> {
@@ -87,15 +125,17 @@ impl TreeWriter {
     }
 
     /// Makes an empty file to write to; [`Self::finish_file`] must follow.
-    pub(crate) fn file(&mut self, path: &[u8], mode: u32) -> Result<File> {
+    pub(crate) fn file(&mut self, path: &[u8], mode: u32) -> Result<NewFile> {
         let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let mode = Mode::from_raw_mode(mode & 0o777);
-        self.make(path, |parent, name| Ok(File::from(openat(parent, name, flags, mode)?)))
+        let file = self.make(path, |parent, name| Ok(File::from(openat(parent, name, flags, mode)?)))?;
+        Ok(NewFile { file, has_hole_at_end: false })
     }
 
     /// Sets the metadata of a file whose content is complete.
-    pub(crate) fn finish_file(&self, file: &File, path: &[u8], attributes: &Attributes) -> Result<()> {
+    pub(crate) fn finish_file(&self, file: NewFile, path: &[u8], attributes: &Attributes) -> Result<()> {
         let created = attributes.mode & 0o777 & !self.umask;
+        let file = file.complete().map_err(failed("write", self.shown(path)))?;
         self.set(file.as_fd(), path, created, attributes)
     }
 
@@ -133,7 +173,7 @@ impl TreeWriter {
         let file = self.file(path, attributes.mode)?;
         let mut attributes = attributes.clone();
         attributes.xattrs.insert(DEVICE.into(), format!("{letter} {major}:{minor}").into_bytes());
-        self.finish_file(&file, path, &attributes)
+        self.finish_file(file, path, &attributes)
     }
 
     pub(crate) fn whiteout(&mut self, path: &[u8]) -> Result<()> {

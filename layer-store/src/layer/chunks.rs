@@ -16,7 +16,7 @@ use crate::error::Result;
 /// How much of a tar is passed at once.
 pub(crate) const CHUNK: usize = 256 * 1024;
 /// How many chunks may wait for a thread.
-const WAITING: usize = 8;
+pub(crate) const WAITING: usize = 8;
 
 /// A chunk that is being filled. Its memory is zeroed once and used again and again.
 pub(crate) struct Filling {

@@ -1,30 +1,35 @@
 //! Layers: made, kept, looked at, laid over each other.
 
 mod chunks;
-mod content;
+mod commit;
+mod draft;
 mod error;
-mod pending;
+mod import;
+mod inventory;
+mod lower;
+mod meaning;
 mod record;
 mod sink;
-mod view;
+mod trees;
 mod writer;
 
+use std::fs::File;
+use std::io::Read;
 use std::sync::{Arc, OnceLock};
 
-use tug_oci::DiffId;
+use tug_oci::{Descriptor, DiffId, media_type};
 
+pub use commit::{CommitOptions, OwnerLookup};
 pub use error::LayerError;
-pub use pending::{CommitOptions, ImportLayer, OwnerLookup};
-pub use view::{Node, View};
+pub use import::ImportLayer;
 pub use writer::{LayerWriter, LayerWriterOptions};
 
-use crate::blob::SealedBlob;
+use crate::compression::{Decompressed, DecompressionLimits};
 use crate::error::{Error, Result, failed};
-use crate::scratch::ScratchDir;
 use crate::store::Store;
 use crate::toc::Toc;
+use draft::Draft;
 pub(crate) use record::Record;
-use record::TreeForm;
 
 const TOC: &str = "toc";
 const TREE: &str = "tree";
@@ -38,12 +43,70 @@ pub struct Layer {
 }
 
 impl Store {
-    /// Looks up a layer; `None` when it is not in the store, or may have been damaged when the power failed.
+    /// Looks up a layer; `None` when it is not in the store.
+    ///
+    /// One that the power may have taken before the disk had it is made anew from its blob first, if that is whole.
     pub fn layer(&self, diff_id: &DiffId) -> Result<Option<Layer>> {
-        let Some(record) = Record::read(&self.layer_folder(diff_id))? else { return Ok(None) };
-        let is_trusted = record.durable || record.boot_id == self.boot_id();
-        Ok(is_trusted.then(|| Layer::new(self, record)))
+        match self.known_layer(diff_id)? {
+            Known::Good(layer) => Ok(Some(layer)),
+            Known::Nothing => Ok(None),
+            Known::Doubtful => self.renewed_layer(diff_id),
+        }
     }
+
+    /// The plain tar of a layer.
+    pub fn layer_tar(&self, diff_id: &DiffId) -> Result<Box<dyn Read + Send>> {
+        if let Some(tar) = self.open_blob(diff_id.digest())? {
+            return Ok(Box::new(tar));
+        }
+        let layer = self.layer(diff_id)?.ok_or_else(|| Error::MissingLayer(diff_id.clone()))?;
+        let blob = layer.blob();
+        let missing = || Error::MissingBlob { what: "the layer".to_owned(), digest: blob.digest.clone() };
+        let compressed = self.open_blob(&blob.digest)?.ok_or_else(missing)?;
+        let plain = Decompressed::new(compressed, DecompressionLimits::default());
+        Ok(Box::new(plain.map_err(failed("read", self.blob_path(&blob.digest)))?))
+    }
+
+    /// What the record of a layer says about it, without looking further.
+    fn known_layer(&self, diff_id: &DiffId) -> Result<Known> {
+        let Some(record) = Record::read(&self.layer_folder(diff_id))? else { return Ok(Known::Nothing) };
+        let is_trusted = record.durable || record.boot_id == self.boot_id();
+        Ok(if is_trusted { Known::Good(Layer::new(self, record)) } else { Known::Doubtful })
+    }
+
+    /// Makes a doubtful layer anew. When its blob is gone or damaged too, the layer is not in the store any more.
+    fn renewed_layer(&self, diff_id: &DiffId) -> Result<Option<Layer>> {
+        let lock = self.lock_layer(diff_id)?;
+        let folder = self.layer_folder(diff_id);
+        let record = match self.known_layer(diff_id)? {
+            Known::Good(layer) => return Ok(Some(layer)),
+            Known::Nothing => return Ok(None),
+            Known::Doubtful => Record::read(&folder)?,
+        };
+        self.trash().throw(&folder)?;
+        let plain = Descriptor::new(media_type::OCI_LAYER, diff_id.digest().clone(), 0);
+        let came_as = record.and_then(|record| record.blob).filter(|blob| blob.digest != plain.digest);
+        if self.has_blob(diff_id.digest())? {
+            match self.derive_layer(diff_id, &plain, false, &lock) {
+                Ok(layer) => return Ok(Some(layer)),
+                Err(error) if error.is_disk_full() => return Err(error),
+                Err(_) => self.trash().throw(&self.blob_path(diff_id.digest()))?,
+            }
+        }
+        match came_as {
+            Some(blob) if self.has_blob(&blob.digest)? => {
+                self.derive_layer(diff_id, &blob, false, &lock).map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+}
+
+enum Known {
+    Good(Layer),
+    /// Written on an earlier boot of the machine, and never synced.
+    Doubtful,
+    Nothing,
 }
 
 impl Layer {
@@ -66,6 +129,13 @@ impl Layer {
         self.record.content_size
     }
 
+    /// The blob that manifests name for it: what it came as, or its plain tar.
+    pub fn blob(&self) -> Descriptor {
+        let plain =
+            || Descriptor::new(media_type::OCI_LAYER, self.diff_id().digest().clone(), self.tar_size());
+        self.record.blob.clone().unwrap_or_else(plain)
+    }
+
     /// What is in it.
     pub fn toc(&self) -> Result<Arc<Toc>> {
         if let Some(toc) = self.toc.get() {
@@ -77,66 +147,9 @@ impl Layer {
             Toc::from_bytes(bytes).map_err(|error| Error::Damaged { path, reason: error.to_string() })?;
         Ok(Arc::clone(self.toc.get_or_init(|| Arc::new(toc))))
     }
-}
 
-/// A layer that is complete, but not yet in the store.
-pub(crate) struct Draft {
-    /// Becomes the folder of the layer. May hold a tree.
-    pub(crate) folder: ScratchDir,
-    pub(crate) has_tree: bool,
-    pub(crate) blob: SealedBlob,
-    pub(crate) toc: Toc,
-    pub(crate) content_size: u64,
-}
-
-impl Draft {
-    /// Puts the layer into the store, unless it is there already.
-    pub(crate) fn publish(self, store: &Store) -> Result<Layer> {
-        let diff_id = DiffId::new(self.blob.digest().clone());
-        let record = Record {
-            diff_id: diff_id.clone(),
-            tar_size: self.blob.size(),
-            content_size: self.content_size,
-            boot_id: store.boot_id().to_owned(),
-            durable: false,
-            tree: self.has_tree.then(|| TreeForm::of(store.options())),
-        };
-        let target = store.layer_folder(&diff_id);
-        let _lock = store.lock_layer(&diff_id)?;
-        if let Some(existing) = store.layer(&diff_id)? {
-            if !store.has_blob(diff_id.digest())? {
-                self.blob.keep()?;
-            }
-            return match self.has_tree {
-                true => existing.adopt_tree(&self.folder, record),
-                false => Ok(existing),
-            };
-        }
-        self.blob.keep()?;
-        let toc = self.folder.path().join(TOC);
-        std::fs::write(&toc, self.toc.as_bytes()).map_err(failed("write", toc))?;
-        record.write(self.folder.path())?;
-        store.trash().throw(&target)?;
-        std::fs::rename(self.folder.path(), &target).map_err(failed("create", &target))?;
-        let layer = Layer::new(store, record);
-        let _ = layer.toc.set(Arc::new(self.toc));
-        Ok(layer)
-    }
-}
-
-impl Layer {
-    /// Takes over a tree that was made a second time, if there is none yet.
-    fn adopt_tree(self, folder: &ScratchDir, new: Record) -> Result<Self> {
-        if self.record.tree == new.tree {
-            return Ok(self);
-        }
-        let target = self.store.layer_folder(self.diff_id());
-        let record = Record { tree: None, durable: false, ..new.clone() };
-        record.write(&target)?;
-        self.store.trash().throw(&target.join(TREE))?;
-        let made = folder.path().join(TREE);
-        std::fs::rename(&made, target.join(TREE)).map_err(failed("create", &target))?;
-        new.write(&target)?;
-        Ok(Self::new(&self.store, new))
+    /// Its plain tar, if that is kept.
+    pub(crate) fn open_tar(&self) -> Result<Option<File>> {
+        self.store.open_blob(self.diff_id().digest())
     }
 }

@@ -13,7 +13,7 @@
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use tug_oci::DiffId;
+use tug_oci::{Descriptor, DiffId};
 
 use crate::error::{Error, Result};
 use crate::file;
@@ -29,6 +29,9 @@ pub(crate) struct Record {
     pub(crate) content_size: u64,
     pub(crate) boot_id: String,
     pub(crate) durable: bool,
+    /// The blob that it came as; none for a layer made here, which is a plain tar.
+    #[serde(default)]
+    pub(crate) blob: Option<Descriptor>,
     #[serde(default)]
     pub(crate) tree: Option<TreeForm>,
 }

@@ -1,7 +1,6 @@
 //! Takes the entries of a new layer, in canonical order, and makes of them in one pass the tar, the table of contents,
 //! and the tree if there is to be one.
 
-use std::fs::File;
 use std::io::{Read, Write};
 use std::ops::Range;
 use std::path::PathBuf;
@@ -19,7 +18,7 @@ use crate::file::Durability;
 use crate::store::Store;
 use crate::tar::{TarError, TarWriter};
 use crate::toc::{Toc, TocTooLarge, TocWriter};
-use crate::tree::{Attributes, TreeWriter};
+use crate::tree::{Attributes, NewFile, TreeWriter};
 
 /// A layer in the making.
 pub(crate) struct LayerSink {
@@ -221,7 +220,7 @@ struct Batch {
 
 struct TreeHand {
     writer: Option<TreeWriter>,
-    open: Option<(File, Vec<u8>, Attributes)>,
+    open: Option<(NewFile, Vec<u8>, Attributes)>,
 }
 
 impl Worker for TreeHand {
@@ -252,12 +251,12 @@ impl TreeHand {
             }
             Step::Content(range) => match &mut self.open {
                 Some((file, path, _)) => {
-                    file.write_all(&chunk[range]).map_err(failed("write", writer.shown(path)))
+                    file.write(&chunk[range]).map_err(failed("write", writer.shown(path)))
                 }
                 None => Ok(()),
             },
             Step::Close => match self.open.take() {
-                Some((file, path, attributes)) => writer.finish_file(&file, &path, &attributes),
+                Some((file, path, attributes)) => writer.finish_file(file, &path, &attributes),
                 None => Ok(()),
             },
             Step::Symlink(path, target, attributes) => writer.symlink(&path, &target, &attributes),

@@ -81,14 +81,7 @@ impl LayerWriter {
         if self.has_links {
             check_links(&finished.toc)?;
         }
-        let draft = Draft {
-            folder: self.folder,
-            has_tree: self.has_tree,
-            blob: finished.blob,
-            toc: finished.toc,
-            content_size: finished.content_size,
-        };
-        draft.publish(&self.store)
+        Draft::of(self.folder, self.has_tree, finished).publish(&self.store, None)
     }
 
     fn check_place(&self, path: &[u8]) -> std::result::Result<(), LayerError> {

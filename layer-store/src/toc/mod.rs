@@ -22,8 +22,7 @@ mod writer;
 use std::cmp::Ordering;
 use std::ops::Range;
 
-pub(crate) use record::{Record, RecordKind};
-#[allow(unused_imports)]
+pub(crate) use record::{FileFacts, Record, RecordKind};
 pub(crate) use writer::{TocTooLarge, TocWriter};
 
 use crate::entry::{Entry, canonical_order, is_inside};

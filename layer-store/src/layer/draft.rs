@@ -1,0 +1,96 @@
+//! Puts a finished layer into the store.
+
+use std::sync::Arc;
+
+use tug_oci::{Descriptor, DiffId};
+
+use super::record::{Record, TreeForm};
+use super::sink::Finished;
+use super::{Known, Layer, TOC, TREE};
+use crate::blob::SealedBlob;
+use crate::error::{Result, failed};
+use crate::lock::Lock;
+use crate::scratch::ScratchDir;
+use crate::store::Store;
+use crate::toc::Toc;
+
+/// A layer that is complete, but not yet in the store.
+pub(super) struct Draft {
+    /// Becomes the folder of the layer. May hold a tree.
+    pub(super) folder: ScratchDir,
+    pub(super) has_tree: bool,
+    pub(super) blobs: Vec<SealedBlob>,
+    pub(super) diff_id: DiffId,
+    pub(super) tar_size: u64,
+    pub(super) toc: Toc,
+    pub(super) content_size: u64,
+    /// The blob that it came as, if it was not made here.
+    pub(super) came_as: Option<Descriptor>,
+}
+
+impl Draft {
+    /// A layer that was made here.
+    pub(super) fn of(folder: ScratchDir, has_tree: bool, finished: Finished) -> Self {
+        let Finished { blob, toc, content_size } = finished;
+        let (diff_id, tar_size) = (DiffId::new(blob.digest().clone()), blob.size());
+        let blobs = vec![blob];
+        Self { folder, has_tree, blobs, diff_id, tar_size, toc, content_size, came_as: None }
+    }
+
+    /// Puts the layer into the store, unless it is there already. `lock` is that of the layer, if it is held.
+    pub(super) fn publish(self, store: &Store, lock: Option<&Lock>) -> Result<Layer> {
+        let _lock = match lock {
+            Some(_) => None,
+            None => Some(store.lock_layer(&self.diff_id)?),
+        };
+        for blob in self.blobs {
+            if store.blob_size(blob.digest())? != Some(blob.size()) {
+                blob.keep()?;
+            }
+        }
+        let record = Record {
+            diff_id: self.diff_id,
+            tar_size: self.tar_size,
+            content_size: self.content_size,
+            boot_id: store.boot_id().to_owned(),
+            durable: false,
+            blob: self.came_as,
+            tree: self.has_tree.then(|| TreeForm::of(store.options())),
+        };
+        if let Known::Good(existing) = store.known_layer(&record.diff_id)? {
+            return match self.has_tree {
+                true => existing.adopt_tree(&self.folder),
+                false => Ok(existing),
+            };
+        }
+        let toc = self.folder.path().join(TOC);
+        std::fs::write(&toc, self.toc.as_bytes()).map_err(failed("write", toc))?;
+        record.write(self.folder.path())?;
+        let target = store.layer_folder(&record.diff_id);
+        store.trash().throw(&target)?;
+        std::fs::rename(self.folder.path(), &target).map_err(failed("create", &target))?;
+        let layer = Layer::new(store, record);
+        let _ = layer.toc.set(Arc::new(self.toc));
+        Ok(layer)
+    }
+}
+
+impl Layer {
+    /// Takes over a tree from `folder`, unless there is one that is as good. The lock of the layer is held.
+    pub(super) fn adopt_tree(self, folder: &ScratchDir) -> Result<Self> {
+        let form = TreeForm::of(self.store.options());
+        if self.record.tree == Some(form) {
+            return Ok(self);
+        }
+        let target = self.store.layer_folder(self.diff_id());
+        // Half a tree is never taken for a whole one: the record speaks of it last.
+        let without = Record { tree: None, ..Record::clone(&self.record) };
+        without.write(&target)?;
+        self.store.trash().throw(&target.join(TREE))?;
+        std::fs::rename(folder.path().join(TREE), target.join(TREE)).map_err(failed("create", &target))?;
+        let boot_id = self.store.boot_id().to_owned();
+        let with = Record { tree: Some(form), durable: false, boot_id, ..without };
+        with.write(&target)?;
+        Ok(Self { record: Arc::new(with), ..self })
+    }
+}

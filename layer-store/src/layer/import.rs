@@ -1,0 +1,356 @@
+//! Makes a layer of a tar that somebody else wrote.
+//!
+//! One thread reads what comes, decompresses it, hashes it and keeps it; another takes the plain tar apart, hashes each
+//! file, and makes the tree if there is to be one. Nothing is in the store before all of it was good: the tar
+//! by the rules of [`crate::tar`], the digest by what was promised.
+
+use std::io::{self, Read, Write};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, sync_channel};
+
+use tug_oci::{Descriptor, DiffId, Hasher, media_type};
+
+use super::chunks::{Chunk, Filling, Pool, WAITING};
+use super::inventory::Inventory;
+use super::meaning::{Meaning, meaning};
+use super::{Draft, Layer, LayerError, TREE};
+use crate::blob::{BlobWriter, SealedBlob};
+use crate::compression::{Compression, Decompressed, DecompressionLimits};
+use crate::entry::{EntryKind, NewEntry, NewEntryKind, Xattrs, shown};
+use crate::error::{Error, Result, failed};
+use crate::file::Durability;
+use crate::lock::Lock;
+use crate::store::Store;
+use crate::tar::{Limits, TarError, TarReader};
+use crate::toc::Toc;
+use crate::tree::{Attributes, TreeWriter};
+use crate::xattr;
+
+const BUFFER: usize = 128 * 1024;
+
+/// How a tar becomes a layer.
+#[derive(Clone, Debug, Default)]
+pub struct ImportLayer {
+    /// What the plain tar must be.
+    pub expected: Option<DiffId>,
+    /// Whether a tree is made at once.
+    pub materialise: bool,
+    /// Whether the plain tar is kept as a blob. One that came plain is always kept.
+    pub keep_plain_tar: bool,
+    /// What is too much.
+    pub limits: Limits,
+}
+
+impl Store {
+    /// Makes a layer of a tar, compressed or not. What came is kept as it came: see [`Layer::blob`].
+    ///
+    /// `source` is read to its end. Nothing of it is in the store when this fails: when the tar is damaged, ambiguous,
+    /// too large, or not what was promised.
+    pub fn import_layer(&self, source: &mut dyn Read, options: &ImportLayer) -> Result<Layer> {
+        Import { store: self, options, keep: Keep::AsItCame }.run(source)?.publish(self, None)
+    }
+
+    /// Makes sure that the store knows what is in a layer, from its blob if need be.
+    ///
+    /// Of several threads and processes that need the same layer, one does the work.
+    pub fn ensure_layer(&self, diff_id: &DiffId, blob: &Descriptor) -> Result<Layer> {
+        if let Some(layer) = self.layer(diff_id)? {
+            return Ok(layer);
+        }
+        let lock = self.lock_layer(diff_id)?;
+        match self.layer(diff_id)? {
+            Some(layer) => Ok(layer),
+            None => self.derive_layer(diff_id, blob, false, &lock),
+        }
+    }
+
+    /// Makes record, table of contents, and the tree if asked for, from a blob of the store.
+    pub(super) fn derive_layer(
+        &self,
+        diff_id: &DiffId,
+        blob: &Descriptor,
+        materialise: bool,
+        lock: &Lock,
+    ) -> Result<Layer> {
+        let missing = || Error::MissingBlob { what: "the layer".to_owned(), digest: blob.digest.clone() };
+        let mut source = self.open_blob(&blob.digest)?.ok_or_else(missing)?;
+        let options = ImportLayer { expected: Some(diff_id.clone()), materialise, ..ImportLayer::default() };
+        let keep = Keep::Nothing { came_as: blob };
+        Import { store: self, options: &options, keep }.run(&mut source)?.publish(self, Some(lock))
+    }
+}
+
+struct Import<'a> {
+    store: &'a Store,
+    options: &'a ImportLayer,
+    keep: Keep<'a>,
+}
+
+#[derive(Clone, Copy)]
+enum Keep<'a> {
+    /// What comes becomes a blob.
+    AsItCame,
+    /// It is one already.
+    Nothing { came_as: &'a Descriptor },
+}
+
+impl Import<'_> {
+    fn run(&self, source: &mut dyn Read) -> Result<Draft> {
+        let folder = self.store.scratch("layer")?;
+        let tree = match self.options.materialise {
+            true => Some(TreeWriter::new(&folder.path().join(TREE), self.store.options())?),
+            false => None,
+        };
+        let mut head = Vec::with_capacity(Compression::HEAD);
+        source.take(Compression::HEAD as u64).read_to_end(&mut head).map_err(unreadable)?;
+        let compression = Compression::detect(&head);
+        let mut came = Came {
+            source: io::Cursor::new(head).chain(source),
+            blob: self.blob_for_what_comes(compression)?,
+            failure: None,
+        };
+        let limits =
+            DecompressionLimits { bytes: self.options.limits.plain_size, ratio: self.options.limits.ratio };
+        let plain = Decompressed::new(&mut came, limits).map_err(unreadable);
+        let unpacked = plain.and_then(|plain| self.unpack(plain, compression, tree));
+        if let Some(failure) = came.failure.take() {
+            return Err(failure);
+        }
+        let Unpacked { toc, content_size, tar_size, diff_id, blob: plain_blob } = unpacked?;
+        if let Some(expected) = self.options.expected.clone().filter(|expected| *expected != diff_id) {
+            return Err(LayerError::Mismatch { expected, actual: diff_id }.into());
+        }
+        let came = came.blob.map(BlobWriter::seal);
+        let came_as = match (self.keep, &came) {
+            (Keep::Nothing { came_as }, _) => came_as.clone(),
+            (_, Some(came)) => {
+                Descriptor::new(media_type_of(compression), came.digest().clone(), came.size())
+            }
+            (_, None) => Descriptor::new(media_type::OCI_LAYER, diff_id.digest().clone(), tar_size),
+        };
+        let has_tree = self.options.materialise;
+        let blobs = came.into_iter().chain(plain_blob).collect();
+        Ok(Draft { folder, has_tree, blobs, diff_id, tar_size, toc, content_size, came_as: Some(came_as) })
+    }
+
+    /// Reads the plain tar to its end, hashes it, and lets another thread take it apart.
+    fn unpack(
+        &self,
+        mut plain: Decompressed<&mut Came<'_>>,
+        compression: Compression,
+        tree: Option<TreeWriter>,
+    ) -> Result<Unpacked> {
+        let mut blob = match self.keeps_plain(compression) {
+            true => Some(self.store.blob_writer(Durability::Deferred)?),
+            false => None,
+        };
+        let mut hasher = Hasher::sha256();
+        let mut tar_size = 0_u64;
+        let limits = self.options.limits.clone();
+        let (toc, content_size) = std::thread::scope(|scope| {
+            let (give, pieces) = sync_channel(WAITING);
+            let reading = scope.spawn(move || take_apart(Arrived::new(pieces), limits, tree));
+            let pool = Arc::new(Pool::default());
+            let mut pass = || -> Result<()> {
+                loop {
+                    let mut chunk = Filling::new(&pool);
+                    let bytes = chunk.fill_from(&mut plain, u64::MAX).map_err(unreadable)?;
+                    if bytes.is_empty() {
+                        let _ = give.send(Piece::End);
+                        return Ok(());
+                    }
+                    hasher.update(bytes);
+                    tar_size += bytes.len() as u64;
+                    if let Some(blob) = &mut blob {
+                        blob.write_all(bytes).map_err(|error| blob.failure(error))?;
+                    }
+                    if give.send(Piece::Chunk(chunk.seal())).is_err() {
+                        // The other thread has given up, and says why.
+                        return Ok(());
+                    }
+                }
+            };
+            let passed = pass();
+            drop(give);
+            let outcome = reading.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            passed.and(outcome)
+        })?;
+        let diff_id = DiffId::new(hasher.finish());
+        Ok(Unpacked { toc, content_size, tar_size, diff_id, blob: blob.map(BlobWriter::seal) })
+    }
+
+    /// Layers of images are plain, or compressed with gzip or Zstandard; anything else is kept as a plain tar.
+    fn blob_for_what_comes(&self, compression: Compression) -> Result<Option<BlobWriter>> {
+        let durability = match (self.keep, compression) {
+            (Keep::Nothing { .. }, _) | (_, Compression::Xz | Compression::Bzip2) => return Ok(None),
+            (_, Compression::Plain) => Durability::Deferred,
+            (_, Compression::Gzip | Compression::Zstd) => Durability::Synced,
+        };
+        self.store.blob_writer(durability).map(Some)
+    }
+
+    fn keeps_plain(&self, compression: Compression) -> bool {
+        match (self.keep, compression) {
+            (Keep::Nothing { .. }, _) | (_, Compression::Plain) => false,
+            (_, Compression::Xz | Compression::Bzip2) => true,
+            (_, Compression::Gzip | Compression::Zstd) => self.options.keep_plain_tar,
+        }
+    }
+}
+
+/// What the plain tar turned out to be.
+struct Unpacked {
+    toc: Toc,
+    content_size: u64,
+    tar_size: u64,
+    diff_id: DiffId,
+    blob: Option<SealedBlob>,
+}
+
+/// Takes the plain tar apart. Returns what is in it, and the size of all files.
+fn take_apart(tar: impl Read, limits: Limits, tree: Option<TreeWriter>) -> Result<(Toc, u64)> {
+    let mut tar = TarReader::new(tar, limits);
+    let mut inventory = Inventory::new(tree);
+    let mut buffer = vec![0; BUFFER];
+    while let Some(mut entry) = tar.next_entry().map_err(of_stream)? {
+        match meaning(&entry.path)? {
+            Meaning::Nothing => continue,
+            Meaning::Whiteout(path) => inventory.remove(path)?,
+            Meaning::Opaque(directory) => inventory.hide(directory)?,
+            Meaning::Entry => match entry.kind {
+                NewEntryKind::File { size } => {
+                    add_file(&mut tar, &mut inventory, entry, size, &mut buffer)?;
+                }
+                NewEntryKind::Directory => {
+                    entry.xattrs = xattr::kept(&entry.xattrs).into_owned();
+                    inventory.add(entry)?;
+                }
+                _ => {
+                    entry.xattrs = Xattrs::new();
+                    inventory.add(entry)?;
+                }
+            },
+        }
+    }
+    tar.finish().map_err(of_stream)?;
+    inventory.finish()
+}
+
+fn add_file(
+    tar: &mut TarReader<impl Read>,
+    inventory: &mut Inventory,
+    entry: NewEntry,
+    size: u64,
+    buffer: &mut [u8],
+) -> Result<()> {
+    let NewEntry { path, mode, uid, gid, mtime, ref xattrs, .. } = entry;
+    let xattrs = xattr::kept(xattrs).into_owned();
+    let attributes = Attributes { mode, uid, gid, mtime, xattrs };
+    inventory.before_file(&path)?;
+    let mut file = match inventory.tree() {
+        Some(tree) => Some(tree.file(&path, mode)?),
+        None => None,
+    };
+    let mut hasher = Hasher::sha256();
+    loop {
+        let count = tar.read_content(buffer).map_err(of_stream)?;
+        if count == 0 {
+            break;
+        }
+        hasher.update(&buffer[..count]);
+        if let Some(file) = &mut file {
+            file.write(&buffer[..count]).map_err(failed("write", shown(&path)))?;
+        }
+    }
+    if let (Some(file), Some(tree)) = (file, inventory.tree()) {
+        tree.finish_file(file, &path, &attributes)?;
+    }
+    let kind = EntryKind::File { size, digest: hasher.finish(), offset: tar.content_offset() };
+    let segments = tar.segments().map(<[_]>::to_vec);
+    inventory.add_file(path, kind, segments, attributes);
+    Ok(())
+}
+
+/// What comes, copied into a blob on the way.
+struct Came<'a> {
+    source: io::Chain<io::Cursor<Vec<u8>>, &'a mut dyn Read>,
+    blob: Option<BlobWriter>,
+    failure: Option<Error>,
+}
+
+impl Read for Came<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.source.read(buffer)?;
+        if let Some(blob) = &mut self.blob
+            && let Err(error) = blob.write_all(&buffer[..count])
+        {
+            self.failure = Some(blob.failure(error));
+            return Err(io::ErrorKind::Other.into());
+        }
+        Ok(count)
+    }
+}
+
+enum Piece {
+    Chunk(Arc<Chunk>),
+    End,
+}
+
+/// The plain tar as it arrives from the other thread.
+struct Arrived {
+    pieces: Receiver<Piece>,
+    current: Option<Arc<Chunk>>,
+    done: usize,
+    has_ended: bool,
+}
+
+impl Arrived {
+    fn new(pieces: Receiver<Piece>) -> Self {
+        Self { pieces, current: None, done: 0, has_ended: false }
+    }
+}
+
+impl Read for Arrived {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            if let Some(chunk) = &self.current {
+                let rest = &chunk.bytes()[self.done..];
+                if !rest.is_empty() {
+                    let count = rest.len().min(buffer.len());
+                    buffer[..count].copy_from_slice(&rest[..count]);
+                    self.done += count;
+                    return Ok(count);
+                }
+                self.current = None;
+            }
+            if self.has_ended {
+                return Ok(0);
+            }
+            match self.pieces.recv() {
+                Ok(Piece::Chunk(chunk)) => (self.current, self.done) = (Some(chunk), 0),
+                Ok(Piece::End) => self.has_ended = true,
+                // The other thread has failed, and says why.
+                Err(_) => return Err(io::ErrorKind::BrokenPipe.into()),
+            }
+        }
+    }
+}
+
+fn of_stream(error: TarError) -> Error {
+    match error {
+        TarError::Read(error) => unreadable(error),
+        other => other.into(),
+    }
+}
+
+fn unreadable(source: io::Error) -> Error {
+    Error::Stream { action: "read the layer", source }
+}
+
+fn media_type_of(compression: Compression) -> &'static str {
+    match compression {
+        Compression::Gzip => media_type::OCI_LAYER_GZIP,
+        Compression::Zstd => media_type::OCI_LAYER_ZSTD,
+        Compression::Plain | Compression::Xz | Compression::Bzip2 => media_type::OCI_LAYER,
+    }
+}

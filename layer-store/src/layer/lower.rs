@@ -1,0 +1,126 @@
+//! The lower directories of an overlay for a chain of layers.
+//!
+//! Each layer has one tree, whatever chain it is in. There is one thing in which a chain matters: directories that a
+//! foreign tar does not list, though it lists what is in them. Their tree has them with mode 755 of the root user, and
+//! overlay takes the metadata of a directory from the uppermost layer that has it; but they should be as the layers
+//! below say. So for such a chain one more folder goes on top, with nothing in it but these directories, as they
+//! should be. It is kept with the uppermost layer, under the name of the chain.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use tug_oci::{ChainId, DiffId};
+
+use super::Layer;
+use crate::entry::{Entry, EntryKind};
+use crate::error::{Error, Result, failed};
+use crate::layer::sink::too_large;
+use crate::store::Store;
+use crate::toc::{TocTooLarge, TocWriter};
+use crate::tree::{Attributes, TreeWriter};
+use crate::view::{Found, Place, View};
+
+const IMPLIED: &str = "implied";
+
+impl Store {
+    /// The lower directories of an overlay for `layers`, lowest first. The folders come in the order that overlay
+    /// wants: the uppermost first. Trees are made where there are none, several at once.
+    ///
+    /// There may be one more folder than there are layers. The kernel takes 500.
+    pub fn lower_dirs(&self, layers: &[DiffId]) -> Result<Vec<PathBuf>> {
+        let find =
+            |diff_id: &DiffId| self.layer(diff_id)?.ok_or_else(|| Error::MissingLayer(diff_id.clone()));
+        let layers: Vec<Layer> = layers.iter().map(find).collect::<Result<_>>()?;
+        let mut folders = make_trees(&layers)?;
+        if let Some(implied) = self.implied_directories(layers)? {
+            folders.push(implied);
+        }
+        folders.reverse();
+        Ok(folders)
+    }
+
+    /// The folder with the implied directories of a chain, if it needs one.
+    fn implied_directories(&self, layers: Vec<Layer>) -> Result<Option<PathBuf>> {
+        let mut candidates: Vec<Vec<u8>> = Vec::new();
+        for layer in &layers {
+            candidates.extend(layer.toc()?.implied().map(<[u8]>::to_vec));
+        }
+        let names: Vec<DiffId> = layers.iter().map(|layer| layer.diff_id().clone()).collect();
+        let (Some(top), Some(chain), false) = (names.last(), ChainId::of(&names), candidates.is_empty())
+        else {
+            return Ok(None);
+        };
+        let path = self.layer_folder(top).join(IMPLIED).join(chain.hex());
+        let view = View::of(layers)?;
+        let wrong = |path: &Vec<u8>| match view.merged().find(path) {
+            Some(Found::Directory(place)) => view.merged().is_implied_above_listed(&place),
+            _ => false,
+        };
+        candidates.retain(wrong);
+        if candidates.is_empty() {
+            return Ok(None);
+        }
+        if !path.exists() {
+            self.make_implied(&view, &candidates, &path)?;
+        }
+        Ok(Some(path))
+    }
+
+    fn make_implied(&self, view: &View, directories: &[Vec<u8>], path: &Path) -> Result<()> {
+        // Directories on the way are above the layers as well, so they must be right too.
+        let mut places: Vec<Place> = Vec::new();
+        for directory in directories {
+            let ends = directory.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at);
+            for end in ends.chain([directory.len()]) {
+                if let Some(Found::Directory(place)) = view.merged().find(&directory[..end]) {
+                    places.push(place);
+                }
+            }
+        }
+        places.sort_by(|left, right| crate::entry::canonical_order(left.path(), right.path()));
+        places.dedup_by(|left, right| left.path() == right.path());
+        let folder = self.scratch("implied")?;
+        let made = folder.path().join(super::TREE);
+        let mut tree = TreeWriter::new(&made, self.options())?;
+        let mut toc = TocWriter::new();
+        for place in &places {
+            tree.directory(place.path())?;
+            let Attributes { mode, uid, gid, mtime, xattrs } = view.merged().attributes(place);
+            let (path, kind) = (place.path().to_vec(), EntryKind::Directory);
+            let entry = Entry { path, kind, mode, uid, gid, mtime, xattrs };
+            toc.entry(&entry, None).map_err(|TocTooLarge| too_large())?;
+        }
+        tree.finish(&toc.finish())?;
+        let parent = path.parent().unwrap_or(path);
+        std::fs::create_dir_all(parent).map_err(failed("create", parent))?;
+        match std::fs::rename(&made, path) {
+            // Somebody else was faster.
+            Err(_) if path.exists() => Ok(()),
+            other => other.map_err(failed("create", path)),
+        }
+    }
+}
+
+/// The trees of the layers, in their order.
+fn make_trees(layers: &[Layer]) -> Result<Vec<PathBuf>> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(layers.len());
+    let next = AtomicUsize::new(0);
+    let made: Mutex<Vec<Option<Result<PathBuf>>>> = Mutex::new(layers.iter().map(|_| None).collect());
+    let work = || {
+        while let Some((index, layer)) = {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            layers.get(index).map(|layer| (index, layer))
+        } {
+            let tree = layer.make_tree();
+            made.lock().unwrap_or_else(PoisonError::into_inner)[index] = Some(tree);
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..threads {
+            scope.spawn(work);
+        }
+        work();
+    });
+    made.into_inner().unwrap_or_else(PoisonError::into_inner).into_iter().flatten().collect()
+}

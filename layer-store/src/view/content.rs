@@ -1,0 +1,106 @@
+//! Reads the content of a file of a merged tree: from the plain tar where it is kept, else from the tree.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+
+use rustix::fs::{Mode, OFlags, openat};
+
+use super::{Node, Sheet, View};
+use crate::entry::{shown, split};
+use crate::error::{Error, Result, failed};
+use crate::folder::Folder;
+use crate::layer::LayerError;
+use crate::tar::Segment;
+use crate::toc::RecordKind;
+
+pub(super) fn open(view: &View, node: &Node) -> Result<Box<dyn Read + Send>> {
+    let not_a_file = || Error::from(LayerError::NotAFile { path: shown(node.path()) });
+    let position = node.position.ok_or_else(not_a_file)?;
+    let record = view.merged.record(position);
+    let RecordKind::File(facts) = record.kind else { return Err(not_a_file()) };
+    let sheet = &view.sheets[position.layer];
+    if !sheet.has_tar()? {
+        return Ok(Box::new(sheet.open_in_tree(record.path)?));
+    }
+    let whole = || vec![Segment { offset: 0, length: facts.size }];
+    Ok(Box::new(Pieces {
+        sheets: Arc::clone(&view.sheets),
+        layer: position.layer,
+        segments: facts.segments().unwrap_or_else(whole),
+        current: 0,
+        at: facts.offset,
+        done: 0,
+        size: facts.size,
+    }))
+}
+
+impl Sheet {
+    /// Opens the plain tar, once for all files in it; `false` when it is not kept.
+    fn has_tar(&self) -> Result<bool> {
+        if self.tar.get().is_none() {
+            let _ = self.tar.set(self.layer.open_tar()?);
+        }
+        Ok(self.tar.get().is_some_and(Option::is_some))
+    }
+
+    fn open_in_tree(&self, path: &[u8]) -> Result<File> {
+        let tree = self.layer.make_tree()?;
+        let (directory, name) = split(path);
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        let opened = Folder::open(&tree).and_then(|mut folder| {
+            Ok(File::from(openat(folder.enter(directory)?, name, flags, Mode::empty())?))
+        });
+        opened.map_err(failed("open", tree.join(shown(path))))
+    }
+}
+
+/// The pieces of a file that a tar holds, and the zeros between them.
+struct Pieces {
+    sheets: Arc<Vec<Sheet>>,
+    layer: usize,
+    segments: Vec<Segment>,
+    /// The piece that is not read to its end, and where its rest is in the tar.
+    current: usize,
+    at: u64,
+    done: u64,
+    size: u64,
+}
+
+impl Read for Pieces {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let is_read = |piece: &Segment| piece.offset + piece.length <= self.done;
+        while self.segments.get(self.current).is_some_and(is_read) {
+            self.current += 1;
+        }
+        let (end, is_hole) = match self.segments.get(self.current) {
+            Some(piece) if piece.offset <= self.done => (piece.offset + piece.length, false),
+            Some(piece) => (piece.offset, true),
+            None => (self.size, true),
+        };
+        let room = usize::try_from(end - self.done).map_or(buffer.len(), |room| room.min(buffer.len()));
+        let count = if is_hole {
+            buffer[..room].fill(0);
+            room
+        } else {
+            self.read_data(&mut buffer[..room])?
+        };
+        self.done += count as u64;
+        Ok(count)
+    }
+}
+
+impl Pieces {
+    fn read_data(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let Some(Some(tar)) = self.sheets[self.layer].tar.get() else {
+            return Err(io::ErrorKind::NotFound.into());
+        };
+        let count = tar.read_at(buffer, self.at)?;
+        if count == 0 && !buffer.is_empty() {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        self.at += count as u64;
+        Ok(count)
+    }
+}

@@ -1,0 +1,224 @@
+//! The merged tree of a chain of layers, seen through their tables of contents: no mount, no unpacking, no privilege.
+
+mod content;
+mod merge;
+mod resolve;
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::Read;
+use std::sync::{Arc, OnceLock};
+
+use tug_oci::DiffId;
+
+use crate::entry::{Entry, EntryKind, join};
+use crate::error::{Error, Result};
+use crate::layer::Layer;
+use crate::store::Store;
+use crate::toc::RecordKind;
+use crate::tree::Attributes;
+
+pub(crate) use merge::{Found, Merged, Place, Position};
+pub use resolve::FollowLast;
+
+/// The merged tree of a chain of layers. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct View {
+    merged: Merged,
+    sheets: Arc<Vec<Sheet>>,
+}
+
+/// One layer of a view, lowest first.
+#[derive(Debug)]
+struct Sheet {
+    layer: Layer,
+    /// The plain tar, opened when first read; `None` inside when it is not kept.
+    tar: OnceLock<Option<File>>,
+    /// Records that hard links of the layer point to.
+    shared: OnceLock<BTreeSet<usize>>,
+}
+
+/// Something in a view.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Node {
+    entry: Entry,
+    position: Option<Position>,
+    link: Option<(u64, u64)>,
+}
+
+impl Node {
+    /// Its path.
+    pub fn path(&self) -> &[u8] {
+        &self.entry.path
+    }
+
+    /// What is there: neither a removal nor a hard link, but the file that it is a name of.
+    pub fn entry(&self) -> &Entry {
+        &self.entry
+    }
+
+    /// Nodes of one view with the same value are names of one file; `None` for files with one name.
+    pub fn link(&self) -> Option<(u64, u64)> {
+        self.link
+    }
+}
+
+impl Store {
+    /// The merged tree of `layers`, lowest first. All of them must be in the store.
+    pub fn view(&self, layers: &[DiffId]) -> Result<View> {
+        let find =
+            |diff_id: &DiffId| self.layer(diff_id)?.ok_or_else(|| Error::MissingLayer(diff_id.clone()));
+        View::of(layers.iter().map(find).collect::<Result<_>>()?)
+    }
+}
+
+impl View {
+    /// The merged tree of `layers`, lowest first.
+    pub(crate) fn of(layers: Vec<Layer>) -> Result<Self> {
+        let tocs = layers.iter().map(Layer::toc).collect::<Result<_>>()?;
+        let sheet = |layer| Sheet { layer, tar: OnceLock::new(), shared: OnceLock::new() };
+        Ok(Self { merged: Merged::new(tocs), sheets: Arc::new(layers.into_iter().map(sheet).collect()) })
+    }
+
+    /// What is at `path`; links are followed neither at its end nor before. The root is always there.
+    pub fn lookup(&self, path: &[u8]) -> Option<Node> {
+        self.merged.find(path).map(|found| self.node(path.to_vec(), &found))
+    }
+
+    /// What is in the directory at `path`, sorted by the bytes of the names; nothing if it is no directory.
+    pub fn children(&self, path: &[u8]) -> Vec<Node> {
+        let Some(Found::Directory(place)) = self.merged.find(path) else { return Vec::new() };
+        let children = self.merged.children(&place).into_iter();
+        children.map(|(name, found)| self.node(join(path, &name), &found)).collect()
+    }
+
+    /// The content of a regular file of this view.
+    pub fn open(&self, node: &Node) -> Result<Box<dyn Read + Send>> {
+        content::open(self, node)
+    }
+
+    pub(crate) fn merged(&self) -> &Merged {
+        &self.merged
+    }
+
+    fn node(&self, path: Vec<u8>, found: &Found) -> Node {
+        match found {
+            Found::Directory(place) => {
+                let Attributes { mode, uid, gid, mtime, xattrs } = self.merged.attributes(place);
+                let entry = Entry { path, kind: EntryKind::Directory, mode, uid, gid, mtime, xattrs };
+                Node { entry, position: None, link: None }
+            }
+            Found::Other(position) => {
+                let position = self.merged.follow_hard_link(*position);
+                let record = self.merged.record(position);
+                let kind = record.kind.to_entry_kind().unwrap_or(EntryKind::Directory);
+                let Attributes { mode, uid, gid, mtime, xattrs } = Attributes::of(&record);
+                let entry = Entry { path, kind, mode, uid, gid, mtime, xattrs };
+                Node { entry, position: Some(position), link: self.link(position) }
+            }
+        }
+    }
+
+    fn link(&self, position: Position) -> Option<(u64, u64)> {
+        let shared = self.sheets[position.layer].shared.get_or_init(|| {
+            let toc = self.merged.toc(position.layer);
+            let targets = toc.records().filter_map(|record| match record.kind {
+                RecordKind::HardLink(target) => toc.find(target),
+                _ => None,
+            });
+            targets.collect()
+        });
+        shared.contains(&position.record).then_some((position.layer as u64, position.record as u64))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entry::{NewEntry, NewEntryKind};
+    use crate::layer::LayerWriterOptions;
+    use crate::store::tests::store;
+
+    fn layer(store: &Store, entries: &[(&str, Option<&str>)]) -> DiffId {
+        let mut writer = store.layer_writer(&LayerWriterOptions::default()).unwrap();
+        for (path, content) in entries {
+            match (content, path.strip_suffix('/'), path.strip_prefix('-')) {
+                (_, Some(directory), _) => writer.add(&NewEntry::directory(directory, 0o750), None).unwrap(),
+                (_, _, Some(gone)) => writer.add(&NewEntry::whiteout(gone), None).unwrap(),
+                (Some(target), _, _) if target.starts_with('=') => {
+                    let kind = NewEntryKind::HardLink { target: target[1..].into() };
+                    writer.add(&NewEntry::new((*path).into(), kind, 0o644), None).unwrap()
+                }
+                (Some(text), _, _) => {
+                    let entry = NewEntry::file(*path, 0o644, text.len() as u64);
+                    writer.add(&entry, Some(&mut text.as_bytes())).unwrap()
+                }
+                (None, _, _) => writer.add(&NewEntry::symlink(*path, "target"), None).unwrap(),
+            };
+        }
+        writer.finish().unwrap().diff_id().clone()
+    }
+
+    fn names(view: &View, path: &str) -> String {
+        let children = view.children(path.as_bytes());
+        let names: Vec<_> =
+            children.iter().map(|node| String::from_utf8_lossy(node.path()).into_owned()).collect();
+        names.join(" ")
+    }
+
+    fn text(view: &View, path: &str) -> Option<String> {
+        let mut text = String::new();
+        view.open(&view.lookup(path.as_bytes())?).unwrap().read_to_string(&mut text).unwrap();
+        Some(text)
+    }
+
+    #[test]
+    fn an_upper_layer_replaces_removes_and_adds() {
+        let (_folder, store) = store();
+        let low = layer(&store, &[("d/", None), ("d/a", Some("old")), ("d/b", Some("b")), ("e", Some("e"))]);
+        let high = layer(
+            &store,
+            &[("d/", None), ("d/a", Some("new")), ("-d/b", None), ("d/c", Some("c")), ("-e", None)],
+        );
+        let view = store.view(&[low, high]).unwrap();
+        assert_eq!(names(&view, ""), "d");
+        assert_eq!(names(&view, "d"), "d/a d/c");
+        assert_eq!(text(&view, "d/a").as_deref(), Some("new"));
+        assert_eq!(text(&view, "d/b"), None);
+        assert_eq!(text(&view, "e"), None);
+    }
+
+    #[test]
+    fn what_is_below_a_removed_or_replaced_directory_is_gone_until_it_is_made_again() {
+        let (_folder, store) = store();
+        let low = layer(&store, &[("d/", None), ("d/a", Some("a")), ("f/", None), ("f/a", Some("a"))]);
+        let middle = layer(&store, &[("-d", None), ("f", Some("a file now"))]);
+        let high = layer(&store, &[("d/", None), ("d/b", Some("b"))]);
+        let view = store.view(&[low.clone(), middle.clone()]).unwrap();
+        assert_eq!((names(&view, ""), text(&view, "d/a"), text(&view, "f/a")), ("f".to_owned(), None, None));
+        let view = store.view(&[low, middle, high]).unwrap();
+        assert_eq!(names(&view, "d"), "d/b");
+        assert_eq!(text(&view, "d/a"), None);
+    }
+
+    #[test]
+    fn names_of_one_file_share_their_content_and_are_told_as_shared() {
+        let (_folder, store) = store();
+        let only = layer(&store, &[("a", Some("text")), ("b", Some("=a")), ("c", Some("text"))]);
+        let view = store.view(&[only]).unwrap();
+        let link = |path: &str| view.lookup(path.as_bytes()).unwrap().link();
+        assert!(link("a").is_some());
+        assert_eq!(link("a"), link("b"));
+        assert_eq!(link("c"), None);
+        assert_eq!(text(&view, "b").as_deref(), Some("text"));
+    }
+
+    #[test]
+    fn the_root_of_no_layers_is_an_empty_directory() {
+        let (_folder, store) = store();
+        let view = store.view(&[]).unwrap();
+        assert_eq!(view.lookup(b"").unwrap().entry().kind, EntryKind::Directory);
+        assert_eq!(names(&view, ""), "");
+        assert_eq!(view.lookup(b"a"), None);
+    }
+}
