@@ -5,6 +5,7 @@
 use std::io::{Read, Write};
 use std::path::Path;
 
+use proptest::prelude::*;
 use tug_layer_store::tar::TarWriter;
 use tug_layer_store::{
     ArchiveCompression, ArchiveFormat, BlockWriter, Error, LoadOptions, Loaded, NewEntry, Owners, SaveImage,
@@ -279,6 +280,32 @@ fn of_an_index_only_the_images_that_are_there_are_needed() {
 }
 
 #[test]
+fn what_is_no_image_is_left_out() {
+    let plain = layer("layer");
+    let config = config(&[&plain]);
+    let manifest = Raw::encode(Manifest::new(
+        describe(media_type::OCI_CONFIG, config.bytes()),
+        vec![describe(media_type::OCI_LAYER, &plain)],
+    ));
+    let signature = Raw::encode(Manifest::new(describe("application/vnd.signature", b"{}"), Vec::new()));
+    let entries = [
+        describe("application/vnd.other", b"other"),
+        describe(media_type::OCI_MANIFEST, signature.bytes()),
+        describe(media_type::OCI_MANIFEST, manifest.bytes()),
+    ];
+    let archive = |count: usize| {
+        let index = Raw::encode(Index::new(entries[..count].to_vec()));
+        let archive = Archive::new().file("index.json", index.bytes()).blob(b"other").blob(b"{}");
+        archive.blob(signature.bytes()).blob(manifest.bytes()).blob(config.bytes()).blob(&plain).finish()
+    };
+    let (_folder, store) = store();
+    let loaded = load(&store, &archive(3)).unwrap();
+    assert_eq!(loaded.len(), 1);
+    assert!(!store.has_blob(signature.digest()).unwrap());
+    assert_eq!(refusal(&archive(2)), "the archive holds no images");
+}
+
+#[test]
 fn what_is_saved_is_the_same_each_time_and_can_be_loaded() {
     let (_folder, store) = store();
     let (shared, own) = (layer("shared"), layer("own"));
@@ -424,6 +451,55 @@ fn an_archive_that_is_cut_anywhere_is_refused() {
     }
     for length in (1..archive.len() - 1024).step_by(512 + 100) {
         refusal(&archive[..length]);
+    }
+}
+
+/// A docker-archive that is a layout too, with a compressed layer.
+fn archive_of_both_forms() -> Vec<u8> {
+    let plain = layer("layer");
+    let compressed = gzip(&plain);
+    let config = config(&[&plain]);
+    let manifest = Raw::encode(Manifest::new(
+        describe(media_type::OCI_CONFIG, config.bytes()),
+        vec![describe(media_type::OCI_LAYER_GZIP, &compressed)],
+    ));
+    let blob = |content: &[u8]| format!("blobs/sha256/{}", Digest::of(content).hex());
+    Archive::new()
+        .file("index.json", &index(&describe(media_type::OCI_MANIFEST, manifest.bytes())))
+        .file("manifest.json", &docker_manifest(&blob(config.bytes()), &[&blob(&compressed)]))
+        .blob(config.bytes())
+        .blob(manifest.bytes())
+        .blob(&compressed)
+        .finish()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_damaged_archive_is_refused_or_what_it_loads_is_whole(
+        places in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+    ) {
+        let mut archive = archive_of_both_forms();
+        for (place, value) in places {
+            let length = archive.len();
+            archive[place.index(length)] = value;
+        }
+        let (_folder, store) = store();
+        match load(&store, &archive) {
+            Ok(loaded) => {
+                for image in loaded {
+                    let found = store.image(&image.target, &amd64()).unwrap();
+                    for blob in &found.manifest.layers {
+                        store.read_blob(&blob.digest, 1 << 20).unwrap();
+                    }
+                }
+            }
+            Err(_) => {
+                prop_assert!(store.refs().unwrap().is_empty());
+                prop_assert_eq!(std::fs::read_dir(store.root().join("blobs/sha256")).unwrap().count(), 0);
+            }
+        }
     }
 }
 

@@ -27,15 +27,23 @@ pub(super) fn plan(source: &mut Source, options: &LoadOptions, plan: &mut LoadPl
         .into_value();
     for mut target in index.manifests {
         let names = take_names(&mut target)?;
-        let mut walk =
-            Walk { source, options, plan, configs: Vec::new(), seen: HashSet::new(), first_missing: None };
+        let mut walk = Walk {
+            source,
+            options,
+            files: Vec::new(),
+            configs: Vec::new(),
+            seen: HashSet::new(),
+            first_missing: None,
+        };
         walk.visit(&target, 0)?;
-        if walk.configs.is_empty()
-            && let Some(missing) = walk.first_missing.take()
-        {
-            return Err(missing);
+        let Walk { files, configs, first_missing, .. } = walk;
+        match first_missing {
+            Some(missing) if configs.is_empty() => return Err(missing),
+            // Something else than an image, such as a signature of one.
+            _ if configs.is_empty() => continue,
+            _ => {}
         }
-        let configs = walk.configs;
+        files.into_iter().for_each(|file| plan.add_file(file));
         plan.add_image(PlannedImage { target, configs, names });
     }
     Ok(true)
@@ -54,7 +62,7 @@ fn take_names(target: &mut Descriptor) -> Result<Vec<Reference>> {
 struct Walk<'a> {
     source: &'a mut Source,
     options: &'a LoadOptions,
-    plan: &'a mut LoadPlan,
+    files: Vec<SourceFile>,
     configs: Vec<Digest>,
     seen: HashSet<Digest>,
     first_missing: Option<Error>,
@@ -77,7 +85,7 @@ impl Walk<'_> {
             kind if media_type::is_manifest(kind) => self.visit_manifest(target),
             _ => {
                 let file = self.blob(target, "a document")?;
-                self.plan.add_file(file);
+                self.files.push(file);
                 Ok(())
             }
         }
@@ -87,7 +95,7 @@ impl Walk<'_> {
     fn visit_index(&mut self, target: &Descriptor, depth: usize) -> Result<()> {
         let (file, bytes) = self.document(target, "the index")?;
         let index = parse::<Index>(target, bytes)?.into_value();
-        self.plan.add_file(file);
+        self.files.push(file);
         for child in &index.manifests {
             let is_wanted = |own: &Platform| own.satisfies(&self.options.platform);
             let must_be_whole = child.platform.as_ref().is_some_and(is_wanted) && self.is_here(child)?;
@@ -118,7 +126,7 @@ impl Walk<'_> {
             agree(target, &manifest, &config)?;
             self.configs.push(config.digest().clone());
         }
-        files.into_iter().for_each(|file| self.plan.add_file(file));
+        self.files.extend(files);
         Ok(())
     }
 
