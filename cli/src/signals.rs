@@ -9,14 +9,14 @@ use signal_hook::iterator::Signals;
 
 use crate::error::CommandError;
 use crate::exit::Exit;
-use crate::output::Output;
 
-/// What was received so far.
+/// What was received so far. Clones see the same.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Interrupts(Arc<AtomicI32>);
 
 impl Interrupts {
     /// Calls `cancel` on the first signal. Starts a thread.
-    pub(crate) fn watch(cancel: impl Fn() + Send + 'static, output: Output) -> Result<Self, CommandError> {
+    pub(crate) fn watch(cancel: impl Fn() + Send + 'static) -> Result<Self, CommandError> {
         let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])
             .map_err(|error| CommandError::new(Exit::Host, "cannot watch for signals").because(&error))?;
         let received = Arc::new(AtomicI32::new(0));
@@ -25,9 +25,6 @@ impl Interrupts {
             for signal in signals.forever() {
                 if seen.swap(signal, Ordering::SeqCst) != 0 {
                     Exit::Signal(signal).leave();
-                }
-                if signal == SIGINT && output.stderr.terminal {
-                    output.note("\ncancelling; press Ctrl-C again to leave at once");
                 }
                 cancel();
             }

@@ -10,7 +10,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tug_builder::{Event, Reporter};
 
 use super::lock;
-use super::tty::{Screen, View};
+use super::tty::{Mood, Screen, View};
+use crate::signals::Interrupts;
 
 /// A build that is over before needs no live view.
 const MOMENT: Duration = Duration::from_millis(250);
@@ -26,8 +27,8 @@ pub(crate) struct Live {
 }
 
 impl Live {
-    /// Starts to draw `view` on standard error.
-    pub(crate) fn start(view: View) -> Self {
+    /// Starts to draw `view` on standard error. After an interrupt it says that the build is being cancelled.
+    pub(crate) fn start(view: View, interrupts: Interrupts) -> Self {
         let view = Arc::new(Mutex::new(view));
         let start = Instant::now();
         let (stop, stopped) = mpsc::channel();
@@ -42,7 +43,8 @@ impl Live {
                 bar.set_style(style);
             }
             loop {
-                let frame = lock(&drawn).frame(start.elapsed(), screen());
+                let mood = if interrupts.signal().is_some() { Mood::Cancelling } else { Mood::Working };
+                let frame = lock(&drawn).frame(start.elapsed(), mood, screen());
                 bar.set_message(frame);
                 bar.tick();
                 if stopped.recv_timeout(FRAME) != Err(RecvTimeoutError::Timeout) {

@@ -29,6 +29,8 @@ use tug_builder::{Event, Reporter};
 use crate::environment::{self, Environment};
 use crate::error::CommandError;
 use crate::output::Output;
+use crate::settings::Settings;
+use crate::signals::Interrupts;
 use live::Live;
 use plain::{Log, Plain};
 pub(crate) use text::log_line;
@@ -99,14 +101,15 @@ impl Progress {
     pub(crate) fn start(
         mode: ProgressMode,
         dockerfile: &str,
-        environment: &Environment,
-        output: &Output,
+        interrupts: &Interrupts,
+        settings: &Settings,
     ) -> Self {
+        let Settings { environment, output, .. } = settings;
         match mode {
             ProgressMode::Tty => {
                 let lines = environment.text(environment::BUILDKIT_TTY_LOG_LINES);
                 let lines = lines.and_then(|lines| lines.parse().ok()).unwrap_or(6).min(1000);
-                Self::Live(Live::start(View::new(output.stderr, lines)))
+                Self::Live(Live::start(View::new(output.stderr, lines), interrupts.clone()))
             }
             ProgressMode::Auto | ProgressMode::Plain => {
                 let log = match is_github(environment) {

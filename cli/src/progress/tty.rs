@@ -29,6 +29,15 @@ pub(crate) struct Screen {
     pub(crate) height: usize,
 }
 
+/// Whether a build is still wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mood {
+    /// It is.
+    Working,
+    /// It was interrupted and is about to end.
+    Cancelling,
+}
+
 /// What was seen of a build so far.
 #[derive(Debug)]
 pub(crate) struct View {
@@ -96,7 +105,7 @@ impl View {
     }
 
     /// The build as it stands at `at` after the start; lines without a break at the end of the last.
-    pub(crate) fn frame(&self, at: Duration, screen: Screen) -> String {
+    pub(crate) fn frame(&self, at: Duration, mood: Mood, screen: Screen) -> String {
         let running = self.begun.iter().filter(|id| self.is_running(**id)).count();
         let room = screen.height.saturating_sub(2);
         let logs = match running {
@@ -120,7 +129,15 @@ impl View {
             !gives_way
         });
         let lines = groups.into_iter().flat_map(|(_, lines)| lines).take(room);
-        [self.head(at, "")].into_iter().chain(lines).collect::<Vec<_>>().join("\n")
+        let end = match mood {
+            Mood::Working => "",
+            Mood::Cancelling => " CANCELLING (Ctrl-C again to leave at once)",
+        };
+        [cut(&self.head(at, end), screen.width.max(8))]
+            .into_iter()
+            .chain(lines)
+            .collect::<Vec<_>>()
+            .join("\n")
     }
 
     /// The build when it is over, however long: one line for each step that had a part in it.
@@ -243,7 +260,7 @@ mod tests {
     fn running_steps_show_their_last_lines() {
         let events = recorded::two_stages();
         let view = view(&events[..events.len() - 1]);
-        insta::assert_snapshot!(view.frame(at(1.9), SCREEN), @"
+        insta::assert_snapshot!(view.frame(at(1.9), Mood::Working, SCREEN), @"
         [+] Building 1.9s (4/5)
          => [context] .                                        0.1s
          => CACHED [base 1/2] FROM debian:12                   0.0s
@@ -254,6 +271,12 @@ mod tests {
          => => # 100%
          => => # make: no rule
         ");
+    }
+
+    #[test]
+    fn an_interrupted_build_says_how_to_leave_at_once() {
+        let frame = view(&recorded::two_stages()).frame(at(2.0), Mood::Cancelling, SCREEN);
+        assert!(frame.starts_with("[+] Building 2.0s (5/5) CANCELLING (Ctrl-C again"), "{frame}");
     }
 
     #[test]
@@ -290,12 +313,12 @@ mod tests {
         }
         let view = view(&events);
         for (width, height) in [(80, 24), (40, 10), (20, 5), (10, 3), (1, 1)] {
-            let frame = view.frame(at(3.0), Screen { width, height });
+            let frame = view.frame(at(3.0), Mood::Working, Screen { width, height });
             let lines: Vec<&str> = frame.lines().collect();
             assert!(lines.len() < height.max(2), "{} lines of {height}", lines.len());
             assert!(lines[1..].iter().all(|line| line.width() <= width.max(8)), "{frame}");
         }
-        insta::assert_snapshot!(view.frame(at(3.0), Screen { width: 40, height: 12 }), @"
+        insta::assert_snapshot!(view.frame(at(3.0), Mood::Working, Screen { width: 40, height: 12 }), @"
         [+] Building 3.0s (30/40)
          => CACHED [29/40] RUN xxxxxxxxxx… 0.0s
          => [30/40] RUN xxxxxxxxxxxxxxxxx… 3.0s
@@ -317,7 +340,7 @@ mod tests {
             view.on(&event, at(0.0));
         }
         assert_eq!(
-            view.frame(at(1.0), Screen { width: 30, height: 9 }),
+            view.frame(at(1.0), Mood::Working, Screen { width: 30, height: 9 }),
             "[+] Building 1.0s (1/1)\n\x1b[36m => [1/1] RUN a          1.0s\x1b[0m"
         );
     }

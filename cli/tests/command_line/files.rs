@@ -92,3 +92,31 @@ fn a_build_without_its_files_says_which() {
     }
     insta::assert_snapshot!(shown);
 }
+
+#[test]
+fn the_doctor_looks_at_everything_and_gives_a_verdict() {
+    let tug = Tug::new();
+    let output = tug.command(&["doctor", "--format", "json"]).output().unwrap();
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let checks = report["checks"].as_array().unwrap();
+    assert!(checks.len() > 4, "{report:#}");
+    for check in checks {
+        assert!(matches!(check["outcome"].as_str(), Some("ok" | "degraded" | "missing")), "{check:#}");
+        assert!(!check["found"].as_str().unwrap().is_empty(), "{check:#}");
+    }
+    let expected = if report["canBuild"] == true { 0 } else { 4 };
+    assert_eq!(output.status.code(), Some(expected));
+}
+
+#[test]
+#[ignore = "needs users"]
+fn where_nothing_can_be_built_the_doctor_ends_with_4_needs_users() {
+    use tug_testdata::place::Place;
+    let home = Place::UserWithOneId.home();
+    let program = home.bring(std::path::Path::new(env!("CARGO_BIN_EXE_tug")));
+    let mut command = Place::UserWithOneId.command(&program);
+    let output = command.args(["doctor", "--store", "/nonexistent/store"]).output().unwrap();
+    let shown = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(4), "{shown}");
+    assert!(shown.contains("tug cannot build here"), "{shown}");
+}

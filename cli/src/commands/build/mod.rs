@@ -36,10 +36,10 @@ pub(super) fn run(arguments: &BuildArguments, settings: &Settings) -> Result<Exi
     let cancel = Cancel::default();
     let interrupts = {
         let cancel = cancel.clone();
-        Interrupts::watch(move || cancel.cancel(), settings.output)?
+        Interrupts::watch(move || cancel.cancel())?
     };
     let file = arguments.file.as_deref().unwrap_or("Dockerfile".as_ref()).to_string_lossy();
-    let mut progress = Progress::start(mode, &file, environment, &settings.output);
+    let mut progress = Progress::start(mode, &file, &interrupts, settings);
     let options = BuildOptions {
         context,
         dockerfile,
