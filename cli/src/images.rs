@@ -35,7 +35,7 @@ pub(crate) fn not_found(store: &Store, name: &ImageName) -> CommandError {
     match similar(name.as_str(), &names) {
         Some(similar) => error.hint(format!("did you mean `{similar}`?")),
         None if names.is_empty() => {
-            error.hint("the store is empty: `tug build -t NAME .` or `tug load -i FILE` put an image into it")
+            error.hint("the store is empty: `tug build`, `tug load` and `tug import` put images into it")
         }
         None => error.hint("`tug images` lists what is there"),
     }

@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::tug::Tug;
+use crate::tug::{Tug, timeless};
 
 const DOCKERFILE: &str = "\
 FROM scratch AS files
@@ -268,6 +268,42 @@ fn github_actions_get_folded_steps_and_annotations() {
     3 | COPY nothing /
       |      ^^^^^^^ no such file or directory
       |
+    ");
+}
+
+#[test]
+fn the_context_can_be_a_tar_on_standard_input() {
+    let tug = project();
+    let folder = tug.data(&["build", "-q", "app"]);
+    let tar = |words: &[&str]| {
+        let output =
+            std::process::Command::new("tar").args(words).current_dir(tug.path("app")).output().unwrap();
+        assert!(output.status.success());
+        output.stdout
+    };
+    for archive in [tar(&["c", "."]), tar(&["cz", "."])] {
+        assert_eq!(
+            tug.run_with_input(&["build", "-q", "-"], &archive),
+            format!("exit code 0\n--- stdout\n{folder}")
+        );
+    }
+    fs::rename(tug.path("app/Dockerfile"), tug.path("app/Other")).unwrap();
+    let archive = tar(&["c", "."]);
+    let shown = tug.run_with_input(&["build", "-q", "-f", "Other", "-"], &archive);
+    assert_eq!(shown, format!("exit code 0\n--- stdout\n{folder}"));
+    insta::assert_snapshot!(timeless(&tug.run_with_input(&["build", "-"], &archive)), @"
+    exit code 1
+    --- stderr
+    error: no Dockerfile in `the tar`
+
+    hint: make a file `Dockerfile` there, or name another one with `-f PATH`
+    ");
+    insta::assert_snapshot!(tug.run_with_input(&["build", "-q", "-"], &archive[..700]), @"
+    exit code 1
+    --- stderr
+    error: the archive ends in the middle of an entry, after 512 bytes
+
+    hint: it was not copied or downloaded whole; fetch it again
     ");
 }
 

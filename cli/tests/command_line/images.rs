@@ -227,7 +227,7 @@ fn an_image_that_is_not_there_is_answered_with_the_closest_name() {
     --- stderr
     error: no image `debian` in the store
 
-    hint: the store is empty: `tug build -t NAME .` or `tug load -i FILE` put an image into it
+    hint: the store is empty: `tug build`, `tug load` and `tug import` put images into it
     ");
     insta::assert_snapshot!(tug.run(&["run", "ap"]), @"
     exit code 125

@@ -67,7 +67,39 @@ fn a_failing_step_is_explained_needs_root_needs_busybox() {
         "FROM base\nRUN for i in $(seq 30); do echo line $i; done; \\\n  no-such-command\n",
     );
     let shown = tug.run_timeless(&["build", "--network", "none", "--progress", "none", "app"]);
-    insta::assert_snapshot!(shown, @"");
+    insta::assert_snapshot!(shown, @r"
+    exit code 1
+    --- stderr
+    error: step 2/2: `[2/2] RUN for i in $(seq 30); do echo line $i; done;   no-such-command` exited with 127
+     --> Dockerfile:2:1
+      |
+    2 | RUN for i in $(seq 30); do echo line $i; done; \
+      | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+      |
+    note: last 20 of 31 lines of its output; the whole log is `[HOME]/store/builds/[BUILD]/2.log`
+      line 12
+      line 13
+      line 14
+      line 15
+      line 16
+      line 17
+      line 18
+      line 19
+      line 20
+      line 21
+      line 22
+      line 23
+      line 24
+      line 25
+      line 26
+      line 27
+      line 28
+      line 29
+      line 30
+      /bin/sh: no-such-command: not found
+
+    hint: 127 means that a command was not found: is it installed in this stage and on `PATH`?
+    ");
     let words =
         ["build", "--propagate-exit-code", "--metadata-file", "metadata.json", "--progress", "none", "app"];
     assert_eq!(tug.command(&words).output().unwrap().status.code(), Some(127));

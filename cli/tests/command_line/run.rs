@@ -34,13 +34,50 @@ fn the_exit_code_is_that_of_the_command_needs_root_needs_busybox() {
 #[ignore = "needs root, busybox"]
 fn a_command_that_cannot_start_is_explained_needs_root_needs_busybox() {
     let tug = with_base();
-    insta::assert_snapshot!(tug.run(&["run", "base", "no-such-command"]), @"");
-    insta::assert_snapshot!(tug.run(&["run", "base", "/etc/passwd"]), @"");
-    insta::assert_snapshot!(tug.run(&["run", "-u", "nobody-knows", "base", "true"]), @"");
-    insta::assert_snapshot!(tug.run(&["run", "--entrypoint", "", "-w", "/etc/passwd", "base", "true"]), @"");
-    insta::assert_snapshot!(tug.run(&["run", "-v", "/no/such/folder:/x", "base", "true"]), @"");
+    insta::assert_snapshot!(tug.run(&["run", "base", "no-such-command"]), @"
+    exit code 127
+    --- stderr
+    error: no command `no-such-command` in the container
+
+    hint: searched in `/bin`
+    ");
+    insta::assert_snapshot!(tug.run(&["run", "base", "/etc/passwd"]), @"
+    exit code 126
+    --- stderr
+    error: cannot execute `/etc/passwd`
+      caused by: permission denied
+
+    hint: is it a regular file with an execute bit, for this user?
+    ");
+    insta::assert_snapshot!(tug.run(&["run", "-u", "nobody-knows", "base", "true"]), @"
+    exit code 125
+    --- stderr
+    error: no user `nobody-knows` in the container's `/etc/passwd`
+
+    hint: add the user in an earlier step, or use its numeric id
+    ");
+    insta::assert_snapshot!(tug.run(&["run", "--entrypoint", "", "-w", "/etc/passwd", "base", "true"]), @"
+    exit code 125
+    --- stderr
+    error: cannot use working directory `/etc/passwd`
+      caused by: not a directory
+    ");
+    insta::assert_snapshot!(tug.run(&["run", "-v", "/no/such/folder:/x", "base", "true"]), @"
+    exit code 125
+    --- stderr
+    error: `-v /no/such/folder:/x`: cannot use `/no/such/folder`
+      caused by: no such file or directory
+
+    hint: make it first: tug does not make folders on the host
+    ");
     tug.image(&["empty"]);
-    insta::assert_snapshot!(tug.run(&["run", "--entrypoint", "", "empty"]), @"");
+    insta::assert_snapshot!(tug.run(&["run", "--entrypoint", "", "empty"]), @"
+    exit code 125
+    --- stderr
+    error: the image has no command of its own, and none was given
+
+    hint: name one: `tug run empty COMMAND`
+    ");
 }
 
 #[test]
@@ -81,7 +118,13 @@ fn standard_input_is_passed_on_only_when_asked_for_needs_root_needs_busybox() {
     let with = tug.run_with_input(&["run", "-i", "base", "cat"], b"hello\n");
     assert_eq!(with, "exit code 0\n--- stdout\nhello\n");
     assert_eq!(tug.run_with_input(&["run", "base", "cat"], b"hello\n"), "exit code 0");
-    insta::assert_snapshot!(tug.run_with_input(&["run", "-it", "base", "cat"], b"hello\n"), @"");
+    insta::assert_snapshot!(tug.run_with_input(&["run", "-it", "base", "cat"], b"hello\n"), @"
+    exit code 125
+    --- stderr
+    error: `-t` with `-i` needs a terminal on standard input
+
+    hint: leave `-t` away to pipe something into the container
+    ");
 }
 
 #[test]
