@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::pty::Pty;
 use crate::tug::{Tug, timeless};
 
 const DOCKERFILE: &str = "\
@@ -125,4 +126,22 @@ fn a_full_disk_is_a_matter_of_the_host_needs_root() {
 
     hint: free some space, or choose a store on another disk
     ");
+}
+
+#[test]
+#[ignore = "needs root, busybox"]
+fn a_terminal_shows_a_build_live_needs_root_needs_busybox() {
+    let tug = Tug::new().with("TERM", "xterm");
+    tug.base();
+    tug.write("app/Dockerfile", "FROM base\nRUN echo working; sleep 4321\n");
+    let mut pty = Pty::new();
+    pty.resize(24, 80);
+    let mut command = tug.command(&["build", "--network", "none", "app"]);
+    let mut child = command.stderr(pty.other_end()).stdout(Stdio::null()).spawn().unwrap();
+    let shown = pty.text_until("=> => # working");
+    assert!(shown.contains("[+] Building ") && shown.contains(" => CACHED [1/2] FROM base"), "{shown}");
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    let shown = pty.text_until("finished layers are kept");
+    assert!(shown.contains(" FINISHED") && shown.contains(" => CANCELED [2/2] RUN"), "{shown}");
+    assert_eq!(child.wait().unwrap().signal(), Some(2));
 }

@@ -2,7 +2,11 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
 use std::process::Stdio;
+
+use tug_testdata::bases;
+use tug_testdata::place::Place;
 
 use crate::pty::Pty;
 use crate::tug::Tug;
@@ -170,4 +174,31 @@ fn a_reader_that_leaves_ends_the_command_as_on_any_pipe_needs_root_needs_busybox
     // The command is ended by SIGPIPE, as it would be without a container.
     assert_eq!(child.wait().unwrap().code(), Some(141));
     let _ = std::io::stdout().flush();
+}
+
+#[test]
+#[ignore = "needs users, busybox"]
+fn ordinary_users_run_containers_needs_users_needs_busybox() {
+    for place in [Place::UserWithManyIds, Place::UserWithOneId] {
+        let home = place.home();
+        let program = home.bring(Path::new(env!("CARGO_BIN_EXE_tug")));
+        let base = home.path().join("base.tar");
+        fs::copy(bases::busybox(), &base).unwrap();
+        let tug = |words: &[&str]| {
+            let mut command = place.command(&program);
+            command.args(["--store", "store"]).args(words).current_dir(home.path());
+            let output = command.stdin(Stdio::null()).output().unwrap();
+            let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+            (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned(), stderr)
+        };
+        assert_eq!(tug(&["import", "base.tar", "base"]).0, Some(0), "{place:?}");
+        let seen = tug(&["run", "--network", "none", "base", "sh", "-c", "id -u; touch /x && ls /x; exit 9"]);
+        assert_eq!(seen, (Some(9), "0\n/x\n".to_owned(), String::new()), "{place:?}");
+        let seen = tug(&["run", "-u", "nobody", "base", "no-such-command"]);
+        assert_eq!(seen.0, Some(127), "{place:?}: {seen:?}");
+        assert_eq!(tug(&["rmi", "base"]).0, Some(0), "{place:?}");
+        let layers = fs::read_dir(home.path().join("store/layers")).unwrap().count();
+        let trash = fs::read_dir(home.path().join("store/trash")).unwrap().count();
+        assert_eq!((layers, trash), (0, 0), "{place:?}");
+    }
 }
