@@ -1,7 +1,7 @@
 //! Draws the lines of the Dockerfile that an error is about, with a caret under the very words.
 
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Renderer, Snippet};
 use serde_json::{Value, json};
@@ -63,11 +63,12 @@ impl Picture {
         }
     }
 
-    /// The places as annotations of GitHub Actions, one a line.
-    pub(crate) fn annotations(&self, message: &str) -> String {
+    /// The places as annotations of GitHub Actions, one a line. The name of the Dockerfile is seen from `folder`.
+    pub(crate) fn annotations(&self, message: &str, folder: &Path) -> String {
         let annotation = |source: &Source, span: &Range<usize>, message: &str| {
             let place = Place::of(source, span);
-            let (file, text) = (escape_property(&source.name), escape_command(message));
+            let file = escape_property(&folder.join(&source.name).to_string_lossy());
+            let text = escape_command(message);
             format!("::error file={file},line={},col={}::{text}\n", place.line, place.column)
         };
         match self {
@@ -278,7 +279,7 @@ mod tests {
           stop
         ");
         assert_eq!(
-            picture.annotations(message),
+            picture.annotations(message, Path::new("")),
             "::error file=Dockerfile,line=2,col=1::step 7/12: `RUN make all` exited with 2\n"
         );
     }
@@ -286,9 +287,9 @@ mod tests {
     #[test]
     fn github_gets_one_annotation_for_each_place() {
         assert_eq!(
-            problems().annotations(""),
-            "::error file=Dockerfile,line=5,col=13::no stage named `biuld`: not a stage of this file, nor a named context\n\
-             ::error file=Dockerfile,line=1,col=1::no `CMD` to inherit\n"
+            problems().annotations("", Path::new("app")),
+            "::error file=app/Dockerfile,line=5,col=13::no stage named `biuld`: not a stage of this file, nor a named context\n\
+             ::error file=app/Dockerfile,line=1,col=1::no `CMD` to inherit\n"
         );
     }
 

@@ -12,6 +12,7 @@
 use std::error::Error;
 use std::fmt::Display;
 use std::io;
+use std::path::Path;
 
 use crate::diagnostic::{self, Picture};
 use crate::exit::Exit;
@@ -184,10 +185,10 @@ impl CommandError {
         })
     }
 
-    /// The error as annotations of GitHub Actions, one a line.
-    pub(crate) fn annotations(&self) -> String {
+    /// The error as annotations of GitHub Actions, one a line. The name of the Dockerfile is seen from `folder`.
+    pub(crate) fn annotations(&self, folder: &Path) -> String {
         match &self.0.picture {
-            Some(picture) => picture.annotations(&self.0.message),
+            Some(picture) => picture.annotations(&self.0.message, folder),
             None => format!("::error::{}\n", diagnostic::escape_command(&self.0.message)),
         }
     }

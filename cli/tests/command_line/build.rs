@@ -261,7 +261,7 @@ fn github_actions_get_folded_steps_and_annotations() {
     ::group::#2 [2/2] COPY nothing /
     #2 ERROR: `nothing` is not in the context
     ::endgroup::
-    ::error file=Dockerfile,line=3,col=6::`nothing` is not in the context: no such file or directory
+    ::error file=app/Dockerfile,line=3,col=6::`nothing` is not in the context: no such file or directory
     error: `nothing` is not in the context
      --> Dockerfile:3:6
       |

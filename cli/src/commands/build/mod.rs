@@ -4,6 +4,7 @@ mod arguments;
 mod outcome;
 mod sources;
 
+use std::path::Path;
 use std::time::Instant;
 
 use tug_builder::{BuildOptions, Cancel, Error, NetworkMode};
@@ -38,8 +39,8 @@ pub(super) fn run(arguments: &BuildArguments, settings: &Settings) -> Result<Exi
         let cancel = cancel.clone();
         Interrupts::watch(move || cancel.cancel())?
     };
-    let file = arguments.file.as_deref().unwrap_or("Dockerfile".as_ref()).to_string_lossy();
-    let mut progress = Progress::start(mode, &file, &interrupts, settings);
+    let file = names_from(arguments).join(arguments.file.as_deref().unwrap_or("Dockerfile".as_ref()));
+    let mut progress = Progress::start(mode, &file.to_string_lossy(), &interrupts, settings);
     let options = BuildOptions {
         context,
         dockerfile,
@@ -94,10 +95,17 @@ fn failed(
         return failure.in_json();
     }
     if crate::progress::is_github(&settings.environment) && !matches!(failure.exit(), Exit::Signal(_)) {
-        settings.output.talk(&failure.annotations());
+        settings.output.talk(&failure.annotations(names_from(arguments)));
         return failure.in_github_log();
     }
     failure
+}
+
+/// The folder from which the name of the Dockerfile is seen in messages: the context, unless `-f` names it from here.
+fn names_from(arguments: &BuildArguments) -> &Path {
+    let context = Path::new(&arguments.context);
+    let is_here = arguments.file.is_some() || context == "-" || context == ".";
+    if is_here { Path::new("") } else { context.strip_prefix("./").unwrap_or(context) }
 }
 
 /// What the image is for. We can only build for the machine we are on.
