@@ -6,6 +6,7 @@ use tug_oci::{Descriptor, DiffId, ImageConfig, Manifest, Raw, media_type};
 
 use crate::error::{Error, Result};
 use crate::image::Image;
+use crate::layer::Record;
 use crate::store::Store;
 
 impl Store {
@@ -40,38 +41,51 @@ impl Store {
 
     /// The blob that each layer is kept in.
     fn layer_blobs(&self, diff_ids: &[DiffId]) -> Result<Vec<Descriptor>> {
-        let mut known: Option<BTreeMap<DiffId, Descriptor>> = None;
+        let mut of_images: Option<BTreeMap<DiffId, Descriptor>> = None;
         let mut blobs = Vec::with_capacity(diff_ids.len());
         for diff_id in diff_ids {
-            if let Some(size) = self.blob_size(diff_id.digest())? {
-                blobs.push(Descriptor::new(media_type::OCI_LAYER, diff_id.digest().clone(), size));
+            if let Some(blob) = self.known_blob(diff_id)? {
+                blobs.push(blob);
                 continue;
             }
-            if known.is_none() {
-                known = Some(self.compressed_layers()?);
+            if of_images.is_none() {
+                of_images = Some(self.layers_of_images()?);
             }
-            let found = known.as_ref().and_then(|known| known.get(diff_id)).cloned();
+            let found = of_images.as_ref().and_then(|known| known.get(diff_id)).cloned();
             blobs.push(found.ok_or_else(|| Error::MissingLayer(diff_id.clone()))?);
         }
         Ok(blobs)
     }
 
+    /// What the record of the layer says, else its plain tar.
+    fn known_blob(&self, diff_id: &DiffId) -> Result<Option<Descriptor>> {
+        if let Some(blob) = Record::read(&self.layer_folder(diff_id))?.and_then(|record| record.blob)
+            && self.has_blob(&blob.digest)?
+        {
+            return Ok(Some(in_oci_words(&blob)));
+        }
+        let size = self.blob_size(diff_id.digest())?;
+        Ok(size.map(|size| Descriptor::new(media_type::OCI_LAYER, diff_id.digest().clone(), size)))
+    }
+
     /// The blobs of all layers of all images, by what they are when unpacked.
-    fn compressed_layers(&self) -> Result<BTreeMap<DiffId, Descriptor>> {
+    fn layers_of_images(&self) -> Result<BTreeMap<DiffId, Descriptor>> {
         let mut blobs = BTreeMap::new();
         for (_, target) in self.roots()? {
             self.each_image(&target, &mut |image| {
                 for (diff_id, blob) in image.layers() {
                     if matches!(self.has_blob(&blob.digest), Ok(true)) {
-                        let plain =
-                            Descriptor::new(oci_layer_type(&blob.media_type), blob.digest.clone(), blob.size);
-                        blobs.insert(diff_id.clone(), plain);
+                        blobs.insert(diff_id.clone(), in_oci_words(blob));
                     }
                 }
             })?;
         }
         Ok(blobs)
     }
+}
+
+fn in_oci_words(blob: &Descriptor) -> Descriptor {
+    Descriptor::new(oci_layer_type(&blob.media_type), blob.digest.clone(), blob.size)
 }
 
 /// What OCI calls a layer that docker calls otherwise.
@@ -121,6 +135,25 @@ mod tests {
         let image = store.write_image(config_of(&[&layer, &own]), BTreeMap::new()).unwrap();
         assert_eq!(image.manifest.layers[0], Descriptor::new(media_type::OCI_LAYER_GZIP, compressed, 8));
         assert_eq!(image.manifest.layers[1].media_type, media_type::OCI_LAYER);
+    }
+
+    #[test]
+    fn a_layer_that_was_imported_compressed_is_named_as_it_came() {
+        use std::io::Write;
+        let (_folder, store) = store();
+        let mut tar = crate::tar::TarWriter::new(crate::BlockWriter::gzip(Vec::new(), 1));
+        tar.header(&crate::NewEntry::directory("etc", 0o755)).unwrap();
+        let mut gzip = tar.finish().unwrap();
+        gzip.flush().unwrap();
+        let compressed = gzip.finish().unwrap();
+        for keep_plain_tar in [false, true] {
+            let options = crate::ImportLayer { keep_plain_tar, ..Default::default() };
+            let layer = store.import_layer(&mut compressed.as_slice(), &options).unwrap();
+            let image = store.write_image(config_of(&[layer.diff_id()]), BTreeMap::new()).unwrap();
+            let blob =
+                Descriptor::new(media_type::OCI_LAYER_GZIP, Digest::of(&compressed), compressed.len() as u64);
+            assert_eq!(image.manifest.layers, [blob]);
+        }
     }
 
     #[test]

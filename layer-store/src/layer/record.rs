@@ -15,7 +15,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use tug_oci::{Descriptor, DiffId};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::file;
 use crate::store::{Owners, StoreOptions};
 
@@ -55,11 +55,12 @@ impl TreeForm {
 
 impl Record {
     /// Reads the record in the folder of a layer; `None` when there is none.
+    ///
+    /// One that cannot be understood is none either: a power failure may leave it empty, since nobody waited for the
+    /// disk. The layer is then made again.
     pub(crate) fn read(folder: &Path) -> Result<Option<Self>> {
-        let path = folder.join(FILE);
-        let Some(bytes) = file::read_small(&path, LIMIT)? else { return Ok(None) };
-        let parsed = serde_json::from_slice(&bytes);
-        parsed.map(Some).map_err(|error| Error::Damaged { path, reason: error.to_string() })
+        let bytes = file::read_small(&folder.join(FILE), LIMIT)?;
+        Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
     }
 
     /// Writes or replaces it, all or nothing.

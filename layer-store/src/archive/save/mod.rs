@@ -8,6 +8,7 @@
 //! stay what they are. A docker-archive has only layers that docker 20.10 reads, plain ones and gzip; others are
 //! unpacked for it, and the manifest in it names them as such.
 
+mod copy;
 mod folder;
 mod plan;
 mod tar;

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use tug_oci::{Descriptor, DiffId, Digest, Hasher, Index, Manifest, Platform, Raw, media_type};
 
+use super::copy::copy_hashed;
 use super::{ArchiveFormat, SaveImage};
 use crate::archive::docker::ArchivedImage;
 use crate::archive::error::ArchiveError;
@@ -74,23 +75,12 @@ impl SavePlan {
             Content::InStore => self.store.blob_path(&blob.digest),
             Content::Unpacked(path) => path.clone(),
         };
-        let damaged = || Error::BlobDamaged { digest: blob.digest.clone() };
-        let mut opened = File::open(&path).map_err(failed("open", &path))?.take(blob.size);
-        let mut hasher = Hasher::new(blob.digest.algorithm());
-        let mut buffer = vec![0; 256 * 1024];
-        let mut left = blob.size;
-        while left > 0 {
-            let count = match opened.read(&mut buffer) {
-                Ok(0) => return Err(damaged()),
-                Ok(count) => count,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(failed("read", path)(error)),
-            };
-            hasher.update(&buffer[..count]);
-            out(&buffer[..count])?;
-            left -= count as u64;
+        let opened = File::open(&path).map_err(failed("open", &path))?;
+        let copied = copy_hashed(opened.take(blob.size), blob.digest.algorithm(), out)?;
+        if copied.map_err(failed("read", path))? == blob.digest {
+            return Ok(());
         }
-        if hasher.finish() == blob.digest { Ok(()) } else { Err(damaged()) }
+        Err(Error::BlobDamaged { digest: blob.digest.clone() })
     }
 
     /// The image for the platform, with layers that every docker reads.
