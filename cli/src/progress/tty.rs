@@ -88,7 +88,10 @@ impl View {
             Event::Started { step } => self.turn(*step, State::Running { since: at }),
             Event::Cached { step } => self.turn(*step, State::Cached),
             Event::Finished { step, duration, .. } => self.turn(*step, State::Done(*duration)),
-            Event::Failed { step, duration, .. } => self.turn(*step, State::Failed(*duration)),
+            Event::Failed { step, duration, .. } => {
+                let seen = self.running_for(*step, at);
+                self.turn(*step, State::Failed(seen.max(*duration)));
+            }
             Event::Cancelled { step } => self.turn(*step, State::Cancelled),
             Event::Missed { step, reason } => {
                 if let Some(step) = self.steps.get_mut(step.0) {
@@ -173,6 +176,14 @@ impl View {
                 log.pop_front();
             }
         });
+    }
+
+    /// How long a step has been running, as far as we saw.
+    fn running_for(&self, id: StepId, at: Duration) -> Duration {
+        match self.steps.get(id.0).map(|step| step.state) {
+            Some(State::Running { since }) => at.saturating_sub(since),
+            _ => Duration::ZERO,
+        }
     }
 
     fn is_running(&self, id: usize) -> bool {

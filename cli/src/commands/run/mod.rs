@@ -113,6 +113,10 @@ fn container(
         (None, NetworkChoice::None) => image.id().short().to_owned(),
     };
     container.files.hostname = true;
+    // As docker does; a variable of the image or of `-e` wins.
+    if !container.process.env.iter().any(|(name, _)| name == "HOSTNAME") {
+        container.process.env.push(("HOSTNAME".into(), container.hostname.as_str().into()));
+    }
     container.resources =
         Resources { memory: arguments.memory, cpus: arguments.cpus, pids: arguments.pids_limit };
     if let Some(size) = arguments.shm_size {
