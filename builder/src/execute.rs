@@ -7,6 +7,7 @@ mod step;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex};
+use std::time::{Duration, Instant};
 
 use tug_layer_store::Store;
 use tug_oci::{Descriptor, DiffId};
@@ -68,12 +69,13 @@ pub(crate) fn execute(execution: &Execution<'_>, cancel: &Cancel) -> Result<Vec<
     let _guard = cancel.on_cancel(move || throw.cancel());
     let work = || {
         while let Some((step, inputs)) = next(steps, &board, &changed, &stop) {
+            let begun = Instant::now();
             let result = execution.step(step, &inputs, &bases, &stop);
             let mut board = board.lock().expect("nobody panics while holding it");
             match result {
                 Ok(done) => board.done[step.summary.id.0] = Some(done),
                 Err(error) => {
-                    execution.tell_failure(step, &error);
+                    execution.tell_failure(step, &error, begun.elapsed());
                     let is_first = board.failure.is_none();
                     if is_first || matches!(board.failure, Some(Error::Cancelled)) {
                         board.failure = Some(error);
@@ -154,11 +156,11 @@ fn bases(steps: &[Step]) -> HashMap<DiffId, Descriptor> {
 }
 
 impl Execution<'_> {
-    fn tell_failure(&self, step: &Step, error: &Error) {
+    fn tell_failure(&self, step: &Step, error: &Error, duration: Duration) {
         let step = step.summary.id;
         self.reporter.report(match error {
             Error::Cancelled => Event::Cancelled { step },
-            error => Event::Failed { step, duration: std::time::Duration::ZERO, message: error.to_string() },
+            error => Event::Failed { step, duration, message: error.to_string() },
         });
     }
 }
