@@ -3,6 +3,7 @@
 //! Left out of a config: times, digests, and the fields that docker writes for containers (`Hostname`, `Tty` …).
 //! Of the history texts of `EXPOSE` and `HEALTHCHECK` only the first word counts: they show values in the notation of
 //! the program's own language, and that has changed between versions of docker.
+//! `ArgsEscaped` is left out as well: it is deprecated, and meant something on Windows only.
 //! Empty values count as absent. The history of the base is left out too: how a base came to be is not the build's.
 
 use std::collections::BTreeMap;
@@ -14,8 +15,7 @@ use serde_json::{Map, Value};
 use crate::Listing;
 
 /// The fields of a config that a Dockerfile can set.
-const SET_BY_DOCKERFILE: [&str; 13] = [
-    "ArgsEscaped",
+const SET_BY_DOCKERFILE: [&str; 12] = [
     "Cmd",
     "Entrypoint",
     "Env",
