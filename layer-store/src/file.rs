@@ -6,7 +6,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result, failed};
-use crate::lock::try_flock;
+use crate::lock::{still_named, try_flock};
 
 /// Whether to wait until the disk has what was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,7 +60,10 @@ pub(crate) fn create_unique(folder: &Path, purpose: &str) -> Result<(PathBuf, Fi
         let path = folder.join(unique_name(purpose));
         let mut options = OpenOptions::new();
         match options.read(true).write(true).create_new(true).mode(0o644).open(&path) {
-            Ok(opened) if try_flock(&opened, &path)? => return Ok((path, opened)),
+            Ok(opened) if try_flock(&opened, &path)? && still_named(&opened, &path) => {
+                return Ok((path, opened));
+            }
+            // Somebody took it for garbage before we could lock it.
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(failed("create", path)(error)),

@@ -53,11 +53,25 @@ impl Store {
             let mut removed = Removed::default();
             self.remove_blobs(&reachable, &mut removed)?;
             self.remove_layers(&reachable, &mut removed)?;
-            self.remove_left_behind()?;
+            self.remove_idle_locks()?;
             Ok(removed)
         })?;
-        self.trash().empty()?;
+        self.remove_left_behind()?;
         Ok(removed)
+    }
+
+    /// Removes what killed processes left half written, and what is in the trash. Safe at any time.
+    ///
+    /// Whoever writes something holds a lock on it, and looks again after locking whether it still has its name.
+    pub(crate) fn remove_left_behind(&self) -> Result<()> {
+        for path in names_in(&self.path("ingest"))? {
+            if let Ok(opened) = File::open(&path)
+                && try_flock(&opened, &path)?
+            {
+                self.trash().bury(&path)?;
+            }
+        }
+        self.trash().empty()
     }
 
     fn reachable(&self) -> Result<HashSet<Digest>> {
@@ -119,14 +133,7 @@ impl Store {
         Ok(())
     }
 
-    /// What is being written is locked by whoever writes it; the rest was left by processes that are gone.
-    fn remove_left_behind(&self) -> Result<()> {
-        for path in names_in(&self.path("ingest"))? {
-            match File::open(&path) {
-                Ok(opened) if !try_flock(&opened, &path)? => {}
-                _ => self.trash().bury(&path)?,
-            }
-        }
+    fn remove_idle_locks(&self) -> Result<()> {
         for path in names_in(&self.path("locks"))? {
             let layer = path.file_name().and_then(OsStr::to_str).and_then(|name| name.strip_prefix("layer-"));
             let is_idle = layer.is_some_and(|hex| !self.path("layers").join(hex).exists());

@@ -19,6 +19,7 @@ use crate::store::Store;
 pub struct ScratchDir {
     path: PathBuf,
     store: Store,
+    is_removed_at_once: bool,
     _locked: File,
 }
 
@@ -36,7 +37,12 @@ impl Store {
             // Between these two lines it may be taken for garbage: then it is gone, and we make another one.
             let Ok(opened) = File::open(&path) else { continue };
             if try_flock(&opened, &path)? && still_named(&opened, &path) {
-                return Ok(ScratchDir { path, store: self.clone(), _locked: opened });
+                return Ok(ScratchDir {
+                    path,
+                    store: self.clone(),
+                    is_removed_at_once: false,
+                    _locked: opened,
+                });
             }
         }
     }
@@ -46,6 +52,13 @@ impl ScratchDir {
     /// The folder.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Unlinks it before the drop returns: for what is large, few files, and of commands that end soon.
+    #[must_use]
+    pub(crate) fn removed_at_once(mut self) -> Self {
+        self.is_removed_at_once = true;
+        self
     }
 
     /// The folder `upper` in it, made when missing: where an overlay collects what a step writes.
@@ -70,7 +83,8 @@ impl ScratchDir {
 impl Drop for ScratchDir {
     fn drop(&mut self) {
         // What cannot be moved is garbage in `ingest/`, which the next prune removes.
-        let _ = self.store.trash().throw(&self.path);
+        let trash = self.store.trash();
+        let _ = if self.is_removed_at_once { trash.remove(&self.path) } else { trash.throw(&self.path) };
     }
 }
 

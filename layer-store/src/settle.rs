@@ -37,12 +37,18 @@ impl Store {
         Ok(unsettled.len())
     }
 
-    /// Does the same on a thread, without anybody waiting. When the process ends first, a later one does it.
-    pub fn settle_in_background(&self) {
+    /// Does what nobody should have to wait for, on a thread: waits for the disk as [`Store::settle`] does, removes what
+    /// killed processes left half written, and unlinks what is in the trash. When the process ends first, the next
+    /// one that calls this goes on. Commands that write to the store should call it once.
+    pub fn tidy_in_background(&self) {
         let store = self.clone();
-        let thread = std::thread::Builder::new().name("settle".to_owned());
-        // What fails now is tried again by the next command.
-        let _ = thread.spawn(move || drop(store.settle()));
+        let thread = std::thread::Builder::new().name("tidy".to_owned());
+        let tidy = move || {
+            // What fails now is tried again by the next command; a prune says why.
+            let _ = store.remove_left_behind();
+            let _ = store.settle();
+        };
+        drop(thread.spawn(tidy));
     }
 
     /// Layers written on this boot of the machine and never synced. Those of an earlier one are not to be trusted.
@@ -106,17 +112,20 @@ mod tests {
     }
 
     #[test]
-    fn one_process_settles_for_all() {
+    fn one_process_tidies_for_all() {
         let (_folder, store) = store();
         layer(&store, "a");
         let held = Lock::exclusive(&store.path("locks/settle")).unwrap();
         assert_eq!(store.settle().unwrap(), 0);
         drop(held);
-        store.settle_in_background();
+        std::fs::write(store.path("ingest/left"), "half").unwrap();
+        let scratch = store.scratch("run").unwrap();
+        store.tidy_in_background();
         let settled = (0..200).any(|_| {
             std::thread::sleep(std::time::Duration::from_millis(10));
             store.unsettled().unwrap().is_empty()
         });
         assert!(settled, "nothing was settled in two seconds");
+        assert!(scratch.path().is_dir() && !store.path("ingest/left").exists());
     }
 }

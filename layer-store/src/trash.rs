@@ -45,13 +45,24 @@ impl Trash {
         self.moved(path).map(drop)
     }
 
-    /// Unlinks everything in the trash, now, also what others left.
+    /// Moves a file or folder to the trash, and unlinks it before this returns.
+    pub(crate) fn remove(&self, path: &Path) -> Result<()> {
+        match self.moved(path)? {
+            Some(moved) => remove(&moved).map_err(failed("remove", path)),
+            None => Ok(()),
+        }
+    }
+
+    /// Unlinks everything in the trash, now, also what others left. What cannot be unlinked does not keep the rest.
     pub(crate) fn empty(&self) -> Result<()> {
+        let mut outcome = Ok(());
         for entry in std::fs::read_dir(&self.folder).map_err(failed("list", &self.folder))? {
             let path = entry.map_err(failed("list", &self.folder))?.path();
-            remove(&path).map_err(failed("remove", &path))?;
+            if let Err(error) = remove(&path) {
+                outcome = outcome.and(Err(failed("remove", path)(error)));
+            }
         }
-        Ok(())
+        outcome
     }
 
     fn moved(&self, path: &Path) -> Result<Option<PathBuf>> {

@@ -99,7 +99,7 @@ impl Source {
     }
 
     fn new(store: &Store, folder: Option<(PathBuf, OwnedFd)>) -> Result<Self> {
-        let scratch = store.scratch("load")?;
+        let scratch = store.scratch("load")?.removed_at_once();
         Ok(Self { store: store.clone(), scratch, files: BTreeMap::new(), count: 0, folder })
     }
 

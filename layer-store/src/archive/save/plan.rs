@@ -131,7 +131,7 @@ impl SavePlan {
         let limits = DecompressionLimits::default();
         let mut plain = Decompressed::new(compressed, limits).map_err(ArchiveError::Read)?;
         if self.scratch.is_none() {
-            self.scratch = Some(self.store.scratch("save")?);
+            self.scratch = Some(self.store.scratch("save")?.removed_at_once());
         }
         let folder = self.scratch.as_ref().map(ScratchDir::path).unwrap_or(self.store.root());
         let path = folder.join(diff_id.hex());
