@@ -177,7 +177,7 @@ impl TreeWriter {
     }
 
     pub(crate) fn whiteout(&mut self, path: &[u8]) -> Result<()> {
-        let mode = Mode::from_raw_mode(0o600);
+        let mode = Mode::empty();
         self.make(path, |parent, name| Ok(mknodat(parent, name, FileType::CharacterDevice, mode, 0)?))
     }
 

@@ -5,10 +5,10 @@ use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
-use rustix::fs::{Mode, OFlags, openat};
+use rustix::fs::{AtFlags, Mode, OFlags, openat, statat};
 
 use super::{Node, Sheet, View};
-use crate::entry::{shown, split};
+use crate::entry::{Mtime, shown, split};
 use crate::error::{Error, Result, failed};
 use crate::folder::Folder;
 use crate::layer::LayerError;
@@ -34,6 +34,14 @@ pub(super) fn open(view: &View, node: &Node) -> Result<Box<dyn Read + Send>> {
         done: 0,
         size: facts.size,
     }))
+}
+
+/// The time that something in the tree of a layer has on disk.
+pub(super) fn mtime_in_tree(sheet: &Sheet, path: &[u8]) -> Option<Mtime> {
+    let (directory, name) = split(path);
+    let mut folder = Folder::open(&sheet.layer.make_tree().ok()?).ok()?;
+    let status = statat(folder.enter(directory).ok()?, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
+    Some(Mtime { seconds: status.st_mtime, nanos: u32::try_from(status.st_mtime_nsec).ok()? })
 }
 
 impl Sheet {

@@ -140,17 +140,23 @@ impl Merged {
     /// Metadata of a directory: from the uppermost layer that lists it. The root, and what no layer lists, belong to
     /// the root user, with mode 755 and the time 0.
     pub(crate) fn attributes(&self, directory: &Place) -> Attributes {
-        let listed = directory.sources.iter().find_map(|source| {
-            let record = self.tocs[source.layer].record(source.record?);
-            (record.kind == RecordKind::Directory).then(|| Attributes::of(&record))
-        });
-        listed.unwrap_or(Attributes {
-            mode: 0o755,
-            uid: 0,
-            gid: 0,
-            mtime: Mtime::EPOCH,
-            xattrs: Xattrs::new(),
-        })
+        match self.listing(directory) {
+            Some(position) => Attributes::of(&self.record(position)),
+            None => Attributes { mode: 0o755, uid: 0, gid: 0, mtime: Mtime::EPOCH, xattrs: Xattrs::new() },
+        }
+    }
+
+    /// The layer that the metadata of a directory come from.
+    pub(crate) fn listing_layer(&self, directory: &Place) -> Option<usize> {
+        self.listing(directory).map(|position| position.layer)
+    }
+
+    fn listing(&self, directory: &Place) -> Option<Position> {
+        let positions = directory
+            .sources
+            .iter()
+            .filter_map(|source| source.record.map(|record| Position { layer: source.layer, record }));
+        positions.into_iter().find(|position| self.record(*position).kind == RecordKind::Directory)
     }
 
     /// Whether the uppermost layer that has the directory does not list it, though one below does.

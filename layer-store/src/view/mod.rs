@@ -11,7 +11,7 @@ use std::sync::{Arc, OnceLock};
 
 use tug_oci::DiffId;
 
-use crate::entry::{Entry, EntryKind, join};
+use crate::entry::{Entry, EntryKind, Mtime, join};
 use crate::error::{Error, Result};
 use crate::layer::Layer;
 use crate::store::Store;
@@ -99,6 +99,16 @@ impl View {
 
     pub(crate) fn merged(&self) -> &Merged {
         &self.merged
+    }
+
+    /// The time that something has on disk: file systems cannot hold every time.
+    pub(crate) fn mtime_in_tree(&self, position: Position) -> Option<Mtime> {
+        content::mtime_in_tree(&self.sheets[position.layer], self.merged.record(position).path)
+    }
+
+    /// The same for a directory.
+    pub(crate) fn mtime_of_directory_in_tree(&self, place: &Place) -> Option<Mtime> {
+        content::mtime_in_tree(&self.sheets[self.merged.listing_layer(place)?], place.path())
     }
 
     fn node(&self, path: Vec<u8>, found: &Found) -> Node {

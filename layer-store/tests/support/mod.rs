@@ -1,0 +1,227 @@
+//! Real overlays over layers of a store: what a step writes, what becomes of it, and four opinions about that.
+
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io::Read;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Mode, OFlags};
+use rustix::mount::{
+    FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, UnmountFlags, fsconfig_create,
+    fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen, move_mount, unmount,
+};
+use tug_layer_store::{CommitOptions, EntryKind, ImportLayer, Layer, Owners, Store, StoreOptions};
+use tug_oci::DiffId;
+use tug_testdata::{Detail, Listing};
+
+/// With how many ids a test runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ids {
+    /// Root, in no user namespace.
+    All,
+    /// In a user namespace with a range of ids.
+    Many,
+    /// In a user namespace with one id.
+    One,
+}
+
+impl Ids {
+    /// With how many this process runs.
+    pub(crate) fn here() -> Self {
+        let map = fs::read_to_string("/proc/self/uid_map").unwrap();
+        let counts = map.lines().filter_map(|line| line.split_whitespace().nth(2)?.parse::<u64>().ok());
+        match counts.sum() {
+            4_294_967_295 => Self::All,
+            1 => Self::One,
+            _ => Self::Many,
+        }
+    }
+
+    pub(crate) fn store_options(self) -> StoreOptions {
+        let owners = if self == Self::One { Owners::Recorded } else { Owners::Real };
+        StoreOptions { owners, in_user_namespace: self != Self::All }
+    }
+}
+
+/// A store, and a second one to import into.
+pub(crate) struct Ground {
+    pub(crate) ids: Ids,
+    pub(crate) store: Store,
+    other: Store,
+}
+
+impl Ground {
+    /// Makes both in `folder`.
+    pub(crate) fn new(folder: &Path, ids: Ids) -> Self {
+        let open = |name: &str| Store::open(&folder.join(name), &ids.store_options()).unwrap();
+        Self { ids, store: open("store"), other: open("other") }
+    }
+
+    /// Runs `step` in an overlay over `below`, and makes a layer of it. Checks that
+    ///
+    /// - the layers laid over each other show what the step left,
+    /// - so do their tars, laid over each other by rules written down elsewhere,
+    /// - a store that imports the tar makes the same tree of it.
+    pub(crate) fn step(&self, below: &[DiffId], options: &CommitOptions, step: &dyn Fn(&Path)) -> Stepped {
+        let scratch = self.store.scratch("step").unwrap();
+        let upper = scratch.upper().unwrap();
+        let overlay = Overlay::mount(&self.lower(below), Some((&upper, &scratch.work().unwrap())), self.ids);
+        step(overlay.path());
+        let left = Listing::of_folder(overlay.path());
+        drop(overlay);
+        let layer = self.store.commit_upper(&upper, below, options).unwrap();
+        let mut layers = below.to_vec();
+        layers.push(layer.diff_id().clone());
+        Stepped { layer, layers, left }
+    }
+
+    pub(crate) fn lower(&self, layers: &[DiffId]) -> Vec<PathBuf> {
+        let mut lower = self.store.lower_dirs(layers).unwrap();
+        if lower.is_empty() {
+            let empty = self.store.root().with_file_name("empty");
+            let _ = fs::create_dir(&empty);
+            lower.push(empty);
+        }
+        lower
+    }
+
+    /// What the layers show when they are mounted over each other.
+    pub(crate) fn mounted(&self, layers: &[DiffId]) -> Listing {
+        let mut lower = self.lower(layers);
+        if lower.len() == 1 {
+            lower.push(self.lower(&[])[0].clone());
+        }
+        Listing::of_folder(Overlay::mount(&lower, None, self.ids).path())
+    }
+
+    /// What the tars show when they are laid over each other.
+    pub(crate) fn laid_over(&self, layers: &[DiffId]) -> Listing {
+        let mut listing = Listing::default();
+        for layer in layers {
+            listing.apply_layer(self.store.layer_tar(layer).unwrap()).unwrap();
+        }
+        listing
+    }
+
+    /// The tree of a layer in this store, and in one that imported its tar.
+    pub(crate) fn trees(&self, layer: &DiffId) -> (Listing, Listing) {
+        let ours = self.store.lower_dirs(std::slice::from_ref(layer)).unwrap();
+        let mut tar = self.store.layer_tar(layer).unwrap();
+        let expected = Some(layer.clone());
+        let options = ImportLayer { expected, materialise: true, ..ImportLayer::default() };
+        self.other.import_layer(&mut tar, &options).unwrap();
+        let theirs = self.other.lower_dirs(std::slice::from_ref(layer)).unwrap();
+        (Listing::of_folder(&ours[0]), Listing::of_folder(&theirs[0]))
+    }
+}
+
+/// What became of a step.
+pub(crate) struct Stepped {
+    pub(crate) layer: Layer,
+    /// Those below, and the new one.
+    pub(crate) layers: Vec<DiffId>,
+    /// What the step left in the overlay.
+    pub(crate) left: Listing,
+}
+
+/// One line for each entry: `d/` a directory, `-f` a removal, `l -> t` a link, `b = a` a hard link.
+pub(crate) fn entries(layer: &Layer) -> Vec<String> {
+    let toc = layer.toc().unwrap();
+    let line = |entry: tug_layer_store::Entry| {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let path = text(&entry.path);
+        match entry.kind {
+            EntryKind::Directory => format!("{path}/"),
+            EntryKind::File { .. } => path,
+            EntryKind::Symlink { target } => format!("{path} -> {}", text(&target)),
+            EntryKind::HardLink { target } => format!("{path} = {}", text(&target)),
+            EntryKind::CharDevice { major, minor } => format!("{path} c {major}:{minor}"),
+            EntryKind::BlockDevice { major, minor } => format!("{path} b {major}:{minor}"),
+            EntryKind::Fifo => format!("{path} p"),
+            EntryKind::Whiteout => format!("-{path}"),
+            EntryKind::Opaque => format!("{path} opaque"),
+            other => format!("{path} {other:?}"),
+        }
+    };
+    toc.entries().map(line).collect()
+}
+
+/// The listing without what layers say nothing about: the root.
+pub(crate) fn lines(listing: &Listing) -> String {
+    let lines = listing.lines();
+    lines.lines().filter(|line| !line.starts_with(". ")).flat_map(|line| [line, "\n"]).collect()
+}
+
+/// What tars cannot show when there is one id only.
+pub(crate) fn for_one_id(listing: Listing) -> Listing {
+    listing.without(Detail::Owners).without(Detail::Xattrs)
+}
+
+/// A mounted overlay, gone with the value.
+pub(crate) struct Overlay {
+    path: PathBuf,
+    _folder: tempfile::TempDir,
+}
+
+impl Overlay {
+    /// Mounts `lower`, the uppermost first, and for writing the upper and the work directory.
+    pub(crate) fn mount(lower: &[PathBuf], writable: Option<(&Path, &Path)>, ids: Ids) -> Self {
+        let folder = tempfile::Builder::new().prefix("tug-overlay-").tempdir().unwrap();
+        let context = fsopen("overlay", FsOpenFlags::FSOPEN_CLOEXEC).unwrap();
+        let mut held = Vec::new();
+        let mut set = |key: &str, path: &Path| {
+            let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+            let opened: OwnedFd = rustix::fs::open(path, flags, Mode::empty()).unwrap();
+            let name = format!("/proc/self/fd/{}", opened.as_fd().as_raw_fd());
+            fsconfig_set_string(&context, key, name.as_str()).unwrap();
+            held.push(opened);
+        };
+        for path in lower {
+            set("lowerdir+", path);
+        }
+        if let Some((upper, work)) = writable {
+            set("upperdir", upper);
+            set("workdir", work);
+        }
+        for (key, value) in
+            [("redirect_dir", "nofollow"), ("metacopy", "off"), ("index", "off"), ("xino", "off")]
+        {
+            fsconfig_set_string(&context, key, value).unwrap();
+        }
+        if ids != Ids::All {
+            fsconfig_set_flag(&context, "userxattr").unwrap();
+        }
+        fsconfig_create(&context).unwrap();
+        let mounted = fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty()).unwrap();
+        let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
+        move_mount(&mounted, "", rustix::fs::CWD, folder.path(), flags).unwrap();
+        Self { path: folder.path().to_owned(), _folder: folder }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for Overlay {
+    fn drop(&mut self) {
+        unmount(&self.path, UnmountFlags::DETACH).unwrap();
+    }
+}
+
+/// The content of a file of a view.
+#[allow(dead_code, reason = "not every test looks into files")]
+pub(crate) fn content(store: &Store, layers: &[DiffId], path: impl AsRef<OsStr>) -> Vec<u8> {
+    let view = store.view(layers).unwrap();
+    let node = view.lookup(path.as_ref().as_encoded_bytes()).unwrap();
+    let mut content = Vec::new();
+    view.open(&node).unwrap().read_to_end(&mut content).unwrap();
+    content
+}
+
+/// Opens for reading and writing, without making or cutting.
+#[allow(dead_code, reason = "not every test writes")]
+pub(crate) fn open_to_write(path: &Path) -> File {
+    File::options().read(true).write(true).open(path).unwrap()
+}
