@@ -1,0 +1,184 @@
+//! Every form of archive is loaded.
+
+use std::io::Write;
+
+use tug_oci::{Digest, Index, Manifest, Raw, Reference, media_type};
+
+use crate::making::*;
+
+#[test]
+fn an_old_docker_archive_is_loaded_through_the_links_in_it() {
+    let (_folder, store) = store();
+    let (base, top) = (layer("base"), layer("top"));
+    let config = config(&[&base, &top, &base]);
+    let name = format!("{}.json", config.digest().hex());
+    let archive = Archive::new()
+        .file("aaa/layer.tar", &base)
+        .file("aaa/json", b"{}")
+        .link("ccc/layer.tar", "../aaa/layer.tar")
+        .file(&name, config.bytes())
+        .file("bbb/layer.tar", &top)
+        .file("manifest.json", &docker_manifest(&name, &["aaa/layer.tar", "bbb/layer.tar", "ccc/layer.tar"]))
+        .file("repositories", b"{}")
+        .finish();
+    let loaded = load(&store, &archive).unwrap();
+    assert_eq!(loaded[0].names, ["app:1".parse::<Reference>().unwrap()]);
+    assert_eq!(diff_ids_of(&store, "app:1"), [&base, &top, &base].map(|layer| Digest::of(layer)));
+    let image = store.find_image("app:1", &amd64()).unwrap().unwrap();
+    assert_eq!(image.id(), config.digest());
+    assert!(image.manifest.layers.iter().all(|layer| layer.media_type == media_type::OCI_LAYER));
+}
+
+#[test]
+fn compressed_layers_of_a_docker_archive_are_held_against_their_diff_ids() {
+    let (_folder, store) = store();
+    let plain = layer("layer");
+    let mut xz = liblzma_encoder();
+    xz.write_all(&plain).unwrap();
+    let files = [gzip(&plain), zstd(&plain), xz.finish().unwrap()];
+    let config = config(&[&plain, &plain, &plain]);
+    let archive = Archive::new()
+        .file("manifest.json", &docker_manifest("c.json", &["0.tar.gz", "1", "2.tar"]))
+        .file("c.json", config.bytes())
+        .file("0.tar.gz", &files[0])
+        .file("1", &files[1])
+        .file("2.tar", &files[2])
+        .finish();
+    load(&store, &archive).unwrap();
+    let image = store.find_image("app:1", &amd64()).unwrap().unwrap();
+    let kinds: Vec<&str> = image.manifest.layers.iter().map(|layer| layer.media_type.as_str()).collect();
+    assert_eq!(kinds, [media_type::OCI_LAYER_GZIP, media_type::OCI_LAYER_ZSTD, media_type::OCI_LAYER]);
+    assert_eq!(image.manifest.layers[2].digest, Digest::of(&plain));
+
+    let wrong = Archive::new()
+        .file("manifest.json", &docker_manifest("c.json", &["0", "1", "2"]))
+        .file("c.json", config.bytes())
+        .file("0", &files[0])
+        .file("1", &gzip(&layer("another")))
+        .file("2", &files[2])
+        .finish();
+    let text = refusal(&wrong);
+    assert!(text.starts_with("layer `1` should unpack to `sha256:"), "{text}");
+}
+
+fn liblzma_encoder() -> liblzma::write::XzEncoder<Vec<u8>> {
+    liblzma::write::XzEncoder::new(Vec::new(), 1)
+}
+
+#[test]
+fn an_oci_archive_is_loaded_in_any_order_and_compressed_with_anything() {
+    let plain = layer("layer");
+    let compressed = gzip(&plain);
+    let config = config(&[&plain]);
+    let manifest = Raw::encode(Manifest::new(
+        describe(media_type::OCI_CONFIG, config.bytes()),
+        vec![describe(media_type::OCI_LAYER_GZIP, &compressed)],
+    ));
+    let target = describe(media_type::OCI_MANIFEST, manifest.bytes());
+    let forwards = Archive::new()
+        .file("oci-layout", b"{}")
+        .file("index.json", &index(&target))
+        .blob(manifest.bytes())
+        .blob(config.bytes())
+        .blob(&compressed)
+        .finish();
+    let backwards = Archive::new()
+        .blob(&compressed)
+        .blob(config.bytes())
+        .blob(manifest.bytes())
+        .file("./index.json", &index(&target))
+        .finish();
+    for archive in [forwards.clone(), backwards, gzip(&forwards), zstd(&forwards)] {
+        let (_folder, store) = store();
+        let loaded = load(&store, &archive).unwrap();
+        assert_eq!(loaded[0].target.digest, target.digest);
+        assert_eq!(diff_ids_of(&store, "app:1"), [Digest::of(&plain)]);
+        load(&store, &archive).unwrap();
+        assert_eq!(store.refs().unwrap().len(), 1);
+    }
+}
+
+#[test]
+fn an_archive_of_both_forms_is_loaded_as_layout_with_the_names_of_both() {
+    let (_folder, store) = store();
+    let plain = layer("layer");
+    let config = config(&[&plain]);
+    let manifest = Raw::encode(Manifest::new(
+        describe(media_type::OCI_CONFIG, config.bytes()),
+        vec![describe(media_type::OCI_LAYER, &plain)],
+    ));
+    let target = describe(media_type::OCI_MANIFEST, manifest.bytes());
+    let nameless = Raw::encode(Index::new(vec![target.clone()]));
+    let blob = |content: &[u8]| format!("blobs/sha256/{}", Digest::of(content).hex());
+    let archive = Archive::new()
+        .file("index.json", nameless.bytes())
+        .file("manifest.json", &docker_manifest(&blob(config.bytes()), &[&blob(&plain)]))
+        .blob(&plain)
+        .blob(config.bytes())
+        .blob(manifest.bytes())
+        .finish();
+    let loaded = load(&store, &archive).unwrap();
+    assert_eq!(loaded.len(), 1);
+    assert_eq!(loaded[0].target.digest, target.digest, "the manifest of the layout is kept");
+    assert_eq!(store.resolve(&"app:1".parse().unwrap()).unwrap().unwrap().digest, target.digest);
+}
+
+#[test]
+fn of_an_index_only_the_images_that_are_there_are_needed() {
+    let plain = layer("layer");
+    let config = config(&[&plain]);
+    let manifest = Raw::encode(Manifest::new(
+        describe(media_type::OCI_CONFIG, config.bytes()),
+        vec![describe(media_type::OCI_LAYER, &plain)],
+    ));
+    let child = |platform: &str, content: &[u8]| {
+        let mut child = describe(media_type::OCI_MANIFEST, content);
+        child.platform = Some(platform.parse().unwrap());
+        child
+    };
+    let both = Raw::encode(Index::new(vec![
+        child("linux/arm64", b"left out"),
+        child("linux/amd64", manifest.bytes()),
+    ]));
+    let target = describe(media_type::OCI_INDEX, both.bytes());
+    let documents =
+        || Archive::new().file("index.json", &index(&target)).blob(both.bytes()).blob(config.bytes());
+
+    let (_folder, store) = store();
+    load(&store, &documents().blob(manifest.bytes()).blob(&plain).finish()).unwrap();
+    assert_eq!(diff_ids_of(&store, "app:1"), [Digest::of(&plain)]);
+
+    let text = refusal(&documents().blob(manifest.bytes()).finish());
+    assert!(
+        text.starts_with("layer 1 of 1, `blobs/sha256/") && text.ends_with("is missing from the archive"),
+        "{text}"
+    );
+    let text = refusal(&documents().finish());
+    assert!(text.starts_with("the manifest, `blobs/sha256/"), "{text}");
+}
+
+#[test]
+fn what_is_no_image_is_left_out() {
+    let plain = layer("layer");
+    let config = config(&[&plain]);
+    let manifest = Raw::encode(Manifest::new(
+        describe(media_type::OCI_CONFIG, config.bytes()),
+        vec![describe(media_type::OCI_LAYER, &plain)],
+    ));
+    let signature = Raw::encode(Manifest::new(describe("application/vnd.signature", b"{}"), Vec::new()));
+    let entries = [
+        describe("application/vnd.other", b"other"),
+        describe(media_type::OCI_MANIFEST, signature.bytes()),
+        describe(media_type::OCI_MANIFEST, manifest.bytes()),
+    ];
+    let archive = |count: usize| {
+        let index = Raw::encode(Index::new(entries[..count].to_vec()));
+        let archive = Archive::new().file("index.json", index.bytes()).blob(b"other").blob(b"{}");
+        archive.blob(signature.bytes()).blob(manifest.bytes()).blob(config.bytes()).blob(&plain).finish()
+    };
+    let (_folder, store) = store();
+    let loaded = load(&store, &archive(3)).unwrap();
+    assert_eq!(loaded.len(), 1);
+    assert!(!store.has_blob(signature.digest()).unwrap());
+    assert_eq!(refusal(&archive(2)), "the archive holds no images");
+}
