@@ -38,8 +38,6 @@ pub(crate) struct Containment {
     pub(crate) user_namespace: bool,
     /// How many user and group ids exist.
     pub(crate) ids: (u32, u32),
-    /// Whether owners are remembered instead of set.
-    pub(crate) emulate_ids: bool,
     /// Contents of `/etc/resolv.conf`, if it is to be replaced.
     pub(crate) resolv_conf: Option<String>,
     /// Whether the host's control groups are of version 2, so that the container can see its own.
@@ -47,6 +45,9 @@ pub(crate) struct Containment {
     /// The system call filter, as the kernel reads it; empty for none.
     #[serde(with = "crate::wire::one")]
     pub(crate) filter: Vec<u8>,
+    /// The filter that hands calls to us; empty for none.
+    #[serde(with = "crate::wire::one")]
+    pub(crate) listening: Vec<u8>,
 }
 
 /// What the first process says.
@@ -57,8 +58,8 @@ pub(crate) enum Report {
     Warning(Warning),
     /// Beside it: our end of the terminal.
     Terminal,
-    /// Beside it: where the system calls that we answer are read from.
-    Listener,
+    /// Beside it: where the system calls that we answer are read from. And who the command is.
+    Listener(crate::emulate::Identity),
     /// The command runs.
     Started,
     Failed(Error),

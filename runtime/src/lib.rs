@@ -19,6 +19,7 @@ pub mod capabilities;
 mod cgroup;
 mod container;
 mod control;
+mod emulate;
 mod enter;
 mod error;
 mod init;

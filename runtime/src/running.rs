@@ -6,22 +6,26 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use rustix::io::Errno;
-use rustix::process::{WaitId, WaitIdOptions, waitid};
+use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use rustix::termios::{Winsize, tcsetwinsize};
 
 use crate::cgroup::Group;
 use crate::control::{Control, Report, Stub};
+use crate::emulate::Supervisor;
 use crate::{Error, Warning, stubs, sys};
 
 /// A container that runs. When it is dropped before it has ended, everything in it is killed.
 #[derive(Debug)]
 pub struct Running {
+    /// Its first process.
+    pub(crate) pid: Pid,
     process: Arc<OwnedFd>,
     pub(crate) control: Control,
     streams: [Option<File>; 3],
     pub(crate) terminal: Option<Arc<OwnedFd>>,
     pub(crate) notes: Notes,
     pub(crate) group: Option<Group>,
+    pub(crate) supervisor: Option<Supervisor>,
     pub(crate) root_upper: Option<PathBuf>,
     pub(crate) root_work: Option<PathBuf>,
     ended: bool,
@@ -35,14 +39,16 @@ pub(crate) struct Notes {
 }
 
 impl Running {
-    pub(crate) fn new(process: Arc<OwnedFd>, control: Control, streams: [Option<File>; 3]) -> Self {
+    pub(crate) fn new(pid: Pid, process: Arc<OwnedFd>, control: Control, streams: [Option<File>; 3]) -> Self {
         Self {
+            pid,
             process,
             control,
             streams,
             terminal: None,
             notes: Notes::default(),
             group: None,
+            supervisor: None,
             root_upper: None,
             root_work: None,
             ended: false,
@@ -101,7 +107,7 @@ impl Running {
         Ok(Exited {
             status: told.unwrap_or(ended),
             out_of_memory: self.group.as_ref().is_some_and(Group::ran_out_of_memory),
-            owners: OwnerTable::default(),
+            owners: self.supervisor.take().map(Supervisor::finish).unwrap_or_default(),
             warnings: std::mem::take(&mut self.notes.warnings),
         })
     }

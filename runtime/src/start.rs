@@ -11,6 +11,7 @@ use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 
 use crate::cgroup::Group;
 use crate::control::{Containment, Control, Order, Report};
+use crate::emulate::{self, Scene, Supervisor};
 use crate::running::{Notes, Running};
 use crate::sys::spawn::{Spawn, SpawnError, Spawned, spawn};
 use crate::{Container, Error, Network, ResolvConf, Runtime, Stream, Warning, init, stubs};
@@ -39,7 +40,7 @@ impl Container {
             SpawnError::Execute(errno) => Error::system("execute our own program in the container", errno),
         })?;
         // From here on an early return drops `running`, which kills and reaps what was started.
-        let mut running = Running::new(Arc::new(spawned.handle), ours, streams.take_ours());
+        let mut running = Running::new(spawned.pid, Arc::new(spawned.handle), ours, streams.take_ours());
         drop((streams, theirs));
         self.limit(spawned.pid, &mut running);
         running.root_upper.clone_from(&self.root.upper);
@@ -74,10 +75,14 @@ impl Container {
             container: self.clone(),
             user_namespace: runtime.mode() != crate::Mode::Root,
             ids: runtime.ids(),
-            emulate_ids: runtime.mode() == crate::Mode::SingleId,
             resolv_conf,
             cgroup2: runtime.has_cgroup2(),
             filter: runtime.filter(self),
+            listening: if runtime.mode() == crate::Mode::SingleId {
+                emulate::filter_bytes().to_vec()
+            } else {
+                Vec::new()
+            },
         }))
     }
 
@@ -204,8 +209,12 @@ impl Running {
             Report::Stub(stub) => stubs.push(stub),
             Report::Warning(warning) => warnings.push(warning),
             Report::Terminal => self.terminal = descriptor.map(Arc::new),
-            Report::Listener | Report::Started | Report::Failed(_) | Report::Exited(_) | Report::Tried(_) => {
+            Report::Listener(identity) => {
+                let listener = descriptor.ok_or(Error::InitDied)?;
+                let scene = Scene { listener, init: self.pid, identity, upper: self.root_upper.clone() };
+                self.supervisor = Some(Supervisor::start(scene)?);
             }
+            Report::Started | Report::Failed(_) | Report::Exited(_) | Report::Tried(_) => {}
         }
         Ok(())
     }

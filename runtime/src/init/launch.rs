@@ -52,7 +52,7 @@ impl Launch {
     /// What can be checked before anything is given up.
     fn prepare(&self, order: &Containment, control: &Control) -> Result<Program, Error> {
         let (uids, gids) = order.ids;
-        if !order.emulate_ids {
+        if order.listening.is_empty() {
             let outside = |kind, id, limit| Error::UnmappedId { kind, id, limit };
             if self.identity.uid >= uids {
                 return Err(outside(UserKind::User, self.identity.uid, uids));
@@ -105,6 +105,7 @@ impl Launch {
     fn become_process(&self, order: &Containment, control: &Control) -> Result<(), Error> {
         let container = &order.container;
         let security = &container.security;
+        let emulated = !order.listening.is_empty();
         let failed = |action: &'static str| move |errno: Errno| Error::system(action, errno);
 
         let _ = setsid();
@@ -128,29 +129,42 @@ impl Launch {
 
         sys::process::limit_capabilities(security.capabilities).map_err(failed("give up capabilities"))?;
         clear_ambient_capability_set().map_err(failed("give up capabilities"))?;
-        if !order.emulate_ids {
+        if !emulated {
             set_thread_groups(&groups).map_err(failed("set the groups"))?;
             set_thread_res_gid(gid, gid, gid).map_err(failed("become the group"))?;
         }
         if security.no_new_privileges {
             set_no_new_privs(true).map_err(failed("refuse new privileges"))?;
         }
+        if emulated {
+            self.hand_calls_over(order, control)?;
+        }
         load_filter(&order.filter)?;
-        if !order.emulate_ids {
+        if !emulated {
             set_thread_res_uid(uid, uid, uid).map_err(failed("become the user"))?;
         }
         if !container.init {
             die_with_parent(control)?;
         }
-        let kept = if self.identity.uid == 0 { security.capabilities } else { 0 };
+        let kept = if emulated || self.identity.uid == 0 { security.capabilities } else { 0 };
         let kept = kept & sys::process::permitted_capabilities().map_err(failed("read capabilities"))?;
         sys::process::set_capabilities(kept, kept, 0).map_err(failed("give up capabilities"))
+    }
+
+    /// From here on the calls that need other ids are answered by a thread of our parent's.
+    fn hand_calls_over(&self, order: &Containment, control: &Control) -> Result<(), Error> {
+        let failed = |errno| Error::system("hand the calls that need other ids over", errno);
+        let program = crate::seccomp::from_bytes(&order.listening);
+        let listener = sys::seccomp::load_with_listener(&program).map_err(failed)?;
+        let Identity { uid, gid, groups, .. } = &self.identity;
+        let identity = crate::emulate::Identity::new(*uid, *gid, groups.clone());
+        say(control.send_with(&Report::Listener(identity), Some(listener.as_fd())))
     }
 
     /// A user other than root must be able to open `/dev/stdout` again, so the pipes we made become its own.
     fn own_the_pipes(&self, order: &Containment, uid: Uid, gid: Gid) {
         let stdio = &order.container.stdio;
-        if order.emulate_ids || self.identity.uid == 0 {
+        if !order.listening.is_empty() || self.identity.uid == 0 {
             return;
         }
         let own = |descriptor: std::os::fd::BorrowedFd<'_>| {

@@ -6,10 +6,12 @@ use crate::sys::seccomp::Instruction;
 
 /// What happens to a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(crate) enum Verdict {
     Allow,
     /// It fails with this number.
     Fail(u16),
+    /// It is handed to whoever listens.
+    Notify,
     /// Its arguments decide.
     Ask(Question),
 }
@@ -17,22 +19,23 @@ pub(super) enum Verdict {
 /// What is asked about the low 32 bits of an argument. For the calls that are asked about, the kernel looks at no more
 /// than those.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Question {
-    pub(super) argument: u8,
-    pub(super) test: Test,
-    pub(super) yes: Answer,
-    pub(super) no: Answer,
+pub(crate) struct Question {
+    pub(crate) argument: u8,
+    pub(crate) test: Test,
+    pub(crate) yes: Answer,
+    pub(crate) no: Answer,
 }
 
 /// What a question leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Answer {
+pub(crate) enum Answer {
     Allow,
     Fail(u16),
+    Notify,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Test {
+pub(crate) enum Test {
     /// None of these bits is set.
     NoneOf(u32),
     /// It is one of these values.
@@ -135,6 +138,7 @@ fn settle(verdict: Verdict) -> Vec<Instruction> {
     let question = match verdict {
         Verdict::Allow => return vec![finish(Answer::Allow)],
         Verdict::Fail(number) => return vec![finish(Answer::Fail(number))],
+        Verdict::Notify => return vec![finish(Answer::Notify)],
         Verdict::Ask(question) => question,
     };
     // Little-endian, as all architectures we know are: the low half comes first.
@@ -161,6 +165,7 @@ fn finish(answer: Answer) -> Instruction {
     let value = match answer {
         Answer::Allow => libc::SECCOMP_RET_ALLOW,
         Answer::Fail(number) => libc::SECCOMP_RET_ERRNO | u32::from(number),
+        Answer::Notify => libc::SECCOMP_RET_USER_NOTIF,
     };
     instruction(RETURN, value)
 }
@@ -281,7 +286,7 @@ pub(super) mod tests {
 
     #[test]
     fn the_journey_changes_nothing() {
-        let program = compile(&[rules([(1, Verdict::Allow)])]);
+        let program = compile(&[rules([(1, Verdict::Notify)])]);
         assert_eq!(from_bytes(&to_bytes(&program)), program);
     }
 }

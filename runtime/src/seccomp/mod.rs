@@ -14,5 +14,11 @@ mod compile;
 mod profile;
 mod table;
 
-pub(crate) use compile::{from_bytes, to_bytes};
-pub(crate) use profile::program;
+pub(crate) use compile::{Answer, Question, Test, Verdict, from_bytes, to_bytes};
+pub(crate) use profile::{listening, numbers, program};
+
+/// What a filter answers to a call of this machine's own architecture whose arguments are all the same.
+#[cfg(test)]
+pub(crate) fn run_for_test(program: &[crate::sys::seccomp::Instruction], number: u32, argument: u32) -> u32 {
+    compile::tests::run(program, profile::NATIVE, number, argument).0
+}

@@ -36,6 +36,10 @@ const ARCHITECTURES: [Architecture; 2] = [
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 compile_error!("the table of system calls has no column for this architecture yet");
 
+/// This machine's own architecture.
+#[cfg(test)]
+pub(super) const NATIVE: u32 = ARCHITECTURES[0].audit;
+
 /// Flags of `clone` that make namespaces.
 const NAMESPACES: u32 = (libc::CLONE_NEWNS
     | libc::CLONE_NEWUTS
@@ -73,6 +77,38 @@ pub(crate) fn program(granted: capabilities::Set) -> Vec<Instruction> {
         })
         .collect();
     compile(&rules)
+}
+
+/// A filter that lets everything through but the calls for which `choose` has something else in mind. Put on top of
+/// another filter it takes nothing back: the stricter of the two answers wins.
+pub(crate) fn listening(choose: &dyn Fn(&str) -> Option<Verdict>) -> Vec<Instruction> {
+    let rules: Vec<Rules> = ARCHITECTURES
+        .iter()
+        .map(|architecture| Rules {
+            architecture: architecture.audit,
+            end: architecture.end,
+            verdicts: rows()
+                .filter(|row| row.1[architecture.column] != NO)
+                .filter_map(|row| Some((row.1[architecture.column], choose(row.0)?)))
+                .collect(),
+            otherwise: Verdict::Allow,
+            newer: (NEWEST + 1, Verdict::Allow),
+        })
+        .collect();
+    compile(&rules)
+}
+
+/// Every call: `AUDIT_ARCH_…`, number, name, and whether the architecture is the old one of 32 bits.
+pub(crate) fn numbers() -> impl Iterator<Item = (u32, u32, &'static str, bool)> {
+    ARCHITECTURES.iter().enumerate().flat_map(|(index, architecture)| {
+        rows()
+            .filter(|row| row.1[architecture.column] != NO)
+            .map(move |row| (architecture.audit, row.1[architecture.column], row.0, index == 1))
+    })
+}
+
+fn rows() -> impl Iterator<Item = &'static Row> {
+    ALWAYS.iter().chain(BY_FAMILY[FAMILY]).chain(BY_ARGUMENTS)
 }
 
 fn verdicts(column: usize, granted: capabilities::Set) -> BTreeMap<u32, Verdict> {

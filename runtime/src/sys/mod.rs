@@ -4,7 +4,9 @@
 #![allow(unsafe_code)]
 
 pub(crate) mod mount;
+pub(crate) mod notify;
 pub(crate) mod process;
+pub(crate) mod record;
 pub(crate) mod seccomp;
 pub(crate) mod spawn;
 

@@ -125,7 +125,8 @@ pub(crate) fn close_on_execute(first: u32) -> Result<(), Errno> {
     Ok(())
 }
 
-/// Enters new namespaces. Call it only where no other thread exists.
+/// Stops sharing with other threads and processes what the flags say: enters new namespaces, or gets a root and working
+/// directory of its own. New user namespaces want a process with one thread.
 pub(crate) fn unshare(flags: libc::c_int) -> Result<(), Errno> {
     // SAFETY: namespaces are entered; the file descriptor table, which others could rely on, is not touched.
     check(libc::c_long::from(unsafe { libc::unshare(flags) }))?;

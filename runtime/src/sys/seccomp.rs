@@ -1,5 +1,7 @@
 //! Loading a system call filter.
 
+use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+
 use rustix::io::Errno;
 
 use super::check;
@@ -11,6 +13,19 @@ pub(crate) type Instruction = seccompiler::sock_filter;
 pub(crate) fn load(program: &[Instruction]) -> Result<(), Errno> {
     install(program, 0)?;
     Ok(())
+}
+
+/// Like [`load`], and gives back the descriptor that the filter's notifications are read from.
+pub(crate) fn load_with_listener(program: &[Instruction]) -> Result<OwnedFd, Errno> {
+    // A signal must not interrupt a call that is being answered (Linux 5.19), or it would be made twice.
+    const WAIT_KILLABLE: libc::c_ulong = 1 << 5;
+    let flags = libc::SECCOMP_FILTER_FLAG_NEW_LISTENER as libc::c_ulong;
+    let descriptor = match install(program, flags | WAIT_KILLABLE) {
+        Err(Errno::INVAL) => install(program, flags)?,
+        other => other?,
+    };
+    // SAFETY: the kernel just made it, and nothing else owns it.
+    Ok(unsafe { OwnedFd::from_raw_fd(descriptor as RawFd) })
 }
 
 fn install(program: &[Instruction], flags: libc::c_ulong) -> Result<libc::c_long, Errno> {

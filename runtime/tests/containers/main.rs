@@ -9,5 +9,6 @@ mod identity;
 mod isolation;
 mod layers;
 mod limits;
+mod owners;
 mod support;
 mod surroundings;

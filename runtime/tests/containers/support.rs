@@ -241,6 +241,11 @@ impl Answer {
         let list = self.0["warnings"].as_array().cloned().unwrap_or_default();
         list.iter().filter_map(|warning| warning.as_str().map(str::to_owned)).collect()
     }
+
+    /// Inode, user and group of what cannot carry its owner.
+    pub(crate) fn owners(&self) -> Vec<(u64, u64, u64)> {
+        serde_json::from_value(self.0["owners"].clone()).unwrap_or_default()
+    }
 }
 
 /// The names in a directory, sorted.
