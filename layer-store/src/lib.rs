@@ -3,8 +3,6 @@
 //! A store is a folder and a valid OCI image layout; the module `store` shows what is where. The library is sync, it
 //! never prints and never reads the environment, and many processes may use one store at once.
 
-#![allow(dead_code, reason = "the parts that need it follow")]
-
 mod archive;
 mod blob;
 mod cache;

@@ -68,10 +68,6 @@ impl<'a> Record<'a> {
         (0..self.xattr_count).map_while(|_| next()).collect()
     }
 
-    pub(crate) fn has_xattrs(&self) -> bool {
-        self.xattr_count > 0
-    }
-
     pub(crate) fn is_directory(&self) -> bool {
         matches!(self.kind, RecordKind::Directory | RecordKind::Implied)
     }
