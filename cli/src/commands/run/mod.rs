@@ -48,12 +48,15 @@ fn prepare_and_run(arguments: &RunArguments, settings: &Settings) -> Result<Exit
     let root = root(&session.store, &image, &scratch, arguments)?;
     let mut container = container(arguments, settings, &image, root)?;
     container.mounts = mounts;
+    // Caught from here on, so that none that comes while the container starts is lost.
+    let signals = Signals::new([SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH])
+        .map_err(|error| CommandError::new(Exit::Host, "cannot watch for signals").because(&error))?;
     let running = container.start(&session.runtime).map_err(|error| {
         let code = error.exit_code();
         CommandError::from(error).exiting(Exit::Command(code))
     })?;
     // From here on there may be threads.
-    let exited = attend(running, arguments)?;
+    let exited = attend(running, signals, arguments)?;
     for warning in &exited.warnings {
         settings.output.warning(warning);
     }
@@ -130,7 +133,7 @@ fn container(
 }
 
 /// Passes keys, text, sizes and signals on until the container has ended.
-fn attend(mut running: Running, arguments: &RunArguments) -> Result<Exited, CommandError> {
+fn attend(mut running: Running, signals: Signals, arguments: &RunArguments) -> Result<Exited, CommandError> {
     let remote = running.remote();
     let mut raw = None;
     let mut shown = None;
@@ -144,7 +147,7 @@ fn attend(mut running: Running, arguments: &RunArguments) -> Result<Exited, Comm
         }
         shown = Some(terminal::show(terminal));
     }
-    pass_signals_on(remote)?;
+    pass_signals_on(signals, remote);
     let exited = running.wait()?;
     if let Some(shown) = shown {
         let _ = shown.join();
@@ -154,9 +157,7 @@ fn attend(mut running: Running, arguments: &RunArguments) -> Result<Exited, Comm
 }
 
 /// Signals to us are meant for the container. A new size of our terminal is passed on, too.
-fn pass_signals_on(remote: Remote) -> Result<(), CommandError> {
-    let mut signals = Signals::new([SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH])
-        .map_err(|error| CommandError::new(Exit::Host, "cannot watch for signals").because(&error))?;
+fn pass_signals_on(mut signals: Signals, remote: Remote) {
     thread::spawn(move || {
         for signal in signals.forever() {
             match signal {
@@ -165,5 +166,4 @@ fn pass_signals_on(remote: Remote) -> Result<(), CommandError> {
             }
         }
     });
-    Ok(())
 }
