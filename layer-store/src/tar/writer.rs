@@ -263,6 +263,7 @@ fn put_number(field: &mut [u8], number: u64) {
     for (place, digit) in field[..digits].iter_mut().rev().enumerate() {
         *digit = b'0' + ((number >> (3 * place)) & 7) as u8;
     }
+    field[digits] = 0;
 }
 
 fn fits(number: u64, octal_digits: usize) -> bool {
