@@ -53,7 +53,7 @@ impl Place {
     pub fn command(self, program: &Path) -> Command {
         let mut words: Vec<&str> = Vec::new();
         if let Some(user) = self.user() {
-            words.extend(["setpriv", "--reuid", user, "--regid", user, "--init-groups", "--reset-env", "--"]);
+            words.extend(["setpriv", "--reuid", user, "--regid", user, "--init-groups", "--"]);
         }
         match self {
             Self::NamespaceWithManyIds => {
@@ -69,6 +69,14 @@ impl Place {
         };
         let mut command = Command::new(first);
         command.args(rest).arg(program);
+        if let Some(user) = self.user() {
+            command.env("HOME", format!("/home/{user}")).env("USER", user).env("LOGNAME", user);
+            for name in
+                ["XDG_RUNTIME_DIR", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"]
+            {
+                command.env_remove(name);
+            }
+        }
         command
     }
 
