@@ -134,6 +134,15 @@ impl Listing {
         self
     }
 
+    /// Leaves out a path and all below it.
+    #[must_use]
+    pub fn without_path(mut self, path: impl AsRef<[u8]>) -> Self {
+        let path = path.as_ref();
+        self.entries.remove(path);
+        self.remove_below(path, &BTreeSet::new());
+        self
+    }
+
     /// Leaves out the root itself, which not every archive has an entry for.
     #[must_use]
     pub fn without_root(mut self) -> Self {
