@@ -89,11 +89,20 @@ fn comparable_history_entry(entry: &Value) -> Value {
     if let Some(word @ ("EXPOSE" | "HEALTHCHECK")) = text.split(' ').next() {
         text = word;
     }
-    kept.insert("created_by".to_owned(), Value::String(text.to_owned()));
+    kept.insert("created_by".to_owned(), Value::String(without_ownership(text)));
     if entry["empty_layer"] == true {
         kept.insert("empty_layer".to_owned(), Value::Bool(true));
     }
     Value::Object(kept)
+}
+
+/// Newer versions of BuildKit write `--chown` and `--chmod` into the history, older ones do not.
+fn without_ownership(text: &str) -> String {
+    let is_flag = |word: &&str| word.starts_with("--chown=") || word.starts_with("--chmod=");
+    match text.starts_with("COPY ") || text.starts_with("ADD ") {
+        true => text.split(' ').filter(|word| !is_flag(word)).collect::<Vec<_>>().join(" "),
+        false => text.to_owned(),
+    }
 }
 
 fn is_empty(value: &Value) -> bool {

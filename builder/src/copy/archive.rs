@@ -93,10 +93,11 @@ pub(crate) fn unpack(
         if let Some(owner) = ownership.chown {
             (entry.uid, entry.gid) = owner;
         }
-        let path = join(destination, &entry.path);
-        if path.is_empty() {
+        // What the archive says of its own root is not about the destination; docker skips it too.
+        if entry.path.is_empty() {
             continue;
         }
+        let path = join(destination, &entry.path);
         if name_of(&path).starts_with(b".wh.") || entry.kind == NewEntryKind::Whiteout {
             return Err(TargetError::Reserved(String::from_utf8_lossy(&path).into_owned()));
         }

@@ -163,7 +163,6 @@ impl StageState {
                 self.config_mut().healthcheck = Some(check);
             }
             InstructionKind::Onbuild(onbuild) => {
-                self.record(format!("ONBUILD {}", onbuild.text), None);
                 self.config_mut().on_build.push(onbuild.text.clone());
             }
             InstructionKind::Maintainer(word) => {
@@ -193,12 +192,13 @@ impl StageState {
             Some(tug_dockerfile::Network::None) => NetworkMode::None,
             Some(tug_dockerfile::Network::Host) => NetworkMode::Host,
         };
+        let in_shell = |line: String| config::shell(self.config()).into_iter().chain([line]).collect();
         let (args, script) = match run.program() {
             Program::Exec(args) => (args, None),
-            Program::Shell(line) => (config::shell(self.config()).into_iter().chain([line]).collect(), None),
+            Program::Shell(line) => (in_shell(line), None),
             Program::Script { name, text } => {
                 let path = format!("/dev/pipes/{name}");
-                (vec![path.clone()], Some(Script { path, text }))
+                (in_shell(path.clone()), Some(Script { path, text }))
             }
         };
         let created_by = history::run(&args, &self.evaluated.scope);

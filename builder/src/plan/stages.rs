@@ -14,6 +14,9 @@ use crate::error::{Error, Problem};
 use crate::event::{StepId, StepSummary};
 use crate::options::NetworkMode;
 
+/// The `PATH` of images that have none.
+const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
 /// Where images come from.
 pub(crate) trait Images {
     /// The image called `name` for `platform`, or what to tell about it not being there.
@@ -251,6 +254,9 @@ impl Planner<'_> {
         let history = std::mem::take(&mut config.history).into_iter().map(PlannedHistory::Base).collect();
         config.rootfs.diff_ids.clear();
         let mut scope = Scope::default();
+        if !config.config.env.iter().any(|line| line.starts_with("PATH=")) {
+            set_env(&mut config.config.env, "PATH", DEFAULT_PATH);
+        }
         for line in &config.config.env {
             let (name, value) = line.split_once('=').unwrap_or((line, ""));
             scope.set(name, value);
@@ -322,12 +328,11 @@ fn stage_label(dockerfile: &Dockerfile, stage: &Stage) -> String {
 }
 
 fn scratch(platform: Platform) -> Evaluated {
-    const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
     let mut config = ImageConfig::empty(platform);
-    set_env(&mut config.config.env, "PATH", PATH);
+    set_env(&mut config.config.env, "PATH", DEFAULT_PATH);
     config.config.working_dir = "/".to_owned();
     let mut scope = Scope::default();
-    scope.set("PATH", PATH);
+    scope.set("PATH", DEFAULT_PATH);
     Evaluated { result: StageResult { state: State::Scratch, config, history: Vec::new() }, scope }
 }
 

@@ -161,7 +161,6 @@ fn the_history_is_what_docker_writes() {
     STOPSIGNAL TERM
     SHELL [/bin/sh -ec]
     ENTRYPOINT ["/bin/sh" "-ec" "x"]
-    ONBUILD RUN y
     HEALTHCHECK &{["CMD-SHELL" "true"] "5s" "0s" "0s" "0s" '\x00'}
     MAINTAINER me
     "#);

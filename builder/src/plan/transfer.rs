@@ -183,20 +183,14 @@ fn destination_path(directory: &str, written: &str, several: bool) -> String {
     if is_directory && path != "/" { format!("{path}/") } else { path }
 }
 
-/// The instruction with its values expanded; `flags` are those whose values are.
+/// What BuildKit writes: the owner and the mode, the sources and the destination; other flags are left out.
 fn history_text(
     instruction: &Instruction,
     sources: &[CopySource],
     destination: &str,
     flags: &[(&str, Option<&str>)],
 ) -> String {
-    let flags = instruction.flags.iter().map(|flag| {
-        let expanded = flags.iter().find(|(name, _)| *name == flag.name).and_then(|(_, value)| *value);
-        match expanded.or(flag.value.as_ref().map(AsRef::as_ref)) {
-            Some(value) => format!("--{}={value}", flag.name),
-            None => format!("--{}", flag.name),
-        }
-    });
+    let flags = flags.iter().filter_map(|(name, value)| Some(format!("--{name}={}", (*value)?)));
     let sources = sources.iter().map(|source| match source {
         CopySource::Path { path, .. } => path.clone(),
         CopySource::Inline { name, .. } => format!("<<{name}"),

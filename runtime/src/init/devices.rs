@@ -42,7 +42,7 @@ impl Private {
         mount_change("/", MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC)?;
         let size = size.to_string();
         let settings = [Setting::Text("mode", "0700"), Setting::Text("size", &size)];
-        let root = new_file_system("tmpfs", &settings, MountAttrFlags::MOUNT_ATTR_NOEXEC)?;
+        let root = new_file_system("tmpfs", &settings, MountAttrFlags::empty())?;
         let host = openat(CWD, "/", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
         attach(&root, host.as_fd())?;
         Ok(Self { root, user_namespace })

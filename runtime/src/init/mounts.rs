@@ -148,7 +148,12 @@ impl Furnishing<'_> {
             openat(self.private.descriptor(), &name, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
         };
         let view = write().and_then(|file| clone_of(file, false)).map_err(failed("write its contents"))?;
-        let attributes = Attributes { read_only: file.read_only, no_devices: true, ..Attributes::default() };
+        let attributes = Attributes {
+            read_only: file.read_only,
+            no_devices: true,
+            no_execute: file.mode & 0o111 == 0,
+            ..Attributes::default()
+        };
         set_attributes(&view, attributes).map_err(failed("set its flags"))?;
         attach(view, place.descriptor()).map_err(failed("put it in place"))
     }
