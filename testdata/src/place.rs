@@ -94,13 +94,10 @@ impl Place {
         Home { folder }
     }
 
-    /// Gives a folder and all in it to the user of this place.
+    /// Gives a folder and all in it to the user of this place. Modes stay: a new owner alone would clear set-uid bits.
     pub fn give(self, folder: &Path) {
         let Some(user) = self.user() else { return };
-        let (uid, gid) = ids_of(user);
-        let mut change = Command::new("chown");
-        change.args(["--recursive", "--no-dereference", &format!("{uid}:{gid}")]).arg(folder);
-        assert!(change.status().is_ok_and(|status| status.success()), "{change:?} failed");
+        give_to(folder, ids_of(user));
     }
 
     /// Runs one test of the running test executable there, ignored or not, with its output shown.
@@ -148,4 +145,18 @@ fn ids_of(user: &str) -> (u32, u32) {
         .find(|fields| fields[0] == user)
         .and_then(|fields| Some((fields.get(2)?.parse().ok()?, fields.get(3)?.parse().ok()?)))
         .unwrap_or_else(|| panic!("there is no user `{user}`: run `./test`"))
+}
+
+fn give_to(path: &Path, (uid, gid): (u32, u32)) {
+    let status = path.symlink_metadata().expect("a file of a case can be looked at");
+    std::os::unix::fs::lchown(path, Some(uid), Some(gid)).expect("root may give files away");
+    if status.is_symlink() {
+        return;
+    }
+    std::fs::set_permissions(path, status.permissions()).expect("root may set modes");
+    if status.is_dir() {
+        for entry in path.read_dir().expect("root may read folders") {
+            give_to(&entry.expect("root may read folders").path(), (uid, gid));
+        }
+    }
 }
