@@ -153,7 +153,7 @@ fn give_to(path: &Path, (uid, gid): (u32, u32)) {
     if status.is_symlink() {
         return;
     }
-    std::fs::set_permissions(path, status.permissions()).expect("root may set modes");
+    fs::set_permissions(path, status.permissions()).expect("root may set modes");
     if status.is_dir() {
         for entry in path.read_dir().expect("root may read folders") {
             give_to(&entry.expect("root may read folders").path(), (uid, gid));
