@@ -75,6 +75,7 @@ impl<'a> Desk<'a> {
             Call::SetThree(kind) => Change::Three(kind, id(a), id(b), id(c)),
             Call::SetFile(kind) => Change::File(kind, id(a)),
             Call::SetGroups => Change::Groups(read_groups(thread, a, b, width)?),
+            Call::Control => Change::KeepCapabilities(b != 0),
             Call::GetReal(kind) => return Ok(value(ids(&self.processes.identity(thread), kind).real)),
             Call::GetEffective(kind) => {
                 return Ok(value(ids(&self.processes.identity(thread), kind).effective));
@@ -132,7 +133,8 @@ impl<'a> Desk<'a> {
         let mut identity = self.processes.identity(thread);
         let result = identity.apply(&change)?;
         self.processes.change(thread, identity);
-        Ok(Answer::Reply(Reply::Value(result)))
+        // What it asks to keep it really has.
+        Ok(Answer::Reply(if call == Call::Control { Reply::Continue } else { Reply::Value(result) }))
     }
 
     fn chown_at(&mut self, asked: &Notification, to: (u32, u32)) -> Result<Answer, Errno> {

@@ -21,6 +21,8 @@ pub(super) enum Call {
     SetThree(Kind),
     SetFile(Kind),
     SetGroups,
+    /// `prctl`, where it asks to keep capabilities.
+    Control,
     GetReal(Kind),
     GetEffective(Kind),
     GetThree(Kind),
@@ -72,6 +74,7 @@ const CALLS: &[(&str, Call)] = &[
     ("setfsuid", Call::SetFile(Kind::User)),
     ("setfsgid", Call::SetFile(Kind::Group)),
     ("setgroups", Call::SetGroups),
+    ("prctl", Call::Control),
     ("getuid", Call::GetReal(Kind::User)),
     ("getgid", Call::GetReal(Kind::Group)),
     ("geteuid", Call::GetEffective(Kind::User)),
@@ -111,6 +114,12 @@ pub(crate) fn filter() -> Vec<Instruction> {
         Some(match call {
             Call::Open { at: false } => unless_made(1),
             Call::Open { at: true } => unless_made(2),
+            Call::Control => Verdict::Ask(Question {
+                argument: 0,
+                test: Test::OneOf(&[libc::PR_SET_KEEPCAPS as u32]),
+                yes: Answer::Notify,
+                no: Answer::Allow,
+            }),
             _ => Verdict::Notify,
         })
     })

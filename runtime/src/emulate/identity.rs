@@ -3,6 +3,9 @@
 //! A process whose effective user is root may become anyone. Any other may only take an id that it already has as
 //! real, effective or saved one. Programs check this: `apt` becomes `_apt` for downloads and then makes sure that it
 //! cannot go back.
+//!
+//! What a process may do is a matter of capabilities in truth, which follow the effective user unless the process says
+//! otherwise: `setpriv` asks to keep them (`PR_SET_KEEPCAPS`), changes its user, and only then its group.
 
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
@@ -17,6 +20,10 @@ pub(crate) struct Identity {
     pub(crate) group: Ids,
     /// Supplementary groups.
     pub(crate) groups: Vec<u32>,
+    /// Whether it has asked to keep its capabilities when it becomes somebody else.
+    keeps: bool,
+    /// Whether it has become somebody else and kept them.
+    kept: bool,
 }
 
 /// The four ids of a process, all of users or all of groups.
@@ -117,11 +124,12 @@ pub(super) enum Change {
     Three(Kind, u32, u32, u32),
     File(Kind, u32),
     Groups(Vec<u32>),
+    KeepCapabilities(bool),
 }
 
 impl Identity {
     pub(crate) fn new(uid: u32, gid: u32, groups: Vec<u32>) -> Self {
-        Self { user: Ids::all(uid), group: Ids::all(gid), groups }
+        Self { user: Ids::all(uid), group: Ids::all(gid), groups, keeps: false, kept: false }
     }
 
     pub(super) fn is_root(&self) -> bool {
@@ -130,7 +138,8 @@ impl Identity {
 
     /// Makes the change, if it is allowed; what the call gives back.
     pub(super) fn apply(&mut self, change: &Change) -> Result<i64, Errno> {
-        let privileged = self.is_root();
+        let privileged = self.is_root() || self.kept;
+        let was_root = self.user.has(0);
         match *change {
             Change::One(kind, id) => self.ids(kind).set(id, privileged)?,
             Change::Two(kind, real, effective) => self.ids(kind).set_two(real, effective, privileged)?,
@@ -145,12 +154,17 @@ impl Identity {
                 self.groups.clone_from(groups);
                 self.groups.sort_unstable();
             }
+            Change::KeepCapabilities(keeps) => self.keeps = keeps,
+        }
+        if was_root && !self.user.has(0) {
+            self.kept = self.keeps;
         }
         Ok(0)
     }
 
     /// What executing a program does that has set-id bits and these owners.
     pub(super) fn execute(&mut self, user: Option<u32>, group: Option<u32>) {
+        (self.keeps, self.kept) = (false, false);
         for (ids, owner) in [(&mut self.user, user), (&mut self.group, group)] {
             if let Some(owner) = owner {
                 ids.effective = owner;
@@ -217,6 +231,18 @@ mod tests {
         assert_eq!(who.user, ids(0, 1000, 1000));
         who.apply(&Change::Two(User, SAME, 0)).unwrap();
         assert!(who.is_root());
+    }
+
+    #[test]
+    fn kept_capabilities_last_until_a_program_is_executed() {
+        let mut who = Identity::default();
+        who.apply(&Change::KeepCapabilities(true)).unwrap();
+        who.apply(&Change::Three(User, 6, 6, 6)).unwrap();
+        who.apply(&Change::Three(Group, 12, 12, 12)).unwrap();
+        who.apply(&Change::Groups(vec![12])).unwrap();
+        who.execute(None, None);
+        assert_eq!(who.apply(&Change::One(User, 0)), Err(Errno::PERM));
+        assert_eq!((who.user, who.group), (Ids::all(6), Ids::all(12)));
     }
 
     #[test]

@@ -7,7 +7,7 @@
 //! | call | what happens |
 //! | --- | --- |
 //! | `chown` and its kin | what else a `chown` does is done (copy-up, losing set-uid); the owner is recorded (`owners`) |
-//! | `setuid` and its kin, `setgroups` | the process is somebody else from now on, by the kernel's rules (`identity`) |
+//! | `setuid` and its kin, `setgroups`, `prctl(PR_SET_KEEPCAPS)` | the process is somebody else from now on, by the kernel's rules (`identity`) |
 //! | `getuid` and its kin | the answer is who the process is |
 //! | `mknod` of a device | an empty file is made that says which device it stands for |
 //! | making a file, directory, link or fifo | as somebody else, or in a set-group-id directory, the new owner is recorded |

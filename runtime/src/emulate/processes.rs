@@ -92,8 +92,7 @@ impl Processes {
 
     /// Notes down what the children of a process are, and theirs.
     fn settle_children(&mut self, process: u32, identity: &Identity, generations: usize) {
-        let Ok(list) = self.read(&format!("{process}/task/{process}/children")) else { return };
-        let children: Vec<u32> = list.split_whitespace().filter_map(|child| child.parse().ok()).collect();
+        let children = self.children(process);
         for child in children {
             let Some(facts) = self.facts(child) else { continue };
             if self.known.get(&child).is_some_and(|known| known.start == facts.start) {
@@ -104,6 +103,21 @@ impl Processes {
                 self.settle_children(child, identity, generations - 1);
             }
         }
+    }
+
+    /// The children of all threads of a process.
+    fn children(&self, process: u32) -> Vec<u32> {
+        let tasks = format!("{process}/task");
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let Ok(directory) = openat(&self.proc, &tasks, flags, Mode::empty()) else { return Vec::new() };
+        let Ok(entries) = rustix::fs::Dir::read_from(&directory) else { return Vec::new() };
+        let mut children = Vec::new();
+        for entry in entries.flatten() {
+            let thread = entry.file_name().to_string_lossy();
+            let list = self.read(&format!("{tasks}/{thread}/children")).unwrap_or_default();
+            children.extend(list.split_whitespace().filter_map(|child| child.parse::<u32>().ok()));
+        }
+        children
     }
 
     /// The process that a thread belongs to.
@@ -192,7 +206,7 @@ mod tests {
 
     #[test]
     fn the_umask_is_read_in_octal() {
-        let shell = Command::new("sh").args(["-c", "umask 027; sleep 60"]).spawn();
+        let shell = Command::new("sh").args(["-c", "umask 027; exec sleep 60"]).spawn();
         let mut shell = shell.unwrap();
         std::thread::sleep(std::time::Duration::from_millis(300));
         assert_eq!(umask_of(&proc(), shell.id()), 0o027);

@@ -66,10 +66,10 @@ impl View {
         let root = openat(&self.proc, format!("{thread}/root"), flags, Mode::empty())?;
         self.take_root(&root)?;
         // `/proc/self` would be us.
-        for own in ["/proc/self/", "/proc/thread-self/"] {
+        for (own, ours) in [("/proc/self/", ""), ("/proc/thread-self/", ""), ("/dev/fd/", "fd/")] {
             if let Some(rest) = path.strip_prefix(own.as_bytes()) {
                 let base = self.proc.try_clone().map_err(|_| Errno::MFILE)?;
-                return Ok(Spot { base, path: [format!("{thread}/").as_bytes(), rest].concat() });
+                return Ok(Spot { base, path: [format!("{thread}/{ours}").as_bytes(), rest].concat() });
             }
         }
         let base = if path.starts_with(b"/") {

@@ -153,6 +153,25 @@ fn needs_busybox_needs_root_needs_users_a_set_uid_program_makes_root_of_a_user_a
 
 #[test]
 #[ignore = "needs users and busybox"]
+fn needs_busybox_needs_root_needs_users_programs_see_the_owners_that_they_gave() {
+    let place = Place::new(Who::OneId);
+    let output = place.output(
+        "touch /a; chown 1000:33 /a; stat -c %u:%g /a; ls -ln /a | tr -s ' ' | cut -d' ' -f3,4
+         mkdir /d; chown node /d; stat -c %u:%g /d /d/../a; find /d -user node; test -O /a || echo not mine
+         ln -s x /link; chown -h 7:8 /link; stat -c %u:%g /link
+         cp -p /a /b; tar -c -f /t.tar /a /d; rm -r /a /d; tar -x -f /t.tar -C /; stat -c %u:%g /a /b /d
+         exec 3< /a; stat -L -c %u:%g /dev/fd/3
+         mknod /null c 1 3; test -c /null && stat -c '%t:%T %F' /null",
+    );
+    assert_eq!(
+        output,
+        "1000:33\n1000 33\n1000:0\n1000:33\n/d\nnot mine\n7:8\n1000:33\n1000:33\n1000:0\n1000:33\n\
+         1:3 character special file\n"
+    );
+}
+
+#[test]
+#[ignore = "needs users and busybox"]
 fn needs_busybox_needs_root_needs_users_a_directory_hands_its_group_on() {
     let place = Place::new(Who::OneId);
     place.output("mkdir /shared; chgrp staff /shared; chmod 2775 /shared; touch /shared/file; mkdir /shared/inner; touch /other");

@@ -27,7 +27,7 @@ in_every_mode! {
         // The third is the directory that is being listed.
         assert_eq!(place.run(&container).good(), "0\n1\n2\n3\n");
         // The control socket and the signals of process 1; nobody in the container can open them.
-        let script = "ls /proc/1/fd | wc -l; cat /proc/1/fd/3 /proc/1/exe 2>&1 | grep -c 'Permission denied'";
+        let script = "sleep 0.3; ls /proc/1/fd | wc -l; cat /proc/1/fd/3 /proc/1/exe 2>&1 | grep -c 'Permission denied'";
         assert_eq!(place.output(script), "2\n2\n");
     }
 }
