@@ -1,9 +1,14 @@
 //! Large results: to a file that is there whole or not at all, or to standard output if nobody looks at it.
+//!
+//! While it is written, the file has no name, so that nothing is left of it when we are killed. Where the file system
+//! cannot do that, it has a name that ends in `.part`.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, linkat};
 
 use crate::error::CommandError;
 use crate::output::Output;
@@ -21,16 +26,16 @@ pub(crate) enum FileOutput {
     Device(File),
     /// To a file that gets its name when it is whole.
     File {
-        /// Opened under another name.
+        /// Opened without a name, or under another one.
         file: File,
-        /// That name.
+        /// The other name, if it has one.
         temporary: Temporary,
         /// The name it gets.
         path: PathBuf,
     },
 }
 
-/// A file that is removed unless it is kept.
+/// The name of a file that is removed unless it is kept.
 pub(crate) struct Temporary(Option<PathBuf>);
 
 impl FileOutput {
@@ -57,12 +62,20 @@ impl FileOutput {
             Ok(found) if !found.is_file() => {
                 Ok(Self::Device(File::options().write(true).open(path).map_err(failed)?))
             }
-            _ => {
-                let mut name = path.file_name().unwrap_or_default().to_owned();
-                name.push(format!(".{}.part", std::process::id()));
-                let part = path.with_file_name(name);
+            found => {
+                // A link stays a link: what it leads to is replaced.
+                let path = match found {
+                    Ok(_) => fs::canonicalize(path).map_err(failed)?,
+                    Err(_) => path.to_owned(),
+                };
+                let folder = folder_of(&path);
+                let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
+                if let Ok(file) = rustix::fs::open(folder, flags, Mode::from_raw_mode(0o666)) {
+                    return Ok(Self::File { file: file.into(), temporary: Temporary(None), path });
+                }
+                let part = part_of(&path);
                 let file = File::create(&part).map_err(failed)?;
-                Ok(Self::File { file, temporary: Temporary(Some(part)), path: path.to_owned() })
+                Ok(Self::File { file, temporary: Temporary(Some(part)), path })
             }
         }
     }
@@ -77,12 +90,18 @@ impl FileOutput {
         match self {
             Self::Stdout { .. } | Self::Device(_) => Ok(()),
             Self::File { file, mut temporary, path } => {
-                drop(file);
-                let part = temporary.0.take().unwrap_or_default();
-                fs::rename(&part, &path).map_err(|error| {
-                    temporary.0 = Some(part);
-                    cannot_write(&path, &error)
-                })
+                let named = match &temporary.0 {
+                    Some(part) => Ok(part.clone()),
+                    None => give_name(&file, &path),
+                };
+                named
+                    .and_then(|part| {
+                        temporary.0 = Some(part.clone());
+                        fs::rename(&part, &path)
+                    })
+                    .map_err(|error| cannot_write(&path, &error))?;
+                temporary.0 = None;
+                Ok(())
             }
         }
     }
@@ -113,6 +132,24 @@ impl Drop for Temporary {
     }
 }
 
+/// Names a nameless file beside `path`, since only a rename can replace what may be there.
+fn give_name(file: &File, path: &Path) -> io::Result<PathBuf> {
+    let part = part_of(path);
+    let nameless = format!("/proc/self/fd/{}", file.as_raw_fd());
+    linkat(CWD, nameless, CWD, &part, AtFlags::SYMLINK_FOLLOW)?;
+    Ok(part)
+}
+
+fn part_of(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.part", std::process::id()));
+    path.with_file_name(name)
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 fn cannot_write(path: &Path, error: &io::Error) -> CommandError {
     CommandError::failed(format_args!("cannot write `{}`", path.display())).because(error)
 }
@@ -132,10 +169,13 @@ mod tests {
         drop(half);
         assert_eq!(names(), 0);
 
+        fs::write(folder.path().join("old.tar"), "old").unwrap();
+        std::os::unix::fs::symlink("old.tar", &path).unwrap();
         let mut whole = FileOutput::open(Some(&path), "an image", &Output::default()).unwrap();
         whole.write_all(b"whole").unwrap();
         whole.finish().unwrap();
-        assert_eq!((fs::read(&path).unwrap().as_slice(), names()), (&b"whole"[..], 1));
+        assert_eq!((fs::read(&path).unwrap().as_slice(), names()), (&b"whole"[..], 2));
+        assert!(path.is_symlink());
     }
 
     #[test]
