@@ -31,7 +31,7 @@ fn a_build_tells_its_steps_and_gives_the_digest_to_a_pipe() {
     insta::assert_snapshot!(tug.run_timeless(&["build", "-t", "app", "-t", "other:1", "app"]), @"
     exit code 0
     --- stdout
-    sha256:6483da4db9f31fcefea9ad9174665d0d47483c0cbe41dd5635f209ebdaa5754a
+    sha256:4d4c97752f443d937e135dbc9467bb8959e54c37c72356368e7d5262a6b68690
 
     --- stderr
     #1 [files 1/1] COPY src /src
@@ -42,12 +42,12 @@ fn a_build_tells_its_steps_and_gives_the_digest_to_a_pipe() {
     #2 miss: it was not built before
     #2 DONE N.Ns
 
-    Built app:latest, other:1 sha256:6483da4db9f31fcefea9ad9174665d0d47483c0cbe41dd5635f209ebdaa5754a in N.Ns (2 steps, none cached, 5.63 kB new)
+    Built app:latest, other:1 sha256:4d4c97752f443d937e135dbc9467bb8959e54c37c72356368e7d5262a6b68690 in N.Ns (2 steps, none cached, 5.63 kB new)
     ");
     insta::assert_snapshot!(tug.run_timeless(&["build", "-t", "app", "app"]), @"
     exit code 0
     --- stdout
-    sha256:6483da4db9f31fcefea9ad9174665d0d47483c0cbe41dd5635f209ebdaa5754a
+    sha256:4d4c97752f443d937e135dbc9467bb8959e54c37c72356368e7d5262a6b68690
 
     --- stderr
     #1 [files 1/1] COPY src /src
@@ -56,13 +56,13 @@ fn a_build_tells_its_steps_and_gives_the_digest_to_a_pipe() {
     #2 [stage-1 1/1] COPY --from=files /src/one.txt /copy.txt
     #2 CACHED
 
-    Built app:latest sha256:6483da4db9f31fcefea9ad9174665d0d47483c0cbe41dd5635f209ebdaa5754a in N.Ns (2 steps, all cached, nothing new)
+    Built app:latest sha256:4d4c97752f443d937e135dbc9467bb8959e54c37c72356368e7d5262a6b68690 in N.Ns (2 steps, all cached, nothing new)
     ");
     tug.write("app/src/two.txt", "2\n");
     insta::assert_snapshot!(tug.run_timeless(&["build", "-t", "app", "app"]), @"
     exit code 0
     --- stdout
-    sha256:07a45b57197f0f322d36ba048617f16d1d9750eb2e7f5f26191488e63b79be79
+    sha256:5df24bcf2c27d112201b987cb278b62341ce0ab2081eaf89c54184b549d63d81
 
     --- stderr
     #1 [files 1/1] COPY src /src
@@ -73,7 +73,7 @@ fn a_build_tells_its_steps_and_gives_the_digest_to_a_pipe() {
     #2 miss: what the steps before it made changed
     #2 DONE N.Ns
 
-    Built app:latest sha256:07a45b57197f0f322d36ba048617f16d1d9750eb2e7f5f26191488e63b79be79 in N.Ns (2 steps, none cached, 5.63 kB new)
+    Built app:latest sha256:5df24bcf2c27d112201b987cb278b62341ce0ab2081eaf89c54184b549d63d81 in N.Ns (2 steps, none cached, 5.63 kB new)
     ");
 }
 

@@ -78,6 +78,7 @@ fn a_failing_step_is_explained_needs_root_needs_busybox() {
       | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
       |
     note: last 20 of 31 lines of its output; the whole log is `[HOME]/store/builds/[BUILD]/2.log`
+      line 11
       line 12
       line 13
       line 14
@@ -97,7 +98,6 @@ fn a_failing_step_is_explained_needs_root_needs_busybox() {
       line 28
       line 29
       line 30
-      /bin/sh: no-such-command: not found
 
     hint: 127 means that a command was not found: is it installed in this stage and on `PATH`?
     ");

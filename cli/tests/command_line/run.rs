@@ -152,7 +152,10 @@ fn a_terminal_is_joined_with_ours_needs_root_needs_busybox() {
     let tug = with_base();
     let mut pty = Pty::new();
     pty.resize(33, 77);
-    let script = "test -t 0 && test -t 1 && stty size && echo $TERM && read line && echo got $line; exit 3";
+    // The size comes a moment after the start.
+    let script = "test -t 0 && test -t 1 && for i in $(seq 100); do \
+                  test -n \"$(stty size 2> /dev/null)\" && break; sleep 0.02; done; stty size; \
+                  echo $TERM && read line && echo got $line; exit 3";
     let mut command = tug.command(&["run", "-it", "base", "sh", "-c", script]);
     let mut child =
         command.stdin(pty.other_end()).stdout(pty.other_end()).stderr(pty.other_end()).spawn().unwrap();
