@@ -116,7 +116,7 @@ fn apt_installs(place: Place) {
     ]);
     assert!(status.contains("Status: install ok installed"), "{status}");
     let tree = tug.tree("debian-service").lines();
-    assert!(tree.contains("\nvar/log/nginx dir 755 33:4 "), "the folder of the logs belongs to www-data:adm");
+    assert!(tree.contains("\nvar/log/nginx dir 755 0:4 "), "the folder of the logs belongs to root and adm");
 }
 
 fn tug(place: Place) -> Program {
