@@ -65,20 +65,19 @@ fn a_failing_step_is_explained_needs_root_needs_busybox() {
     tug.base();
     tug.write(
         "app/Dockerfile",
-        "FROM base\nRUN for i in $(seq 30); do echo line $i; done; \\\n  no-such-command\n",
+        "FROM base\nRUN exec 2>&1; for i in $(seq 30); do echo line $i; done; \\\n  no-such-command\n",
     );
     let shown = tug.run_timeless(&["build", "--network", "none", "--progress", "none", "app"]);
     insta::assert_snapshot!(shown, @r"
     exit code 1
     --- stderr
-    error: step 2/2: `[2/2] RUN for i in $(seq 30); do echo line $i; done;   no-such-command` exited with 127
+    error: step 2/2: `[2/2] RUN exec 2>&1; for i in $(seq 30); do echo line $i; done;   no-such-command` exited with 127
      --> Dockerfile:2:1
       |
-    2 | RUN for i in $(seq 30); do echo line $i; done; \
-      | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+    2 | RUN exec 2>&1; for i in $(seq 30); do echo line $i; done; \
+      | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
       |
     note: last 20 of 31 lines of its output; the whole log is `[HOME]/store/builds/[BUILD]/2.log`
-      line 11
       line 12
       line 13
       line 14
@@ -98,6 +97,7 @@ fn a_failing_step_is_explained_needs_root_needs_busybox() {
       line 28
       line 29
       line 30
+      /bin/sh: no-such-command: not found
 
     hint: 127 means that a command was not found: is it installed in this stage and on `PATH`?
     ");
