@@ -7,13 +7,35 @@
 use std::fs::File;
 use std::os::fd::OwnedFd;
 
-use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
+use rustix::fs::{CWD, MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 use rustix::io::Errno;
+use rustix::mount::{OpenTreeFlags, open_tree};
 
 use crate::Error;
+use crate::sys::mount::{Attributes, set_attributes};
 
-/// The copy.
+/// The copy. Where the system forbids to execute from memory (`vm.memfd_noexec`), a view of the file that can only be
+/// read.
 pub(crate) fn own_program() -> Result<OwnedFd, Error> {
+    match copy() {
+        Err(Error::System { cause, .. }) if cause.errno() == libc::EACCES => {
+            read_only_view().map_err(|errno| {
+                Error::system("show our own program to containers without a way to write to it", errno)
+            })
+        }
+        other => other,
+    }
+}
+
+/// A mount of its own for the file, not in place anywhere. Only a process that may change mounts could undo it.
+fn read_only_view() -> Result<OwnedFd, Errno> {
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+    let view = open_tree(CWD, "/proc/self/exe", flags)?;
+    set_attributes(&view, Attributes { read_only: true, ..Attributes::default() })?;
+    Ok(view)
+}
+
+fn copy() -> Result<OwnedFd, Error> {
     let action = "copy our own program into memory";
     let mut program = File::open("/proc/self/exe").map_err(|error| Error::system(action, error))?;
     let mut copy = File::from(create().map_err(|errno| Error::system(action, errno))?);
@@ -30,5 +52,27 @@ fn create() -> Result<OwnedFd, Errno> {
     match memfd_create("tug-init", flags | EXECUTABLE) {
         Err(Errno::INVAL) => memfd_create("tug-init", flags),
         other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_copy_is_ours_and_cannot_be_changed() {
+        let mut copy = File::from(own_program().unwrap());
+        let program = std::fs::read("/proc/self/exe").unwrap();
+        assert_eq!(copy.metadata().unwrap().len(), program.len() as u64);
+        assert!(std::io::Write::write(&mut copy, b"x").is_err());
+        assert!(copy.set_len(0).is_err());
+    }
+
+    #[test]
+    #[ignore = "needs root"]
+    fn needs_root_the_view_can_only_be_read() {
+        let view = read_only_view().unwrap();
+        let flags = rustix::fs::fstatvfs(&view).unwrap().f_flag;
+        assert!(flags.contains(rustix::fs::StatVfsMountFlags::RDONLY), "{flags:?}");
     }
 }

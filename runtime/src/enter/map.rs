@@ -10,7 +10,7 @@ use rustix::thread::{Gid, Uid, set_thread_res_gid, set_thread_res_uid};
 
 use super::host::refused;
 use super::subordinate::{Kind, Range, ranges};
-use super::{Mode, mode_of};
+use super::{Mode, mode_here};
 use crate::{Error, sys};
 
 /// Who is to map which ids.
@@ -67,9 +67,12 @@ pub(crate) fn tool(name: &str) -> Option<PathBuf> {
         .find(|path| path.exists())
 }
 
-/// Whether we are not in a user namespace that lacks some ids.
-pub(crate) fn all_ids_exist() -> bool {
-    count("/proc/self/uid_map") == u32::MAX && count("/proc/self/gid_map") == u32::MAX
+/// Whether we are in the user namespace that the system started with. A map of all ids does not prove it: somebody may
+/// have mapped them all into another one.
+pub(crate) fn is_initial_namespace() -> bool {
+    // `PROC_USER_INIT_INO` of the kernel.
+    const INITIAL: u64 = 0xefff_fffd;
+    rustix::fs::stat("/proc/self/ns/user").is_ok_and(|stat| stat.st_ino == INITIAL)
 }
 
 /// How many consecutive ids from 0 on exist, by a file such as `/proc/self/uid_map`.
@@ -107,11 +110,7 @@ pub(super) fn enter(plan: &Plan, gid: u32, uid: u32) -> Result<Mode, Error> {
     // Not a change for the host: 0 in here is who we were all along.
     set_thread_res_gid(Gid::ROOT, Gid::ROOT, Gid::ROOT).map_err(refused)?;
     set_thread_res_uid(Uid::ROOT, Uid::ROOT, Uid::ROOT).map_err(refused)?;
-    if mapped {
-        Ok(mode_of(count("/proc/self/uid_map"), count("/proc/self/gid_map")))
-    } else {
-        Ok(Mode::SingleId)
-    }
+    if mapped { Ok(mode_here()) } else { Ok(Mode::SingleId) }
 }
 
 /// Makes our own id the only one of the user namespace that we are in, as 0.

@@ -2,7 +2,7 @@
 //!
 //! | who we are | what is done | mode |
 //! | --- | --- | --- |
-//! | root with `CAP_SYS_ADMIN`, where all ids exist | nothing | [`Mode::Root`] |
+//! | root with `CAP_SYS_ADMIN`, in no user namespace | nothing | [`Mode::Root`] |
 //! | root with `CAP_SYS_ADMIN` in somebody's user namespace | nothing: its ids are ours | as many as it has |
 //! | root without it (a plain container), `CAP_SETUID` | a user namespace with the ids we have | [`Mode::ManyIds`] |
 //! | a user with ranges in `/etc/subuid` and `/etc/subgid` | a user namespace, mapped by `newuidmap` | [`Mode::ManyIds`] |
@@ -21,14 +21,14 @@ use rustix::process::{getegid, geteuid};
 
 use crate::{Error, sys};
 pub(crate) use host::{Obstacle, obstacle};
-pub(crate) use map::{all_ids_exist, map_own_id, tool};
+pub(crate) use map::{is_initial_namespace, map_own_id, tool};
 pub(crate) use subordinate::{Kind, Range, outer_user, ranges};
 
 /// How this process builds and runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Mode {
-    /// Root where every id exists.
+    /// Root, in no user namespace.
     Root,
     /// Root in a user namespace where the ids below these numbers exist.
     ManyIds {
@@ -69,7 +69,7 @@ pub fn enter(preference: ModePreference) -> Result<Mode, Error> {
         Err(Error::ModeUnavailable { mode: mode.to_owned(), reason: reason.to_owned() })
     };
     if administrator && preference != ModePreference::SingleId {
-        let mode = mode_of(map::count("/proc/self/uid_map"), map::count("/proc/self/gid_map"));
+        let mode = mode_here();
         return match (preference, mode) {
             (ModePreference::Root, Mode::ManyIds { .. } | Mode::SingleId) => {
                 unavailable("root", "this process is root in a user namespace only")
@@ -110,10 +110,12 @@ pub(crate) fn may_administer() -> Result<bool, Error> {
     Ok(effective.bits() & SYS_ADMIN != 0)
 }
 
-/// The mode of a namespace that has so many ids.
-fn mode_of(uids: u32, gids: u32) -> Mode {
-    match (uids, gids) {
-        (u32::MAX, u32::MAX) => Mode::Root,
+/// The mode of the namespace that we are root in.
+fn mode_here() -> Mode {
+    if is_initial_namespace() {
+        return Mode::Root;
+    }
+    match (map::count("/proc/self/uid_map"), map::count("/proc/self/gid_map")) {
         (0 | 1, _) | (_, 0 | 1) => Mode::SingleId,
         (uids, gids) => Mode::ManyIds { uids, gids },
     }

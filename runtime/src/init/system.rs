@@ -92,6 +92,18 @@ pub(super) fn make_sys(
     Ok(sys)
 }
 
+/// In a network of its own anybody may `ping` and listen on low ports, as in Docker's. It is convenience: a kernel that
+/// does not let us leaves all as it was.
+pub(super) fn open_network(proc: &OwnedFd, gids: u32) {
+    let write = |path: &str, value: &str| {
+        openat(proc, path, OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())
+            .and_then(|file| rustix::io::write(file, value.as_bytes()))
+    };
+    let last_group = gids.saturating_sub(1).min(i32::MAX as u32);
+    let _ = write("sys/net/ipv4/ping_group_range", &format!("0 {last_group}"));
+    let _ = write("sys/net/ipv4/ip_unprivileged_port_start", "0");
+}
+
 /// Hides and protects what containers must not read or change.
 pub(super) fn protect(proc: &OwnedFd, sys: &OwnedFd, private: &Private) -> Result<(), Error> {
     protect_all(proc, sys, private).map_err(|errno| Error::system("hide parts of `/proc` and `/sys`", errno))

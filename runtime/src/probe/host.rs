@@ -7,18 +7,18 @@ use super::{Check, Outcome};
 use crate::Resources;
 use crate::cgroup::Group;
 
-/// The first kernel that ordinary users can have overlay on.
-const WANTED: (u32, u32) = (5, 11);
+/// The first kernel with all that the runtime uses (`mount_setattr`); ordinary users have overlay since 5.11.
+const WANTED: (u32, u32) = (5, 12);
 
 pub(super) fn kernel() -> Check {
     let release = rustix::system::uname().release().to_string_lossy().into_owned();
     let good = version(&release).is_none_or(|found| found >= WANTED);
     Check {
         name: "kernel",
-        outcome: if good { Outcome::Ok } else { Outcome::Degraded },
+        outcome: if good { Outcome::Ok } else { Outcome::Missing },
         found: format!("Linux {release}"),
-        why: "overlay for ordinary users came with Linux 5.11",
-        remedy: (!good).then(|| "use a newer kernel, or run as root".to_owned()),
+        why: "mounts are made by calls that came with Linux 5.12",
+        remedy: (!good).then(|| "use a newer kernel".to_owned()),
     }
 }
 

@@ -151,8 +151,7 @@ fn overlay_remedy(file_system: &str) -> String {
     match file_system {
         "overlay" => "keep the store on a volume or another real file system: overlay cannot lie on overlay",
         "nfs" | "fuse" | "9p" | "cifs" => "keep the store on a local file system (ext4, xfs, btrfs, tmpfs)",
-        _ => "as an ordinary user this needs Linux 5.11 or newer; the store must be on a local file system that is \
-              writable for this user",
+        _ => "the store must be on a local file system that this user can write to",
     }
     .to_owned()
 }

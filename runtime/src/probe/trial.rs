@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::host::file_system_name;
 use crate::control::{Control, Order, Report};
-use crate::enter::{all_ids_exist, map_own_id, may_administer};
+use crate::enter::{is_initial_namespace, map_own_id, may_administer};
 use crate::sys::spawn::{Spawn, SpawnError, spawn};
 use crate::{Cause, init, sealed};
 
@@ -22,7 +22,7 @@ const NAMESPACES: libc::c_int =
 /// What came of it.
 #[derive(Debug)]
 pub(super) struct Trial {
-    /// Whether we are root where all ids exist.
+    /// Whether we are root in no user namespace.
     pub(super) is_root: bool,
     /// The kind of file system that the store is on.
     pub(super) file_system: String,
@@ -70,7 +70,7 @@ impl Trial {
     /// Tries everything.
     pub(super) fn run(store: &Path) -> Self {
         let has_rights = geteuid().is_root() && may_administer().unwrap_or(false);
-        let is_root = has_rights && all_ids_exist();
+        let is_root = has_rights && is_initial_namespace();
         let place = nearest(store);
         let file_system = rustix::fs::statfs(&place).map_or_else(
             |errno| format!("unknown: {}", Cause::from(errno)),

@@ -107,6 +107,15 @@ in_every_mode! {
         let answer = place.run(&container);
         assert!(answer.stdout().starts_with("lo\n"), "{answer:?}");
         assert!(answer.stdout().ends_with("alive\n"), "{answer:?}");
+        assert_eq!(
+            place.run(&{
+                let mut container = place.script("cat /proc/sys/net/ipv4/ip_unprivileged_port_start");
+                container.network = Network::None;
+                container
+            })
+            .good(),
+            "0\n"
+        );
     }
 }
 
