@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that fails should stop")]
 
+#[allow(dead_code, reason = "the helpers are shared with other tests")]
 mod support;
 
 use std::fs;

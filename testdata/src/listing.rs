@@ -227,8 +227,15 @@ impl Listing {
     }
 
     /// A directory may take the place of a directory and keep what is in it; anything else clears the place.
+    /// What is above and is no directory goes as well.
     fn make_room(&mut self, path: &[u8], for_directory: bool) {
-        let keep = for_directory && self.entries.get(path).is_some_and(|entry| entry.kind == Kind::Directory);
+        let slashes = path.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at);
+        for above in slashes.map(|at| &path[..at]) {
+            if self.entries.get(above).is_some_and(|entry| entry.kind != Kind::Directory) {
+                self.entries.remove(above);
+            }
+        }
+        let keep = for_directory && self.entries.get(path).is_none_or(|entry| entry.kind == Kind::Directory);
         if !keep {
             self.remove(path, &BTreeSet::new());
         }

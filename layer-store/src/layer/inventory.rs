@@ -3,9 +3,11 @@
 //! | in the tar                                  | in the end                                                    |
 //! | ------------------------------------------- | ------------------------------------------------------------- |
 //! | a path twice                                | the later one; two directories keep what is in them           |
-//! | an entry below something that is no directory | the directory, and the entry                                |
+//! | an entry below something that is no directory | the directory, hiding what is below, and the entry         |
+//! | something else, then a directory in its place | the directory, hiding what is below                         |
 //! | an entry without its directory              | an implied directory                                          |
 //! | a removal of a path that the tar has as well, before or behind it | the path, hiding what is below        |
+//! | a removal below something that is removed or no directory | nothing                                       |
 //! | a hard link before the file                 | the link                                                      |
 //! | a hard link to nothing, or to a directory   | an error                                                      |
 //! | a hard link to a link, a device, a pipe     | one more name for it; no link is followed                     |
@@ -133,23 +135,37 @@ impl Inventory {
         self.put_thing(path, Thing { kind, segments, attributes });
     }
 
+    /// Takes in the removal of `path` from the layers below.
     pub(super) fn remove(&mut self, path: Vec<u8>) -> Result<()> {
-        self.add_parents(&path)?;
-        let key = Path(path);
-        match self.slots.get_mut(&key) {
-            Some(Slot::Directory { is_opaque, .. }) => *is_opaque = true,
-            Some(_) => {}
-            None => {
-                if let Some(tree) = &mut self.tree {
-                    tree.whiteout(&key.0)?;
-                }
-                self.slots.insert(key, Slot::Whiteout);
-            }
+        if self.is_covered(&path, |above| !matches!(above, Slot::Directory { .. })) {
+            return Ok(());
         }
+        self.add_parents(&path)?;
+        match self.slots.get(&Path(path.clone())) {
+            Some(Slot::Directory { .. }) if !self.is_made_of_removals(&path) => {
+                if let Some(Slot::Directory { is_opaque, .. }) = self.slots.get_mut(&Path(path)) {
+                    *is_opaque = true;
+                }
+                return Ok(());
+            }
+            Some(Slot::Directory { .. }) => self.make_room(&path)?,
+            Some(_) => return Ok(()),
+            None => {}
+        }
+        if let Some(tree) = &mut self.tree {
+            tree.whiteout(&path)?;
+        }
+        self.slots.insert(Path(path), Slot::Whiteout);
         Ok(())
     }
 
+    /// Takes in an opaque mark: `directory` hides what the layers below have in it.
     pub(super) fn hide(&mut self, directory: Vec<u8>) -> Result<()> {
+        let is_something = |slot: &Slot| matches!(slot, Slot::Thing(_) | Slot::Link(_));
+        let is_replaced = self.slots.get(&Path(directory.clone())).is_some_and(is_something);
+        if is_replaced || self.is_covered(&directory, is_something) {
+            return Ok(());
+        }
         if directory.is_empty() {
             self.root_is_opaque = true;
             return Ok(());
@@ -226,6 +242,10 @@ impl Inventory {
     }
 
     fn add_link(&mut self, path: Vec<u8>, target: Vec<u8>) -> Result<()> {
+        if is_inside(&target, &path) {
+            // The link would take the place of the directory that its target is in.
+            return Err(LayerError::LinkTarget { path: shown(&path), target: shown(&target) }.into());
+        }
         match self.slots.get(&Path(target.clone())) {
             Some(Slot::Thing(number)) => {
                 let number = *number;
@@ -273,6 +293,22 @@ impl Inventory {
         }
     }
 
+    /// Whether something above `path` is such that there is nothing at `path` to be removed.
+    fn is_covered(&self, path: &[u8], covers: impl Fn(&Slot) -> bool) -> bool {
+        ends_above(path).any(|end| self.slots.get(&Path(path[..end].to_vec())).is_some_and(&covers))
+    }
+
+    /// Whether a directory is there only because something in it is removed.
+    fn is_made_of_removals(&self, directory: &[u8]) -> bool {
+        let inside = self
+            .slots
+            .range(Path(directory.to_vec())..)
+            .take_while(|(path, _)| path.0 == directory || is_inside(&path.0, directory));
+        inside
+            .map(|(_, slot)| slot)
+            .all(|slot| matches!(slot, Slot::Whiteout | Slot::Directory { listed: None, is_opaque: false }))
+    }
+
     /// Makes sure that everything above `path` is a directory.
     fn add_parents(&mut self, path: &[u8]) -> Result<()> {
         let parent = split(path).0;
@@ -280,9 +316,8 @@ impl Inventory {
         {
             return Ok(());
         }
-        let ends = parent.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at);
-        for end in ends.chain([parent.len()]) {
-            self.add_implied(&parent[..end])?;
+        for end in ends_above(path) {
+            self.add_implied(&path[..end])?;
         }
         Ok(())
     }
@@ -292,9 +327,9 @@ impl Inventory {
         let key = Path(path.to_vec());
         let is_opaque = match self.slots.get(&key) {
             Some(Slot::Directory { .. }) => return Ok(()),
-            // What is removed and made again hides what was there.
-            Some(Slot::Whiteout) => true,
-            _ => false,
+            // What is removed or replaced, and made again, hides what was there.
+            Some(_) => true,
+            None => false,
         };
         self.make_room(path)?;
         if let Some(tree) = &mut self.tree {
@@ -325,6 +360,11 @@ impl Inventory {
         self.things.push(thing);
         self.slots.insert(Path(path), Slot::Thing(self.things.len() - 1));
     }
+}
+
+/// Where the paths of the directories above `path` end in it, the outermost first.
+fn ends_above(path: &[u8]) -> impl Iterator<Item = usize> {
+    path.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at)
 }
 
 fn make(tree: &mut TreeWriter, path: &[u8], kind: &NewEntryKind, attributes: &Attributes) -> Result<()> {

@@ -1,8 +1,6 @@
 //! Real overlays over layers of a store: what a step writes, what becomes of it, and four opinions about that.
 
-use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::io::Read;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
@@ -11,9 +9,13 @@ use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, UnmountFlags, fsconfig_create,
     fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen, move_mount, unmount,
 };
-use tug_layer_store::{CommitOptions, EntryKind, ImportLayer, Layer, Owners, Store, StoreOptions};
+use tug_layer_store::{CommitOptions, ImportLayer, Layer, Owners, Store, StoreOptions};
 use tug_oci::DiffId;
 use tug_testdata::{Detail, Listing};
+
+pub(crate) mod layers;
+
+pub(crate) use layers::entries;
 
 /// With how many ids a test runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,28 +127,6 @@ pub(crate) struct Stepped {
     pub(crate) left: Listing,
 }
 
-/// One line for each entry: `d/` a directory, `-f` a removal, `l -> t` a link, `b = a` a hard link.
-pub(crate) fn entries(layer: &Layer) -> Vec<String> {
-    let toc = layer.toc().unwrap();
-    let line = |entry: tug_layer_store::Entry| {
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let path = text(&entry.path);
-        match entry.kind {
-            EntryKind::Directory => format!("{path}/"),
-            EntryKind::File { .. } => path,
-            EntryKind::Symlink { target } => format!("{path} -> {}", text(&target)),
-            EntryKind::HardLink { target } => format!("{path} = {}", text(&target)),
-            EntryKind::CharDevice { major, minor } => format!("{path} c {major}:{minor}"),
-            EntryKind::BlockDevice { major, minor } => format!("{path} b {major}:{minor}"),
-            EntryKind::Fifo => format!("{path} p"),
-            EntryKind::Whiteout => format!("-{path}"),
-            EntryKind::Opaque => format!("{path} opaque"),
-            other => format!("{path} {other:?}"),
-        }
-    };
-    toc.entries().map(line).collect()
-}
-
 /// The listing without what layers say nothing about: the root.
 pub(crate) fn lines(listing: &Listing) -> String {
     let lines = listing.lines();
@@ -208,16 +188,6 @@ impl Drop for Overlay {
     fn drop(&mut self) {
         unmount(&self.path, UnmountFlags::DETACH).unwrap();
     }
-}
-
-/// The content of a file of a view.
-#[allow(dead_code, reason = "not every test looks into files")]
-pub(crate) fn content(store: &Store, layers: &[DiffId], path: impl AsRef<OsStr>) -> Vec<u8> {
-    let view = store.view(layers).unwrap();
-    let node = view.lookup(path.as_ref().as_encoded_bytes()).unwrap();
-    let mut content = Vec::new();
-    view.open(&node).unwrap().read_to_end(&mut content).unwrap();
-    content
 }
 
 /// Opens for reading and writing, without making or cutting.
