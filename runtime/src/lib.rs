@@ -31,6 +31,7 @@ mod seccomp;
 mod start;
 mod stubs;
 mod sys;
+pub mod terminal;
 mod wire;
 
 pub use container::{
