@@ -31,7 +31,6 @@ mod seccomp;
 mod start;
 mod stubs;
 mod sys;
-pub mod terminal;
 mod wire;
 
 pub use container::{
