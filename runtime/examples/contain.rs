@@ -1,8 +1,9 @@
 //! Runs containers that are described in JSON on standard input, all at once, and says in JSON on standard output how
 //! each of them ended.
 //!
-//! `contain [auto|root|many|single]`: the mode to take. What a container wrote is part of the answer when its streams
-//! are pipes or a terminal; its standard input is closed at once.
+//! `contain [auto|root|many|single] [SIGNAL|kill]`: the mode to take, and what is sent to a container when it has written
+//! its first line. What a container wrote is part of the answer when its streams are pipes or a terminal; its standard
+//! input is closed at once.
 
 use std::io::{self, Read, Write};
 use std::thread;
@@ -46,8 +47,19 @@ fn run(container: &Container, runtime: &Runtime) -> Result<Value, Error> {
     if container.process.terminal {
         running.remote().resize(40, 100)?;
     }
-    let stdout = running.take_stdout().or_else(|| running.take_terminal()).map(collect);
-    let stderr = running.take_stderr().map(collect);
+    let (remote, killer) = (running.remote(), running.killer());
+    let stdout = running.take_stdout().or_else(|| running.take_terminal()).map(|mut stdout| {
+        let mut first = Vec::new();
+        if let Some(what) = std::env::args().nth(2) {
+            first = first_line(&mut stdout);
+            match what.parse() {
+                Ok(signal) => drop(remote.signal(signal)),
+                Err(_) => killer.kill(),
+            }
+        }
+        collect(stdout, first)
+    });
+    let stderr = running.take_stderr().map(|stderr| collect(stderr, Vec::new()));
     let exited = running.wait()?;
     let text = |reader: Option<thread::JoinHandle<Vec<u8>>>| {
         reader.and_then(|reader| reader.join().ok()).map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
@@ -79,10 +91,18 @@ fn failure(error: &Error) -> Value {
     })
 }
 
+fn first_line(file: &mut std::fs::File) -> Vec<u8> {
+    let mut line = Vec::new();
+    let mut byte = [0];
+    while !line.ends_with(b"\n") && matches!(file.read(&mut byte), Ok(1)) {
+        line.push(byte[0]);
+    }
+    line
+}
+
 /// Reads until the end, or until the terminal is gone.
-fn collect(mut file: std::fs::File) -> thread::JoinHandle<Vec<u8>> {
+fn collect(mut file: std::fs::File, mut bytes: Vec<u8>) -> thread::JoinHandle<Vec<u8>> {
     thread::spawn(move || {
-        let mut bytes = Vec::new();
         let _ = file.read_to_end(&mut bytes);
         bytes
     })

@@ -26,6 +26,32 @@ in_every_mode! {
 }
 
 in_every_mode! {
+    fn signals_reach_the_command(place) {
+        // 37 is a real-time signal.
+        for (signal, name) in [("15", "TERM"), ("2", "INT"), ("10", "USR1"), ("37", "37")] {
+            for init in [true, false] {
+                let script = format!("trap 'echo got; exit 7' {name}; echo ready; while :; do sleep 0.02; done");
+                let mut container = place.container(&["sh", "-c", &script]);
+                container.init = init;
+                let answer = place.run_and_send(&container, signal);
+                assert_eq!((answer.exit_code(), answer.stdout().as_str()), (7, "ready\ngot\n"), "{name} {init}");
+            }
+        }
+    }
+}
+
+in_every_mode! {
+    fn a_container_that_is_killed_is_gone_with_all_that_is_in_it(place) {
+        for init in [true, false] {
+            let mut container = place.container(&["sh", "-c", "trap '' TERM INT; sleep 1000 & echo ready; sleep 1000"]);
+            container.init = init;
+            let answer = place.run_and_send(&container, "kill");
+            assert_eq!((answer.signal(), answer.exit_code(), answer.stdout().as_str()), (Some(9), 137, "ready\n"));
+        }
+    }
+}
+
+in_every_mode! {
     fn a_command_that_is_missing_is_127_and_one_that_cannot_run_is_126(place) {
         place.write("rootfs/bin/data", "no program\n");
         place.write("rootfs/bin/orphan", "#!/no/such/interpreter\n");

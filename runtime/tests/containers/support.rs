@@ -177,8 +177,23 @@ impl Place {
 
     /// Starts the process that runs them.
     pub(crate) fn start(&self, containers: &[Container]) -> Child {
+        self.start_with(containers, &[])
+    }
+
+    /// Runs it and sends it a signal, or kills it, when it has written a line.
+    pub(crate) fn run_and_send(&self, container: &Container, what: &str) -> Answer {
+        let output = self.start_with(std::slice::from_ref(container), &[what]).wait_with_output().unwrap();
+        Answer(serde_json::from_slice::<Vec<Value>>(&output.stdout).unwrap().remove(0))
+    }
+
+    fn start_with(&self, containers: &[Container], more: &[&str]) -> Child {
         let mut command = Command::new(self.path("contain"));
-        command.arg(self.who.mode()).current_dir("/").stdin(ChildStdio::piped()).stdout(ChildStdio::piped());
+        command
+            .arg(self.who.mode())
+            .args(more)
+            .current_dir("/")
+            .stdin(ChildStdio::piped())
+            .stdout(ChildStdio::piped());
         if self.who != Who::Root {
             let (uid, gid) = self.who.ids();
             command.uid(uid).gid(gid);
