@@ -85,6 +85,13 @@ pub struct StepFailure {
     pub build: String,
 }
 
+impl StepFailure {
+    /// The instruction, without the place in its stage that the name of the step begins with.
+    pub fn instruction(&self) -> &str {
+        self.step.name.split_once("] ").map_or(&self.step.name, |(_, instruction)| instruction)
+    }
+}
+
 /// Why there is no image.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -98,7 +105,7 @@ pub enum Error {
         problems: Vec<Problem>,
     },
     /// The command of a RUN step failed.
-    #[error("step {}/{}: `{}` {}", .0.step.id.0 + 1, .0.total, .0.step.name, ending_text(&.0.ending))]
+    #[error("step {}/{} failed: `{}` {}", .0.step.id.0 + 1, .0.total, .0.instruction(), ending_text(&.0.ending))]
     StepFailed(Box<StepFailure>),
     /// The user gave up.
     #[error("cancelled; finished layers are kept")]

@@ -33,8 +33,8 @@ struct SlotRecord {
 pub(crate) enum Lookup {
     /// Its result.
     Hit(StepResult),
-    /// Why it has no result.
-    Miss(String),
+    /// Why it has no result, if there was an earlier build to compare with.
+    Miss(Option<String>),
 }
 
 /// Looks for the result of the step with these `inputs`. A damaged or unreadable record counts as none.
@@ -45,14 +45,13 @@ pub(crate) fn look_up(store: &Store, slot: &Digest, inputs: &Inputs) -> Result<L
         if store.layer(&result.layer)?.is_some() {
             return Ok(Lookup::Hit(result));
         }
-        return Ok(Lookup::Miss("its layer is no longer in the store".to_owned()));
+        return Ok(Lookup::Miss(Some("its layer is no longer in the store".to_owned())));
     }
     let last = store.last_record(slot)?.and_then(|bytes| serde_json::from_slice::<SlotRecord>(&bytes).ok());
-    Ok(Lookup::Miss(match last {
-        None => "it was not built before".to_owned(),
-        Some(last) if last.key == key => "its record is no longer in the store".to_owned(),
-        Some(last) => inputs.difference(&last.inputs),
-    }))
+    Ok(Lookup::Miss(last.map(|last| match last.key == key {
+        true => "its record is no longer in the store".to_owned(),
+        false => inputs.difference(&last.inputs),
+    })))
 }
 
 /// Remembers the `result` of the step with these `inputs`.

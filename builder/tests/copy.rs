@@ -249,7 +249,10 @@ fn a_miss_says_what_changed() {
     let context = Tree::default().dir("src").file("src/a", "a").file("src/b", "b").in_a_temporary_folder();
     let place = Place::new();
     let text = "FROM scratch\nCOPY src /src\n";
-    assert_eq!(place.build(context.path(), text).unwrap().reasons(), ["it was not built before"]);
+    assert!(
+        place.build(context.path(), text).unwrap().reasons().is_empty(),
+        "there was nothing to compare with"
+    );
     std::fs::write(context.path().join("src/b"), "another").unwrap();
     assert_eq!(place.build(context.path(), text).unwrap().reasons(), ["src/b changed"]);
     std::fs::write(context.path().join("src/c"), "c").unwrap();

@@ -62,7 +62,8 @@ impl Execution<'_> {
                     self.reporter.report(Event::Cached { step: id });
                     return Ok(done(below, result, true));
                 }
-                Lookup::Miss(reason) => self.reporter.report(Event::Missed { step: id, reason }),
+                Lookup::Miss(None) => {}
+                Lookup::Miss(Some(reason)) => self.reporter.report(Event::Missed { step: id, reason }),
             }
         }
         let layer = self.work(step, &work, below, bases, stop)?;

@@ -35,11 +35,9 @@ fn a_build_tells_its_steps_and_gives_the_digest_to_a_pipe() {
 
     --- stderr
     #1 [files 1/1] COPY src /src
-    #1 miss: it was not built before
     #1 DONE N.Ns
 
     #2 [stage-1 1/1] COPY --from=files /src/one.txt /copy.txt
-    #2 miss: it was not built before
     #2 DONE N.Ns
 
     Built app:latest, other:1 sha256:4d4c97752f443d937e135dbc9467bb8959e54c37c72356368e7d5262a6b68690 in N.Ns (2 steps, none cached, 5.63 kB new)
@@ -255,7 +253,6 @@ fn github_actions_get_folded_steps_and_annotations() {
     exit code 1
     --- stderr
     ::group::#1 [1/2] COPY src /src
-    #1 miss: it was not built before
     #1 DONE N.Ns
     ::endgroup::
     ::group::#2 [2/2] COPY nothing /
