@@ -12,7 +12,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
 use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, Timespec, Timestamps, Uid, XattrFlags};
-use support::{Ground, Ids, entries, for_one_id, lines};
+use support::{Ground, Ids, entries, for_one_id, lines, tree_lines};
 use tug_layer_store::{CommitOptions, LayerWriterOptions, Mtime, NewEntry, NewEntryKind, Xattrs};
 use tug_oci::DiffId;
 use tug_testdata::loop_file_system::{Kind, LoopFileSystem};
@@ -236,7 +236,7 @@ fn check(ground: &Ground, base: &[DiffId], case: &Case, failures: &mut Vec<Strin
     let without = |listing: Listing| listing.without_path("far").without_path("dev");
     complain("laid over", &lines(&without(mounted)), &lines(&without(laid_over)));
     let (ours, theirs) = ground.trees(stepped.layer.diff_id());
-    complain("tree", &without_times_of_whiteouts(&ours), &without_times_of_whiteouts(&theirs));
+    complain("tree", &tree_lines(&ours), &tree_lines(&theirs));
 }
 
 fn check_entries(ground: &Ground, base: &[DiffId], case: &Case, failures: &mut Vec<String>) {
@@ -246,16 +246,10 @@ fn check_entries(ground: &Ground, base: &[DiffId], case: &Case, failures: &mut V
         failures.push(format!("--- {}: {found:?}", case.name));
     }
     let (ours, theirs) = ground.trees(stepped.layer.diff_id());
-    let (ours, theirs) = (without_times_of_whiteouts(&ours), without_times_of_whiteouts(&theirs));
+    let (ours, theirs) = (tree_lines(&ours), tree_lines(&theirs));
     if ours != theirs {
         failures.push(format!("--- {}: tree\n{}", case.name, difference(&ours, &theirs)));
     }
-}
-
-/// Nobody looks at what a whiteout is beside being one.
-fn without_times_of_whiteouts(listing: &Listing) -> String {
-    let kept = |line: &str| line.split_once(" char 0:0 ").map_or(line, |(path, _)| path).to_owned();
-    listing.lines().lines().map(|line| kept(line) + "\n").collect()
 }
 
 fn difference(left: &str, right: &str) -> String {

@@ -6,6 +6,7 @@
 //! below say. So for such a chain one more folder goes on top, with nothing in it but these directories, as they
 //! should be. It is kept with the uppermost layer, under the name of the chain.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -27,7 +28,9 @@ impl Store {
     /// The lower directories of an overlay for `layers`, lowest first. The folders come in the order that overlay
     /// wants: the uppermost first. Trees are made where there are none, several at once.
     ///
-    /// There may be one more folder than there are layers. The kernel takes 500.
+    /// A layer that a chain has more than once is given once, where it is uppermost: all that it says there holds below
+    /// as well, and overlay takes no folder twice. There may be one folder more than there are layers. The kernel
+    /// takes 500.
     pub fn lower_dirs(&self, layers: &[DiffId]) -> Result<Vec<PathBuf>> {
         let find =
             |diff_id: &DiffId| self.layer(diff_id)?.ok_or_else(|| Error::MissingLayer(diff_id.clone()));
@@ -36,8 +39,8 @@ impl Store {
         if let Some(implied) = self.implied_directories(layers)? {
             folders.push(implied);
         }
-        folders.reverse();
-        Ok(folders)
+        let mut seen = HashSet::new();
+        Ok(folders.into_iter().rev().filter(|folder| seen.insert(folder.clone())).collect())
     }
 
     /// The folder with the implied directories of a chain, if it needs one.

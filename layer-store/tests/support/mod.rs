@@ -133,6 +133,12 @@ pub(crate) fn lines(listing: &Listing) -> String {
     lines.lines().filter(|line| !line.starts_with(". ")).flat_map(|line| [line, "\n"]).collect()
 }
 
+/// A tree as text, whiteouts without what they are beside that: nobody looks at it.
+pub(crate) fn tree_lines(listing: &Listing) -> String {
+    let kept = |line: &str| line.split_once(" char 0:0 ").map_or(line, |(path, _)| path).to_owned() + "\n";
+    listing.lines().lines().map(kept).collect()
+}
+
 /// What tars cannot show when there is one id only.
 pub(crate) fn for_one_id(listing: Listing) -> Listing {
     listing.without(Detail::Owners).without(Detail::Xattrs)
