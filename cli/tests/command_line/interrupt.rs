@@ -71,7 +71,7 @@ fn a_failing_step_is_explained_needs_root_needs_busybox() {
     insta::assert_snapshot!(shown, @r"
     exit code 1
     --- stderr
-    error: step 2/2: `[2/2] RUN exec 2>&1; for i in $(seq 30); do echo line $i; done;   no-such-command` exited with 127
+    error: step 2/2 failed: `RUN exec 2>&1; for i in $(seq 30); do echo line $i; done;   no-such-command` exited with 127
      --> Dockerfile:2:1
       |
     2 | RUN exec 2>&1; for i in $(seq 30); do echo line $i; done; \
