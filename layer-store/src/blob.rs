@@ -5,7 +5,7 @@
 //! that was there, which heals one that a power failure has damaged.
 
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use tug_oci::{Algorithm, Digest, Hasher};
@@ -180,7 +180,15 @@ impl BlobWriter {
 
 impl Write for BlobWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let count = self.pending.file.write(bytes)?;
+        let count = if is_worth_a_hole(bytes) {
+            // A sparse file of many GiB, as `lastlog` is with a high user id, takes no room in its tar either.
+            let end = self.pending.size + bytes.len() as u64;
+            self.pending.file.set_len(end)?;
+            self.pending.file.seek(io::SeekFrom::Start(end))?;
+            bytes.len()
+        } else {
+            self.pending.file.write(bytes)?
+        };
         self.hasher.update(&bytes[..count]);
         self.pending.size += count as u64;
         Ok(count)
@@ -189,6 +197,13 @@ impl Write for BlobWriter {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+/// Fewer zeros are written: a hole costs more.
+const SHORTEST_HOLE: usize = 128 * 1024;
+
+fn is_worth_a_hole(bytes: &[u8]) -> bool {
+    bytes.len() >= SHORTEST_HOLE && bytes.iter().all(|&byte| byte == 0)
 }
 
 impl SealedBlob {
@@ -282,6 +297,22 @@ mod tests {
         assert!(matches!(error, Error::BlobDamaged { .. }) && error.hint().is_some(), "{error}");
         store.write_blob(b"hello").unwrap();
         assert_eq!(store.read_blob(&digest, 100).unwrap(), b"hello");
+    }
+
+    #[test]
+    fn long_runs_of_zeros_are_holes_and_read_as_zeros() {
+        use std::os::unix::fs::MetadataExt;
+        let (_folder, store) = store();
+        let mut writer = store.blob_writer(Durability::Deferred).unwrap();
+        let zeros = vec![0; 4 << 20];
+        for bytes in [&zeros[..], b"middle", &zeros] {
+            writer.write_all(bytes).unwrap();
+        }
+        let whole = [&zeros[..], b"middle", &zeros].concat();
+        let (digest, size) = writer.finish().unwrap();
+        assert_eq!((&digest, size), (&Digest::of(&whole), whole.len() as u64));
+        assert!(store.read_blob(&digest, size).unwrap() == whole);
+        assert!(std::fs::metadata(store.blob_path(&digest)).unwrap().blocks() < 2048);
     }
 
     #[test]

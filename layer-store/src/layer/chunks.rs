@@ -116,63 +116,79 @@ pub(crate) trait Worker: Send + 'static {
 }
 
 /// A worker that gets a thread of its own when there is enough to do.
-pub(crate) enum Hand<W: Worker> {
+pub(crate) struct Hand<W: Worker>(Place<W>);
+
+enum Place<W: Worker> {
     /// It works in the thread of the caller.
     Here(W),
     /// It works in its own.
     There { pieces: SyncSender<W::Piece>, thread: JoinHandle<Result<W::Outcome>> },
-    /// It failed, and what happened was told.
-    Failed,
+    /// It has ended, and what happened was told.
+    Nowhere,
 }
 
 impl<W: Worker> Hand<W> {
+    pub(crate) fn new(worker: W) -> Self {
+        Self(Place::Here(worker))
+    }
+
     /// Gives it a thread, if it has none.
     pub(crate) fn detach(&mut self, name: &str) {
-        if !matches!(self, Self::Here(_)) {
-            return;
-        }
-        let Self::Here(worker) = std::mem::replace(self, Self::Failed) else { return };
+        let worker = match std::mem::replace(&mut self.0, Place::Nowhere) {
+            Place::Here(worker) => worker,
+            other => {
+                self.0 = other;
+                return;
+            }
+        };
         let (pieces, received) = sync_channel(WAITING);
         let (give, taken) = sync_channel(1);
         let builder = std::thread::Builder::new().name(name.to_owned());
-        match builder.spawn(move || run(&taken, &received)) {
+        self.0 = match builder.spawn(move || run(&taken, &received)) {
             Ok(thread) => {
                 let _ = give.send(worker);
-                *self = Self::There { pieces, thread };
+                Place::There { pieces, thread }
             }
             // No thread to be had: then it is done here.
-            Err(_) => *self = Self::Here(worker),
-        }
+            Err(_) => Place::Here(worker),
+        };
     }
 
     /// Lets it work on a piece. An error may be about an earlier one.
     pub(crate) fn give(&mut self, piece: W::Piece) -> Result<()> {
-        match self {
-            Self::Here(worker) => worker.work(piece),
-            Self::There { pieces, .. } => match pieces.send(piece) {
+        match &mut self.0 {
+            Place::Here(worker) => worker.work(piece),
+            Place::There { pieces, .. } => match pieces.send(piece) {
                 Ok(()) => Ok(()),
-                Err(_) => self.outcome().map(drop),
+                Err(_) => self.end().map(drop),
             },
-            Self::Failed => Err(LayerError::GivenUp.into()),
+            Place::Nowhere => Err(LayerError::GivenUp.into()),
         }
     }
 
     /// Waits for all of its work.
     pub(crate) fn finish(mut self) -> Result<W::Outcome> {
-        match self {
-            Self::Here(worker) => worker.finish(),
-            _ => self.outcome(),
-        }
+        self.end()
     }
 
-    fn outcome(&mut self) -> Result<W::Outcome> {
-        match std::mem::replace(self, Self::Failed) {
-            Self::There { pieces, thread } => {
+    fn end(&mut self) -> Result<W::Outcome> {
+        match std::mem::replace(&mut self.0, Place::Nowhere) {
+            Place::There { pieces, thread } => {
                 drop(pieces);
                 thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
             }
-            Self::Here(worker) => worker.finish(),
-            Self::Failed => Err(LayerError::GivenUp.into()),
+            Place::Here(worker) => worker.finish(),
+            Place::Nowhere => Err(LayerError::GivenUp.into()),
+        }
+    }
+}
+
+/// What is given up stops before its folder goes to the trash.
+impl<W: Worker> Drop for Hand<W> {
+    fn drop(&mut self) {
+        if let Place::There { pieces, thread } = std::mem::replace(&mut self.0, Place::Nowhere) {
+            drop(pieces);
+            let _ = thread.join();
         }
     }
 }

@@ -43,8 +43,13 @@ impl Draft {
             Some(_) => None,
             None => Some(store.lock_layer(&self.diff_id)?),
         };
+        let existing = match store.known_layer(&self.diff_id)? {
+            Known::Good(layer) => Some(layer),
+            Known::Doubtful | Known::Nothing => None,
+        };
         for blob in self.blobs {
-            if store.blob_size(blob.digest())? != Some(blob.size()) {
+            // A blob that nobody vouches for is written over.
+            if existing.is_none() || !store.has_blob(blob.digest())? {
                 blob.keep()?;
             }
         }
@@ -57,7 +62,7 @@ impl Draft {
             blob: self.came_as,
             tree: self.has_tree.then(|| TreeForm::of(store.options())),
         };
-        if let Known::Good(existing) = store.known_layer(&record.diff_id)? {
+        if let Some(existing) = existing {
             return match self.has_tree {
                 true => existing.adopt_tree(&self.folder),
                 false => Ok(existing),

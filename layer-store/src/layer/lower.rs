@@ -17,7 +17,7 @@ use super::Layer;
 use crate::entry::{Entry, EntryKind};
 use crate::error::{Error, Result, failed};
 use crate::layer::sink::too_large;
-use crate::store::Store;
+use crate::store::{Owners, Store};
 use crate::toc::{TocTooLarge, TocWriter};
 use crate::tree::{Attributes, TreeWriter};
 use crate::view::{Found, Place, View};
@@ -54,7 +54,10 @@ impl Store {
         else {
             return Ok(None);
         };
-        let path = self.layer_folder(top).join(IMPLIED).join(chain.hex());
+        // Made on another boot, it may have been lost half with the power; made for others, it says owners otherwise.
+        let form = if self.options().owners == Owners::Recorded { "recorded" } else { "real" };
+        let name = format!("{}-{form}-{}", chain.hex(), self.boot_id());
+        let path = self.layer_folder(top).join(IMPLIED).join(name);
         let view = View::of(layers)?;
         let wrong = |path: &Vec<u8>| match view.merged().find(path) {
             Some(Found::Directory(place)) => view.merged().is_implied_above_listed(&place),

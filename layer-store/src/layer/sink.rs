@@ -46,13 +46,13 @@ impl LayerSink {
         let tree = match tree {
             Some(path) => {
                 let writer = TreeWriter::new(&path, store.options())?;
-                Some(Hand::Here(TreeHand { writer: Some(writer), open: None }))
+                Some(Hand::new(TreeHand { writer: Some(writer), open: None }))
             }
             None => None,
         };
         Ok(Self {
             tar: TarWriter::new(Filling::new(&pool)),
-            blob: Hand::Here(BlobHand { writer: store.blob_writer(Durability::Deferred)? }),
+            blob: Hand::new(BlobHand { writer: store.blob_writer(Durability::Deferred)? }),
             pool,
             tree,
             steps: Vec::new(),

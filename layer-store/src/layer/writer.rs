@@ -26,9 +26,10 @@ pub struct LayerWriterOptions {
 /// Nothing is in the store before [`LayerWriter::finish`].
 pub struct LayerWriter {
     store: Store,
+    // Before the folder, so that nothing writes to it any more when it goes to the trash.
+    sink: LayerSink,
     folder: ScratchDir,
     has_tree: bool,
-    sink: LayerSink,
     last: Option<Vec<u8>>,
     /// The directories that the next entry may be in.
     open: Vec<Vec<u8>>,

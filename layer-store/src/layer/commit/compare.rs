@@ -41,8 +41,8 @@ impl Below<'_> {
     }
 
     /// A copy has the time of the original to the nanosecond; a new file with the same time is the same when a layer
-    /// could not tell the difference. File systems hold times in a limited range, so one outside of it is compared
-    /// with what the tree has.
+    /// could not tell the difference. File systems hold times in a limited range, and some only seconds, so a time that
+    /// may not fit is compared with what the tree has.
     fn same_mtime(
         &self,
         attributes: &Attributes,
@@ -51,7 +51,8 @@ impl Below<'_> {
     ) -> bool {
         let mtime = attributes.mtime;
         let is_same = mtime == below || mtime.whole_seconds(self.clamp_mtime) == below;
-        is_same || !(0..=i64::from(i32::MAX)).contains(&below.seconds) && in_tree() == Some(mtime)
+        let may_not_fit = below.nanos != 0 || !(0..=i64::from(i32::MAX)).contains(&below.seconds);
+        is_same || may_not_fit && in_tree() == Some(mtime)
     }
 }
 
