@@ -9,6 +9,7 @@ mod images;
 mod interrupt;
 mod pty;
 mod run;
+mod steps;
 mod terminal;
 mod tug;
 mod words;
