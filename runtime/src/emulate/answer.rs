@@ -3,7 +3,7 @@
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
-use rustix::fs::fstat;
+use rustix::fs::{Mode, OFlags, fstat, openat};
 use rustix::io::Errno;
 use rustix::process::Pid;
 
@@ -15,7 +15,7 @@ use super::processes::Processes;
 use super::status::{self, Form};
 use super::view::{Spot, View, read_path};
 use crate::OwnerTable;
-use crate::sys::notify::{Listener, Notification, Reply, read_memory, write_memory};
+use crate::sys::notify::{Listener, Notification, Reply, read_memory};
 
 /// The kernel's limit on supplementary groups.
 const MOST_GROUPS: u64 = 65536;
@@ -83,11 +83,11 @@ impl<'a> Desk<'a> {
             Call::GetThree(kind) => {
                 let ids = ids(&self.processes.identity(thread), kind);
                 for (address, id) in [(a, ids.real), (b, ids.effective), (c, ids.saved)] {
-                    write_ids(thread, address, &[id], width)?;
+                    self.write(asked, address, &bytes_of_ids(&[id], width))?;
                 }
                 return Ok(Answer::Reply(Reply::Value(0)));
             }
-            Call::GetGroups => return self.groups(thread, a as i32, b, width),
+            Call::GetGroups => return self.groups(asked, a as i32, b, width),
             Call::Open { at: false } => return self.open(asked, libc::AT_FDCWD, a, (b, c)),
             Call::Open { at: true } => return self.open(asked, a as i32, b, (c, d)),
             Call::Create => {
@@ -159,8 +159,8 @@ impl<'a> Desk<'a> {
         to: (u32, u32),
         follow: bool,
     ) -> Result<Answer, Errno> {
-        let spot = self.view.spot(asked.thread, directory, path)?;
-        let file = self.view.open(&spot, follow)?;
+        let path = read_path(asked.thread, path)?;
+        let file = self.view.spot(asked.thread, directory, path)?.open(follow)?;
         self.give(asked, &file, to)
     }
 
@@ -224,7 +224,9 @@ impl<'a> Desk<'a> {
         make: impl FnOnce(&mut Maker<'_>, &Spot) -> Result<Made, Errno>,
     ) -> Result<Made, Errno> {
         // What cannot be looked at, the kernel shall explain.
-        let Ok(spot) = self.view.spot(asked.thread, directory, path) else { return Ok(Made::Nothing) };
+        let path = read_path(asked.thread, path);
+        let spot = path.and_then(|path| self.view.spot(asked.thread, directory, path));
+        let Ok(spot) = spot else { return Ok(Made::Nothing) };
         let who = self.processes.identity(asked.thread);
         self.still_asked(asked)?;
         let mut maker =
@@ -248,15 +250,16 @@ impl<'a> Desk<'a> {
             if path.is_empty() && may_be_empty && directory != libc::AT_FDCWD {
                 return self.view.descriptor(asked.thread, directory);
             }
-            let spot = self.view.spot_of(asked.thread, directory, path)?;
-            self.view.open(&spot, follow)
+            self.view.spot(asked.thread, directory, path)?.open(follow)
         });
         let Ok(file) = file else { return Ok(Answer::Reply(Reply::Continue)) };
-        let to = (asked.thread, address);
-        match status::show(&mut self.view, &self.owners, &file, to, form) {
-            Ok(true) => Ok(Answer::Reply(Reply::Value(0))),
-            Ok(false) | Err(_) => Ok(Answer::Reply(Reply::Continue)),
-        }
+        Ok(Answer::Reply(match status::record(&mut self.view, &self.owners, &file, form) {
+            Ok(Some(record)) => {
+                self.write(asked, address, &record)?;
+                Reply::Value(0)
+            }
+            Ok(None) | Err(_) => Reply::Continue,
+        }))
     }
 
     /// Notes down who the process is after it has executed a set-id program.
@@ -264,8 +267,9 @@ impl<'a> Desk<'a> {
         const SET_USER_ID: u32 = 0o4000;
         const SET_GROUP_ID: u32 = 0o2000;
         let before = self.processes.identity(asked.thread);
-        let Ok(spot) = self.view.spot(asked.thread, directory, path) else { return };
-        let Ok(program) = self.view.open(&spot, true) else { return };
+        let path = read_path(asked.thread, path);
+        let program = path.and_then(|path| self.view.spot(asked.thread, directory, path)?.open(true));
+        let Ok(program) = program else { return };
         let Ok(stat) = fstat(&program) else { return };
         let owner = self.owners.owner(&mut self.view, program.as_fd()).unwrap_or((0, 0));
         let mut after = before.clone();
@@ -277,15 +281,24 @@ impl<'a> Desk<'a> {
         }
     }
 
-    fn groups(&mut self, thread: u32, size: i32, list: u64, width: Width) -> Result<Answer, Errno> {
-        let groups = self.processes.identity(thread).groups;
+    fn groups(&mut self, asked: &Notification, size: i32, list: u64, width: Width) -> Result<Answer, Errno> {
+        let groups = self.processes.identity(asked.thread).groups;
         if size != 0 {
             if size < groups.len() as i32 {
                 return Err(Errno::INVAL);
             }
-            write_ids(thread, list, &groups, width)?;
+            self.write(asked, list, &bytes_of_ids(&groups, width))?;
         }
         Ok(Answer::Reply(Reply::Value(groups.len() as i64)))
+    }
+
+    /// Writes to the memory of the caller, and of nobody who got its number after its end.
+    fn write(&self, asked: &Notification, address: u64, bytes: &[u8]) -> Result<(), Errno> {
+        let path = format!("{}/mem", asked.thread);
+        let memory = openat(self.view.proc(), path, OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
+        self.still_asked(asked)?;
+        let written = rustix::io::pwrite(memory, bytes, address).map_err(|_| Errno::FAULT)?;
+        if written == bytes.len() { Ok(()) } else { Err(Errno::FAULT) }
     }
 
     /// What was opened by the thread's number is the thread's only if it still waits.
@@ -346,10 +359,9 @@ fn read_groups(thread: u32, count: u64, list: u64, width: Width) -> Result<Vec<u
     })
 }
 
-fn write_ids(thread: u32, address: u64, ids: &[u32], width: Width) -> Result<(), Errno> {
-    let bytes: Vec<u8> = match width {
+fn bytes_of_ids(ids: &[u32], width: Width) -> Vec<u8> {
+    match width {
         Width::Narrow => ids.iter().flat_map(|&id| (id as u16).to_ne_bytes()).collect(),
         Width::Wide => ids.iter().flat_map(|&id| id.to_ne_bytes()).collect(),
-    };
-    if bytes.is_empty() { Ok(()) } else { write_memory(thread, address, &bytes) }
+    }
 }

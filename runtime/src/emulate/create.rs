@@ -32,16 +32,18 @@ pub(super) struct Maker<'a> {
 
 impl Maker<'_> {
     pub(super) fn open(&mut self, spot: &Spot, flags: u32, mode: u32) -> Result<Made, Errno> {
-        let directory = spot.parent()?;
+        let flags = OFlags::from_bits_retain(flags);
+        if flags.contains(OFlags::TMPFILE) {
+            return self.open_unnamed(spot, flags, mode);
+        }
+        let (directory, name) = spot.to_make()?;
         let owner = self.new_owner(&directory)?;
-        if owner == (0, 0) {
+        if owner == (0, 0) || spot.ends_with_slash() {
             return Ok(Made::Nothing);
         }
-        let flags = OFlags::from_bits_retain(flags);
-        let unnamed = flags.contains(OFlags::TMPFILE);
-        let exclusive = if unnamed { OFlags::empty() } else { OFlags::EXCL };
-        let ours = (flags - OFlags::TRUNC) | exclusive | OFlags::CLOEXEC | OFlags::NOCTTY;
-        match openat(spot.base(), spot.path.as_slice(), ours, self.mode(mode)) {
+        let ours =
+            (flags - OFlags::TRUNC) | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NOCTTY;
+        match openat(&directory, name, ours, self.mode(mode)) {
             Ok(file) => {
                 self.owners.record(self.view, file.as_fd(), owner)?;
                 Ok(Made::Open(file))
@@ -51,50 +53,73 @@ impl Maker<'_> {
         }
     }
 
-    pub(super) fn directory(&mut self, spot: &Spot, mode: u32) -> Result<Made, Errno> {
-        let owner = self.new_owner(&spot.parent()?)?;
+    fn open_unnamed(&mut self, spot: &Spot, flags: OFlags, mode: u32) -> Result<Made, Errno> {
+        let directory = spot.open(true)?;
+        let owner = self.new_owner(&directory)?;
         if owner == (0, 0) {
             return Ok(Made::Nothing);
         }
-        mkdirat(spot.base(), spot.path.as_slice(), self.mode(mode))?;
-        self.settle(spot, owner)
+        let Ok(file) = openat(&directory, ".", flags | OFlags::CLOEXEC, self.mode(mode)) else {
+            return Ok(Made::Nothing);
+        };
+        self.owners.record(self.view, file.as_fd(), owner)?;
+        Ok(Made::Open(file))
+    }
+
+    pub(super) fn directory(&mut self, spot: &Spot, mode: u32) -> Result<Made, Errno> {
+        let (directory, name) = spot.to_make()?;
+        let owner = self.new_owner(&directory)?;
+        if owner == (0, 0) {
+            return Ok(Made::Nothing);
+        }
+        mkdirat(&directory, &name, self.mode(mode))?;
+        self.settle(&directory, &name, owner)
     }
 
     pub(super) fn link(&mut self, spot: &Spot, target: &[u8]) -> Result<Made, Errno> {
-        let owner = self.new_owner(&spot.parent()?)?;
-        if owner == (0, 0) {
+        let (directory, name) = spot.to_make()?;
+        let owner = self.new_owner(&directory)?;
+        if owner == (0, 0) || spot.ends_with_slash() {
             return Ok(Made::Nothing);
         }
-        symlinkat(target, spot.base(), spot.path.as_slice())?;
-        self.settle(spot, owner)
+        symlinkat(target, &directory, &name)?;
+        self.settle(&directory, &name, owner)
     }
 
     pub(super) fn node(&mut self, spot: &Spot, mode: u32, device: u64) -> Result<Made, Errno> {
-        let owner = self.new_owner(&spot.parent()?)?;
+        let (directory, name) = spot.to_make()?;
+        let owner = self.new_owner(&directory)?;
         let kind = FileType::from_raw_mode(mode & 0o170_000);
         let letter = match kind {
+            _ if spot.ends_with_slash() => return Ok(Made::Nothing),
             // Overlay keeps 0:0 to itself, and says so.
             FileType::CharacterDevice if device == 0 => return Ok(Made::Nothing),
             FileType::CharacterDevice => 'c',
             FileType::BlockDevice => 'b',
             _ if owner == (0, 0) => return Ok(Made::Nothing),
-            _ => {
-                mknodat(spot.base(), spot.path.as_slice(), kind, self.mode(mode), 0)?;
-                return self.settle(spot, owner);
+            FileType::Fifo | FileType::Socket | FileType::RegularFile => {
+                mknodat(&directory, &name, kind, self.mode(mode), 0)?;
+                return self.settle(&directory, &name, owner);
             }
+            _ => return Ok(Made::Nothing),
         };
         if !self.who.is_root() {
             return Err(Errno::PERM);
         }
         let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = openat(spot.base(), spot.path.as_slice(), flags, self.mode(mode))?;
+        let file = openat(&directory, &name, flags, self.mode(mode))?;
         mark_device(self.view, file.as_fd(), letter, device)?;
         self.owners.record(self.view, file.as_fd(), owner)?;
         Ok(Made::Done)
     }
 
-    fn settle(&mut self, spot: &Spot, owner: (u32, u32)) -> Result<Made, Errno> {
-        let made = self.view.open(spot, false)?;
+    fn settle(
+        &mut self,
+        directory: &OwnedFd,
+        name: &std::ffi::OsStr,
+        owner: (u32, u32),
+    ) -> Result<Made, Errno> {
+        let made = openat(directory, name, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
         self.owners.record(self.view, made.as_fd(), owner)?;
         Ok(Made::Done)
     }

@@ -11,7 +11,6 @@ use rustix::io::Errno;
 
 use super::owners::{Owners, read_device};
 use super::view::View;
-use crate::sys::notify::write_memory;
 use crate::sys::record::bytes_of;
 
 /// Which record the process wants.
@@ -23,17 +22,16 @@ pub(super) enum Form {
     Extended { flags: u32, mask: u32 },
 }
 
-/// Writes the record of `file` to the memory of a thread's process; `false` when the kernel can do it as well.
-pub(super) fn show(
+/// The record of `file` with what we know about it; `None` when the kernel can do it as well.
+pub(super) fn record(
     view: &mut View,
     owners: &Owners,
     file: &OwnedFd,
-    (thread, address): (u32, u64),
     form: Form,
-) -> Result<bool, Errno> {
-    let Some(shown) = shown(view, owners, file.as_fd())? else { return Ok(false) };
+) -> Result<Option<Vec<u8>>, Errno> {
+    let Some(shown) = shown(view, owners, file.as_fd())? else { return Ok(None) };
     let (uid, gid) = shown.owner;
-    match form {
+    Ok(Some(match form {
         Form::Plain => {
             let mut record = fstat(file)?;
             (record.st_uid, record.st_gid) = (uid, gid);
@@ -41,7 +39,7 @@ pub(super) fn show(
                 record.st_mode = kind.as_raw_mode() | (record.st_mode & 0o7777);
                 record.st_rdev = device;
             }
-            write_memory(thread, address, bytes_of(&record))?;
+            bytes_of(&record).to_vec()
         }
         Form::Extended { flags, mask } => {
             let flags =
@@ -54,10 +52,9 @@ pub(super) fn show(
                 record.stx_rdev_major = rustix::fs::major(device);
                 record.stx_rdev_minor = rustix::fs::minor(device);
             }
-            write_memory(thread, address, bytes_of(&record))?;
+            bytes_of(&record).to_vec()
         }
-    }
-    Ok(true)
+    }))
 }
 
 struct Shown {

@@ -1,11 +1,18 @@
 //! Seeing files as a process of the container sees them.
 //!
 //! This thread has a root directory and a working directory of its own. Before a path is resolved its root becomes
-//! that of the process, so links lead where they lead for the process, and nothing beyond the container can be
-//! reached; its working directory stays `/proc` as *we* see it, through which descriptors are named.
+//! that of the process, so links lead where they lead for the process; its working directory stays `/proc` as *we* see
+//! it, through which descriptors are named.
+//!
+//! The thread can do more than the process, so it must not be led astray: a path begins at the root of the process, at
+//! its working directory or at something it has open, never at a directory of ours, and the links in `/proc` that
+//! jump to where some process is are not followed. Those that stand for what a process itself has open are taken apart
+//! here.
 
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::ffi::OsString;
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStringExt;
+use std::path::Path;
 
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags, StatxFlags, openat, openat2, readlinkat, statx};
 use rustix::io::Errno;
@@ -28,10 +35,12 @@ pub(super) struct View {
     current: Option<(u64, u64)>,
 }
 
-/// A path of a process: where it begins, and what it says.
+/// A path of a process.
 pub(super) struct Spot {
-    pub(super) base: OwnedFd,
-    pub(super) path: Vec<u8>,
+    /// Where it begins, if it does not begin at the root.
+    base: OwnedFd,
+    /// What it says; empty for the base itself.
+    path: Vec<u8>,
 }
 
 impl View {
@@ -55,22 +64,15 @@ impl View {
         &self.proc
     }
 
-    /// Takes the place of the thread, and reads the path at `address`, which begins at `directory` if it is relative.
-    pub(super) fn spot(&mut self, thread: u32, directory: i32, address: u64) -> Result<Spot, Errno> {
-        let path = read_path(thread, address)?;
-        self.spot_of(thread, directory, path)
-    }
-
-    pub(super) fn spot_of(&mut self, thread: u32, directory: i32, path: Vec<u8>) -> Result<Spot, Errno> {
+    /// Takes the place of a thread for a path that begins at `directory` if it is relative.
+    pub(super) fn spot(&mut self, thread: u32, directory: i32, path: Vec<u8>) -> Result<Spot, Errno> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let root = openat(&self.proc, format!("{thread}/root"), flags, Mode::empty())?;
         self.take_root(&root)?;
-        // `/proc/self` would be us.
-        for (own, ours) in [("/proc/self/", ""), ("/proc/thread-self/", ""), ("/dev/fd/", "fd/")] {
-            if let Some(rest) = path.strip_prefix(own.as_bytes()) {
-                let base = self.proc.try_clone().map_err(|_| Errno::MFILE)?;
-                return Ok(Spot { base, path: [format!("{thread}/{ours}").as_bytes(), rest].concat() });
-            }
+        if let Some((link, rest)) = own_link(&path) {
+            let link = format!("{thread}/{}", String::from_utf8_lossy(link));
+            let base = openat(&self.proc, link, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
+            return Ok(Spot { base, path: rest.to_vec() });
         }
         let base = if path.starts_with(b"/") {
             root
@@ -79,7 +81,7 @@ impl View {
         } else {
             self.descriptor(thread, directory)?
         };
-        Ok(Spot { base, path })
+        if path.is_empty() { Err(Errno::NOENT) } else { Ok(Spot { base, path }) }
     }
 
     /// What the thread has open at a number.
@@ -91,13 +93,7 @@ impl View {
         })
     }
 
-    /// What is at a spot.
-    pub(super) fn open(&self, spot: &Spot, follow: bool) -> Result<OwnedFd, Errno> {
-        let follow = if follow { OFlags::empty() } else { OFlags::NOFOLLOW };
-        openat(&spot.base, spot.path.as_slice(), OFlags::PATH | OFlags::CLOEXEC | follow, Mode::empty())
-    }
-
-    /// A path for one of our descriptors, relative to this thread's working directory.
+    /// A name for one of our descriptors, relative to this thread's working directory.
     pub(super) fn name_of(&self, file: BorrowedFd<'_>) -> String {
         format!("self/fd/{}", file.as_raw_fd())
     }
@@ -134,21 +130,62 @@ impl View {
 }
 
 impl Spot {
-    /// The directory that the last component is in, and whether there is more than it.
-    pub(super) fn parent(&self) -> Result<OwnedFd, Errno> {
-        let trimmed = self.path.trim_ascii_end();
-        let end = trimmed.iter().rposition(|&byte| byte != b'/').map_or(0, |last| last + 1);
-        let parent = match trimmed[..end].iter().rposition(|&byte| byte == b'/') {
-            Some(0) => b"/".as_slice(),
-            Some(slash) => &trimmed[..slash],
-            None => b".",
-        };
-        openat(&self.base, parent, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+    /// What is there.
+    pub(super) fn open(&self, follow: bool) -> Result<OwnedFd, Errno> {
+        if self.path.is_empty() {
+            // A link in `/proc` that is not followed is none of our business.
+            return if follow { self.base.try_clone().map_err(|_| Errno::MFILE) } else { Err(Errno::LOOP) };
+        }
+        let follow = if follow { OFlags::empty() } else { OFlags::NOFOLLOW };
+        open_in(&self.base, &self.path, OFlags::PATH | follow)
     }
 
-    pub(super) fn base(&self) -> BorrowedFd<'_> {
-        self.base.as_fd()
+    /// The directory that something is to be made in, and its name there.
+    pub(super) fn to_make(&self) -> Result<(OwnedFd, OsString), Errno> {
+        let end = self.path.iter().rposition(|&byte| byte != b'/').map_or(0, |last| last + 1);
+        let path = &self.path[..end];
+        let (parent, name) = match path.iter().rposition(|&byte| byte == b'/') {
+            Some(0) => (b"/".as_slice(), &path[1..]),
+            Some(slash) => (&path[..slash], &path[slash + 1..]),
+            None => (b".".as_slice(), path),
+        };
+        if matches!(name, b"" | b"." | b"..") {
+            return Err(Errno::NOENT);
+        }
+        let parent = open_in(&self.base, parent, OFlags::PATH | OFlags::DIRECTORY)?;
+        Ok((parent, OsString::from_vec(name.to_vec())))
     }
+
+    /// Whether it can only be a directory.
+    pub(super) fn ends_with_slash(&self) -> bool {
+        self.path.ends_with(b"/")
+    }
+}
+
+fn open_in(base: &OwnedFd, path: &[u8], flags: OFlags) -> Result<OwnedFd, Errno> {
+    openat2(base, path, flags | OFlags::CLOEXEC, Mode::empty(), ResolveFlags::NO_MAGICLINKS)
+}
+
+/// A path that begins with a link to what the process itself has: the link, below `/proc/PID`, and what follows.
+fn own_link(path: &[u8]) -> Option<(&[u8], &[u8])> {
+    let own = path.strip_prefix(b"/proc/self/").or_else(|| path.strip_prefix(b"/proc/thread-self/"));
+    let own = own.or_else(|| path.strip_prefix(b"/dev/").filter(|rest| rest.starts_with(b"fd/")))?;
+    let mut parts = own.splitn(2, |&byte| byte == b'/');
+    let first = parts.next()?;
+    let length = match first {
+        b"cwd" | b"root" | b"exe" => first.len(),
+        b"fd" => {
+            let number = parts.next()?.split(|&byte| byte == b'/').next()?;
+            if number.is_empty() || !number.iter().all(u8::is_ascii_digit) {
+                return None;
+            }
+            first.len() + 1 + number.len()
+        }
+        _ => return None,
+    };
+    let rest = &own[length..];
+    let start = rest.iter().position(|&byte| byte != b'/').unwrap_or(rest.len());
+    Some((&own[..length], &rest[start..]))
 }
 
 /// A string of another process, up to its NUL.
@@ -157,7 +194,7 @@ pub(super) fn read_path(thread: u32, address: u64) -> Result<Vec<u8>, Errno> {
     let mut path = Vec::new();
     let mut part = [0; 256];
     while path.len() < LONGEST_PATH {
-        let at = address + path.len() as u64;
+        let at = address.wrapping_add(path.len() as u64);
         // What is beyond the end of a page may not exist.
         let length = (PAGE - at % PAGE).min(part.len() as u64) as usize;
         let read = notify::read_memory(thread, at, &mut part[..length])?;
@@ -173,10 +210,40 @@ pub(super) fn read_path(thread: u32, address: u64) -> Result<Vec<u8>, Errno> {
     Err(Errno::NAMETOOLONG)
 }
 
-/// For messages only.
-impl std::fmt::Debug for Spot {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let path = PathBuf::from(String::from_utf8_lossy(&self.path).into_owned());
-        formatter.debug_struct("Spot").field("path", &path).finish_non_exhaustive()
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_of_a_process_to_its_own_files_are_taken_apart() {
+        for (path, link, rest) in [
+            ("/proc/self/fd/5", "fd/5", ""),
+            ("/proc/thread-self/fd/12/a/b", "fd/12", "a/b"),
+            ("/dev/fd/0", "fd/0", ""),
+            ("/proc/self/cwd/..", "cwd", ".."),
+            ("/proc/self/root//etc", "root", "etc"),
+            ("/proc/self/exe", "exe", ""),
+        ] {
+            assert_eq!(own_link(path.as_bytes()), Some((link.as_bytes(), rest.as_bytes())), "{path}");
+        }
+    }
+
+    #[test]
+    fn no_other_path_begins_in_our_proc() {
+        for path in [
+            "/proc/self/..",
+            "/proc/self/fd/..",
+            "/proc/self/fd/",
+            "/proc/self/fd/5x",
+            "/proc/self/task/1/root",
+            "/proc/1/root",
+            "/proc/self",
+            "/dev/fd/../x",
+            "/dev/null",
+            "proc/self/fd/1",
+            "/proc/self//fd/1",
+        ] {
+            assert_eq!(own_link(path.as_bytes()), None, "{path}");
+        }
     }
 }

@@ -167,15 +167,3 @@ pub(crate) fn read_memory(thread: u32, address: u64, into: &mut [u8]) -> Result<
     };
     check(result as libc::c_long).map(|length| length as usize)
 }
-
-/// Writes to the memory of a thread's process.
-pub(crate) fn write_memory(thread: u32, address: u64, bytes: &[u8]) -> Result<(), Errno> {
-    let local = libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
-    let remote = libc::iovec { iov_base: address as usize as *mut libc::c_void, iov_len: bytes.len() };
-    // SAFETY: the local range is only read; the remote address is only looked at in the other process.
-    let result = unsafe {
-        libc::process_vm_writev(thread as libc::pid_t, &raw const local, 1, &raw const remote, 1, 0)
-    };
-    let written = check(result as libc::c_long)?;
-    if written as usize == bytes.len() { Ok(()) } else { Err(Errno::FAULT) }
-}

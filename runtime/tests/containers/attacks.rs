@@ -249,3 +249,29 @@ in_every_mode! {
         assert!(Path::new("/dev/null").exists());
     }
 }
+
+#[test]
+#[ignore = "needs users and busybox"]
+fn needs_busybox_needs_root_needs_users_paths_through_proc_do_not_lead_whoever_answers_to_the_host() {
+    let place = Place::new(Who::OneId);
+    place.write("marker/file", "of the host");
+    let marker = place.path("marker").display().to_string();
+    for user in ["", "node"] {
+        for way in
+            ["/proc/self/../..", "/proc/self/fd/../../..", "/proc/thread-self/../../..", "/dev/fd/../../.."]
+        {
+            let script = format!(
+                "chown 1000 {way}{marker}/file; touch {way}{marker}/new; mkdir {way}{marker}/directory
+                 ln -s x {way}{marker}/link; mkfifo {way}{marker}/fifo; stat {way}{marker}/file; true"
+            );
+            let mut container = place.container(&["sh", "-c", &script]);
+            container.process.user = user.to_owned();
+            let answer = place.run(&container);
+            assert!(!answer.good().contains("marker"), "{answer:?}");
+        }
+    }
+    assert_eq!(names(&place.path("marker")), ["file"]);
+    let mut value = [0; 16];
+    let owner = rustix::fs::getxattr(place.path("marker/file"), "user.tug.owner", &mut value[..]);
+    assert_eq!(owner, Err(rustix::io::Errno::NODATA));
+}
