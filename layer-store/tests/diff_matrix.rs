@@ -12,7 +12,8 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
 use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, Timespec, Timestamps, Uid, XattrFlags};
-use support::{Ground, Ids, entries, for_one_id, lines, tree_lines};
+use support::layers::entries;
+use support::{Ground, Ids, for_one_id, lines, tree_lines};
 use tug_layer_store::{CommitOptions, LayerWriterOptions, Mtime, NewEntry, NewEntryKind, Xattrs};
 use tug_oci::DiffId;
 use tug_testdata::loop_file_system::{Kind, LoopFileSystem};

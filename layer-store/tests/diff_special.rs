@@ -11,8 +11,8 @@ use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 
 use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, StatxFlags, Timespec, Timestamps, Uid, XattrFlags};
-use support::layers::content;
-use support::{Ground, Ids, Overlay, entries, lines, tree_lines};
+use support::layers::{content, entries};
+use support::{Ground, Ids, Overlay, lines, tree_lines};
 use tug_layer_store::tar::TarWriter;
 use tug_layer_store::{
     CommitOptions, EntryKind, Error, ImportLayer, LayerError, LayerWriterOptions, Mtime, NewEntry,

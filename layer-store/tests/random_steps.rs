@@ -10,7 +10,8 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
 use rustix::fs::{AtFlags, CWD, FileType, Mode, Timespec, Timestamps};
-use support::{Ground, Ids, entries, for_one_id, lines, tree_lines};
+use support::layers::entries;
+use support::{Ground, Ids, for_one_id, lines, tree_lines};
 use tug_layer_store::CommitOptions;
 use tug_testdata::Detail;
 use tug_testdata::place::Place;

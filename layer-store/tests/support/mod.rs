@@ -15,8 +15,6 @@ use tug_testdata::{Detail, Listing};
 
 pub(crate) mod layers;
 
-pub(crate) use layers::entries;
-
 /// With how many ids a test runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ids {
