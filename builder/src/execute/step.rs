@@ -144,7 +144,7 @@ impl Execution<'_> {
     fn common_inputs(&self, below: &Below) -> Inputs {
         let mut inputs = Inputs::default();
         let chain: Vec<String> = below.below.iter().map(ToString::to_string).collect();
-        inputs.content("what the steps before it made", Digest::of(chain.join(" ").as_bytes()).to_string());
+        inputs.content("the result of an earlier step", Digest::of(chain.join(" ").as_bytes()).to_string());
         inputs.value("platform", self.platform.clone());
         inputs.value("SOURCE_DATE_EPOCH", self.epoch.map_or_else(String::new, |epoch| epoch.to_string()));
         inputs

@@ -68,7 +68,7 @@ fn a_build_tells_its_steps_and_gives_the_digest_to_a_pipe() {
     #1 DONE N.Ns
 
     #2 [stage-1 1/1] COPY --from=files /src/one.txt /copy.txt
-    #2 miss: what the steps before it made changed
+    #2 miss: the result of an earlier step changed
     #2 DONE N.Ns
 
     Built app:latest sha256:5df24bcf2c27d112201b987cb278b62341ce0ab2081eaf89c54184b549d63d81 in N.Ns (2 steps, none cached, 5.63 kB new)
