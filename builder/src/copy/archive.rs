@@ -1,16 +1,17 @@
 //! ADD of an archive: a tar, plain or compressed, is unpacked into the destination.
 //!
-//! Whether a file is one is decided by its content, as docker does. What is in it is spread out into one spool file in
+//! Whether a file is one is decided by its content, as docker does: by the checksum of its first header. What is in it is spread out into one spool file in
 //! a single pass, because a layer wants its entries in another order than the archive has them.
 
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::PathBuf;
 
-use tug_layer_store::tar::{Limits, TarReader};
+use tug_layer_store::tar::{Limits, TarError, TarReader};
 use tug_layer_store::{Decompressed, DecompressionLimits, NewEntry, NewEntryKind, ScratchDir, Store};
 
 use super::target::{Content, Ownership, Planned, Target, TargetError};
+use crate::cancel::Cancel;
 use crate::error::Error;
 use crate::files::{Files, Item, ItemKind, join, name_of, parent_of};
 
@@ -38,8 +39,14 @@ impl Archive {
     }
 }
 
-/// Opens `item` as an archive; `None` when it is not one. An archive that is damaged further on is an error.
-pub(crate) fn open(store: &Store, files: &dyn Files, item: &Item) -> Result<Option<Archive>, Error> {
+/// Opens `item` as an archive; `None` when it is not one. An archive that is damaged further on is an error, and so is
+/// one that cannot be trusted.
+pub(crate) fn open(
+    store: &Store,
+    files: &dyn Files,
+    item: &Item,
+    cancel: &Cancel,
+) -> Result<Option<Archive>, Error> {
     if !matches!(item.kind, ItemKind::File { size } if size > 0) {
         return Ok(None);
     }
@@ -47,13 +54,19 @@ pub(crate) fn open(store: &Store, files: &dyn Files, item: &Item) -> Result<Opti
         return Ok(None);
     };
     let mut reader = TarReader::new(BufReader::new(plain), Limits::default());
-    let Ok(Some(first)) = reader.next_entry() else { return Ok(None) };
+    let name = String::from_utf8_lossy(&item.path);
+    let damaged =
+        |error: TarError| Error::Context(format!("the archive `{name}` cannot be unpacked: {error}"));
+    let first = match reader.next_entry() {
+        Ok(Some(first)) => first,
+        Ok(None) | Err(TarError::Read(_) | TarError::Truncated { .. } | TarError::Checksum { .. }) => {
+            return Ok(None);
+        }
+        Err(error) => return Err(damaged(error)),
+    };
     let scratch = store.scratch("add")?;
     let spool = scratch.path().join("content");
     let failed = |source| Error::Io { action: "write", path: spool.clone(), source };
-    let damaged = |error: &dyn std::fmt::Display| {
-        Error::Context(format!("the archive `{}` is damaged: {error}", String::from_utf8_lossy(&item.path)))
-    };
     let mut out = BufWriter::new(File::create(&spool).map_err(failed)?);
     let (mut entries, mut offset) = (Vec::new(), 0);
     let mut buffer = vec![0; 64 * 1024];
@@ -65,17 +78,22 @@ pub(crate) fn open(store: &Store, files: &dyn Files, item: &Item) -> Result<Opti
         };
         if member.is_some() {
             loop {
-                let count = reader.read_content(&mut buffer).map_err(|error| damaged(&error))?;
+                let count = reader.read_content(&mut buffer).map_err(damaged)?;
                 if count == 0 {
                     break;
+                }
+                if cancel.is_cancelled() {
+                    return Err(Error::Cancelled);
                 }
                 out.write_all(&buffer[..count]).map_err(failed)?;
                 offset += count as u64;
             }
         }
         entries.push((entry, member));
-        next = reader.next_entry().map_err(|error| damaged(&error))?;
+        next = reader.next_entry().map_err(damaged)?;
     }
+    // The checksum of a compressed archive stands at its very end.
+    reader.finish().map_err(damaged)?;
     out.flush().map_err(failed)?;
     Ok(Some(Archive { entries, spool: spool.clone(), _scratch: scratch }))
 }
@@ -104,12 +122,14 @@ pub(crate) fn unpack(
         let parent = target.resolve(parent_of(&path))?;
         target.make_directories(&parent, ownership.owner_of_new())?;
         entry.path = join(&parent, name_of(&path));
-        if let NewEntryKind::HardLink { target: first } = &mut entry.kind {
-            let path = join(destination, first);
-            *first = join(&target.resolve(parent_of(&path))?, name_of(&path));
+        if let NewEntryKind::HardLink { target: first } = &entry.kind {
+            let first = join(destination, first);
+            let first = join(&target.resolve(parent_of(&first))?, name_of(&first));
+            target.link(&entry.path, &first)?;
+            continue;
         }
         let content = member.clone().map_or(Content::None, |member| Content::Member(archive.clone(), member));
-        target.put(Planned { entry, content });
+        target.put(Planned::new(entry, content));
     }
     Ok(())
 }

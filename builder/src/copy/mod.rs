@@ -183,7 +183,8 @@ pub(crate) fn copy(
         };
         for one in selected {
             if action.unpack
-                && let Some(archive) = archive::open(context.store, &*sources.files, &one.item)?
+                && let Some(archive) =
+                    archive::open(context.store, &*sources.files, &one.item, context.cancel)?
             {
                 target.make_directories(&destination, owner).map_err(failed)?;
                 archive::unpack(&Arc::new(archive), &mut target, &destination, &ownership).map_err(failed)?;
@@ -257,7 +258,7 @@ fn inline(path: &[u8], text: &str, ownership: &Ownership, now: i64) -> Planned {
     let (uid, gid) = ownership.owner_of(0, 0);
     let mut entry = NewEntry::file(path, ownership.mode_of(INLINE_MODE, false, false), text.len() as u64);
     (entry.uid, entry.gid, entry.mtime) = (uid, gid, Mtime { seconds: now, nanos: 0 });
-    Planned { entry, content: Content::Bytes(Arc::new(text.as_bytes().to_vec())) }
+    Planned::new(entry, Content::Bytes(Arc::new(text.as_bytes().to_vec())))
 }
 
 /// Writes the entries of `target` as a layer.
@@ -267,7 +268,7 @@ fn write(context: &CopyContext<'_>, target: Target) -> Result<Layer, CopyError> 
         if number % 64 == 0 && context.cancel.is_cancelled() {
             return Err(CopyError::Failed(Error::Cancelled));
         }
-        let Planned { mut entry, content } = planned;
+        let Planned { mut entry, content, .. } = planned;
         entry.mtime = entry.mtime.whole_seconds(context.clamp);
         let mut reader: Option<Box<dyn Read + Send>> = match &content {
             Content::None => None,
@@ -324,6 +325,9 @@ fn target_error(error: TargetError, span: &Range<usize>) -> CopyError {
         )),
         TargetError::IsADirectory(path) => {
             problem(format!("cannot copy a file to `{path}`: a directory is there"))
+        }
+        TargetError::NothingToLink { path, target } => {
+            problem(format!("`{path}` is a link to `{target}` in the archive, and no file is there"))
         }
         TargetError::Reserved(path) => problem(format!(
             "`{path}` cannot be in an image: names that start with `.wh.` mark what a layer removes"

@@ -9,6 +9,9 @@
 //! Links in the destination are followed inside the root, the last one too, unless `--link` was given. Directories that
 //! have to be made are `0755` and belong to `--chown`; a directory that is there already keeps its owner, mode and time,
 //! except for one below a copied directory, which takes those of its source. Source: BuildKit's behaviour.
+//!
+//! Names of one file are only marked as such here, each with the whole entry. Which of them is the file and which are
+//! the links is decided in the end: until then any of them may be replaced, and a layer wants the file first.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -16,7 +19,7 @@ use std::sync::Arc;
 use tug_layer_store::{Entry, EntryKind, Mtime, NewEntry, NewEntryKind, View};
 
 use crate::error::Error;
-use crate::files::{Files, Item, ItemKind, clean, join, name_of, parent_of, resolve_by};
+use crate::files::{Files, Item, ItemKind, Layered, clean, join, name_of, parent_of, resolve_by};
 
 /// Where the content of an entry comes from.
 #[derive(Clone)]
@@ -31,6 +34,15 @@ pub(crate) enum Content {
 pub(crate) struct Planned {
     pub entry: NewEntry,
     pub content: Content,
+    /// All names of one file have the same number.
+    group: Option<usize>,
+}
+
+impl Planned {
+    /// An entry that shares its file with no other.
+    pub(crate) fn new(entry: NewEntry, content: Content) -> Self {
+        Self { entry, content, group: None }
+    }
 }
 
 /// What an owner and mode become on their way into the layer.
@@ -48,7 +60,9 @@ pub(crate) struct Ownership {
 pub(crate) struct Target {
     below: Option<View>,
     entries: BTreeMap<Vec<u8>, Planned>,
-    links: HashMap<(u64, u64), Vec<u8>>,
+    /// The group of each file of the present source that may have several names.
+    links: HashMap<(u64, u64), usize>,
+    groups: usize,
     now: Mtime,
 }
 
@@ -61,6 +75,8 @@ pub(crate) enum TargetError {
     IsADirectory(String),
     /// Names of layers' own marks cannot be files.
     Reserved(String),
+    /// An archive links to what is not there.
+    NothingToLink { path: String, target: String },
     /// Looking failed.
     Failed(Error),
 }
@@ -74,12 +90,23 @@ impl From<Error> for TargetError {
 impl Target {
     /// Starts a layer over `below`; without it the layer stands alone (`--link`). New directories are dated `now`.
     pub(crate) fn new(below: Option<View>, now: Mtime) -> Self {
-        Self { below, entries: BTreeMap::new(), links: HashMap::new(), now }
+        Self { below, entries: BTreeMap::new(), links: HashMap::new(), groups: 0, now }
     }
 
     /// The entries in canonical order.
     pub(crate) fn into_entries(self) -> impl Iterator<Item = Planned> {
-        self.entries.into_values()
+        let mut files: HashMap<usize, Vec<u8>> = HashMap::new();
+        self.entries.into_values().map(move |mut planned| {
+            let Some(group) = planned.group else { return planned };
+            match files.get(&group) {
+                None => drop(files.insert(group, planned.entry.path.clone())),
+                Some(file) => {
+                    planned.entry.kind = NewEntryKind::HardLink { target: file.clone() };
+                    planned.content = Content::None;
+                }
+            }
+            planned
+        })
     }
 
     /// Resolves `path` inside the root: links that are below or were put here are followed.
@@ -104,8 +131,8 @@ impl Target {
         match self.kind(path) {
             Some(ItemKind::Directory) => self.keep_directory(path),
             Some(_) => return Err(TargetError::NotADirectory(shown(path))),
-            None => self.put(Planned {
-                entry: NewEntry {
+            None => self.put(Planned::new(
+                NewEntry {
                     path: path.to_vec(),
                     kind: NewEntryKind::Directory,
                     mode: 0o755,
@@ -114,8 +141,8 @@ impl Target {
                     mtime: self.now,
                     xattrs: BTreeMap::new(),
                 },
-                content: Content::None,
-            }),
+                Content::None,
+            )),
         }
         Ok(())
     }
@@ -141,36 +168,72 @@ impl Target {
             }
             _ => {}
         }
-        let first_name =
-            item.link.and_then(|link| self.links.get(&link)).filter(|first| *first != path).cloned();
-        let (kind, content) = match (&item.kind, first_name) {
-            (ItemKind::File { .. }, Some(target)) => (NewEntryKind::HardLink { target }, Content::None),
-            (ItemKind::File { size }, None) => {
+        let (kind, content) = match &item.kind {
+            ItemKind::File { size } => {
                 (NewEntryKind::File { size: *size }, Content::Item(Arc::clone(files), item.clone()))
             }
-            (ItemKind::Socket, _) => (NewEntryKind::File { size: 0 }, Content::Bytes(Arc::default())),
-            (ItemKind::Directory, _) => (NewEntryKind::Directory, Content::None),
-            (ItemKind::Symlink { target }, _) => {
-                (NewEntryKind::Symlink { target: target.clone() }, Content::None)
-            }
-            (ItemKind::Fifo, _) => (NewEntryKind::Fifo, Content::None),
-            (ItemKind::CharDevice { major, minor }, _) => {
+            ItemKind::Socket => (NewEntryKind::File { size: 0 }, Content::Bytes(Arc::default())),
+            ItemKind::Directory => (NewEntryKind::Directory, Content::None),
+            ItemKind::Symlink { target } => (NewEntryKind::Symlink { target: target.clone() }, Content::None),
+            ItemKind::Fifo => (NewEntryKind::Fifo, Content::None),
+            ItemKind::CharDevice { major, minor } => {
                 (NewEntryKind::CharDevice { major: *major, minor: *minor }, Content::None)
             }
-            (ItemKind::BlockDevice { major, minor }, _) => {
+            ItemKind::BlockDevice { major, minor } => {
                 (NewEntryKind::BlockDevice { major: *major, minor: *minor }, Content::None)
             }
         };
-        if let (Some(link), NewEntryKind::File { .. }) = (item.link, &kind) {
-            self.links.insert(link, path.to_vec());
-        }
+        let group = match (item.link, &item.kind) {
+            (Some(link), ItemKind::File { .. }) => Some(self.group_of(link)),
+            _ => None,
+        };
         let (uid, gid) = ownership.owner_of(item.uid, item.gid);
         let mode =
             ownership.mode_of(item.mode, item.is_directory(), matches!(item.kind, ItemKind::Symlink { .. }));
         let xattrs = if ownership.keep { item.xattrs.clone() } else { BTreeMap::new() };
         let entry = NewEntry { path: path.to_vec(), kind, mode, uid, gid, mtime: item.mtime, xattrs };
-        self.put(Planned { entry, content });
+        self.put(Planned { entry, content, group });
         Ok(())
+    }
+
+    /// Makes `path` another name of what is at `first`: put here, or in the layers below. Neither has links in it.
+    pub(crate) fn link(&mut self, path: &[u8], first: &[u8]) -> Result<(), TargetError> {
+        let missing = || TargetError::NothingToLink { path: shown(path), target: shown(first) };
+        if !self.entries.contains_key(&order(first)) {
+            self.take_up(first)?;
+        }
+        let next = self.groups;
+        let planned = self.entries.get_mut(&order(first)).ok_or_else(missing)?;
+        match planned.entry.kind {
+            NewEntryKind::Directory => return Err(missing()),
+            NewEntryKind::File { .. } => {
+                self.groups += 1;
+                planned.group.get_or_insert(next);
+            }
+            _ => {}
+        }
+        let entry = NewEntry { path: path.to_vec(), ..planned.entry.clone() };
+        let (content, group) = (planned.content.clone(), planned.group);
+        self.put(Planned { entry, content, group });
+        Ok(())
+    }
+
+    /// Puts a file of the layers below once more, as it is.
+    fn take_up(&mut self, path: &[u8]) -> Result<(), TargetError> {
+        let Some(below) = &self.below else { return Ok(()) };
+        let files: Arc<dyn Files> = Arc::new(Layered::new(below.clone()));
+        let is_there = self.kind(path).is_some_and(|kind| kind != ItemKind::Directory);
+        let Some(item) = files.item(path)?.filter(|_| is_there) else { return Ok(()) };
+        self.make_directories(parent_of(path), (0, 0))?;
+        let as_it_is = Ownership { chown: None, chmod: None, keep: true };
+        self.copy(&files, &Item { link: None, ..item }, path, &as_it_is)
+    }
+
+    fn group_of(&mut self, link: (u64, u64)) -> usize {
+        *self.links.entry(link).or_insert_with(|| {
+            self.groups += 1;
+            self.groups - 1
+        })
     }
 
     /// Hard links are kept within one source: what comes next starts anew.
@@ -229,7 +292,7 @@ impl Target {
                 mtime,
                 xattrs,
             };
-            self.put(Planned { entry, content: Content::None });
+            self.put(Planned::new(entry, Content::None));
         }
     }
 }
