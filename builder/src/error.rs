@@ -142,6 +142,16 @@ pub enum Error {
         /// Why.
         source: tug_runtime::Error,
     },
+    /// Something went wrong while a step was carried out.
+    #[error("{error}")]
+    AtStep {
+        /// The text that `span` points into.
+        source_text: Source,
+        /// The instruction.
+        span: Range<usize>,
+        /// What it was: never an error that has a place of its own.
+        error: Box<Error>,
+    },
 }
 
 impl Error {
@@ -155,6 +165,28 @@ impl Error {
             Self::StepFailed(failure) => ending_hint(&failure.ending),
             Self::Store(error) => error.hint(),
             Self::Runtime { source, .. } => source.hint(),
+            Self::AtStep { error, .. } => error.hint().or_else(|| error.hint_for_sources()),
+            _ => None,
+        }
+    }
+}
+
+impl Error {
+    /// The same error with the instruction that it came from, unless it has a place or needs none.
+    pub(crate) fn at(self, source_text: &Source, span: &Range<usize>) -> Self {
+        match self {
+            Self::Context(_) | Self::Io { .. } | Self::Store(_) | Self::Runtime { .. } => {
+                Self::AtStep { source_text: source_text.clone(), span: span.clone(), error: Box::new(self) }
+            }
+            other => other,
+        }
+    }
+
+    fn hint_for_sources(&self) -> Option<String> {
+        match self {
+            Self::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
+                Some("make it readable, or name it in `.dockerignore`".to_owned())
+            }
             _ => None,
         }
     }

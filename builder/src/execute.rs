@@ -70,7 +70,9 @@ pub(crate) fn execute(execution: &Execution<'_>, cancel: &Cancel) -> Result<Vec<
     let work = || {
         while let Some((step, inputs)) = next(steps, &board, &changed, &stop) {
             let begun = Instant::now();
-            let result = execution.step(step, &inputs, &bases, &stop);
+            let result = execution
+                .step(step, &inputs, &bases, &stop)
+                .map_err(|error| error.at(execution.source, &step.span));
             let mut board = board.lock().expect("nobody panics while holding it");
             match result {
                 Ok(done) => board.done[step.summary.id.0] = Some(done),

@@ -166,6 +166,17 @@ fn a_file_that_an_ignore_rule_hides_is_named_with_its_line() {
 }
 
 #[test]
+fn a_link_to_nothing_is_not_said_to_be_like_itself() {
+    let context = Tree::default().symlink("link", "/etc/passwd").in_a_temporary_folder();
+    let Err(error) = Place::new().build(context.path(), "FROM scratch\nCOPY link /\n") else {
+        panic!("built")
+    };
+    let problem = &problems(error)[0];
+    assert_eq!(problem.label.as_deref(), Some("it is a link to `/etc/passwd`, which leads to nothing there"));
+    assert_eq!(problem.help, None);
+}
+
+#[test]
 fn a_misspelled_source_is_told_with_a_similar_name() {
     let context = Tree::default().dir("src").file("src/main.rs", "").in_a_temporary_folder();
     let Err(error) = Place::new().build(context.path(), "FROM scratch\nCOPY src/mian.rs /\n") else {

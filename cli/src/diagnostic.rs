@@ -20,6 +20,13 @@ pub(crate) enum Picture {
         /// At least one.
         problems: Vec<Problem>,
     },
+    /// An instruction that could not be carried out.
+    Instruction {
+        /// The Dockerfile.
+        source: Source,
+        /// The instruction.
+        span: Range<usize>,
+    },
     /// A step that failed.
     Step {
         /// The Dockerfile.
@@ -53,6 +60,7 @@ impl Picture {
                     object
                 })
                 .collect(),
+            Self::Instruction { source, span } => json!([place(source, span)]),
             Self::Step { source, span, tail, lines, log } => {
                 let mut object = place(source, span);
                 object["tail"] = tail.as_slice().into();
@@ -81,7 +89,9 @@ impl Picture {
                     None => annotation(source, &problem.span, &problem.message),
                 })
                 .collect(),
-            Self::Step { source, span, .. } => annotation(source, span, message),
+            Self::Instruction { source, span } | Self::Step { source, span, .. } => {
+                annotation(source, span, message)
+            }
         }
     }
 }
@@ -97,6 +107,7 @@ pub(crate) fn draw(message: &str, picture: &Picture, stream: Stream) -> String {
             })
             .collect::<Vec<_>>()
             .join("\n"),
+        Picture::Instruction { source, span } => draw_one(message, source, span, None, stream),
         Picture::Step { source, span, tail, lines, log } => {
             draw_one(message, source, span, None, stream)
                 + &output(tail, *lines, &log.to_string_lossy(), stream)

@@ -60,6 +60,14 @@ impl From<tug_builder::Error> for CommandError {
                 };
                 Self::from_error(Exit::Failed, &error, hint).picture(picture)
             }
+            Builder::AtStep { source_text, span, error } => {
+                let picture = Picture::Instruction { source: source_text, span };
+                let made = Self::from(*error).picture(picture);
+                match hint {
+                    Some(hint) => made.hint(hint),
+                    None => made,
+                }
+            }
             other => Self::from_error(Exit::Failed, &other, hint),
         }
     }

@@ -9,7 +9,7 @@ use std::path::Path;
 use tug_dockerfile::{Ignore, Pattern, closest};
 
 use crate::error::Error;
-use crate::files::{Files, Item, clean, components, join, name_of, resolve};
+use crate::files::{Files, Item, ItemKind, clean, components, join, name_of, resolve};
 use crate::key::Inputs;
 
 /// One source, found.
@@ -58,7 +58,7 @@ pub(crate) fn select(
             if wild {
                 continue;
             }
-            return Err(missing(files, source, &path));
+            return Err(missing(files, source, &path)?);
         };
         let mut below = Vec::new();
         if item.is_directory() {
@@ -135,7 +135,7 @@ impl Facts {
 fn digests(files: &dyn Files, items: &[&Item]) -> Result<Vec<Option<tug_oci::Digest>>, Error> {
     const WORTH_A_THREAD: usize = 64;
     let one = |item: &&Item| match item.kind {
-        crate::files::ItemKind::File { .. } => files.digest(item).map(Some),
+        ItemKind::File { .. } => files.digest(item).map(Some),
         _ => Ok(None),
     };
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(8);
@@ -225,7 +225,13 @@ fn matches(files: &dyn Files, source: &str, path: &[u8]) -> Result<Vec<Vec<u8>>,
     Ok(found)
 }
 
-fn missing(files: &dyn Files, source: &str, path: &[u8]) -> SelectError {
+fn missing(files: &dyn Files, source: &str, path: &[u8]) -> Result<SelectError, Error> {
+    let source = source.to_owned();
+    if let Some(Item { kind: ItemKind::Symlink { target }, .. }) = files.item(path)? {
+        let target = String::from_utf8_lossy(&target);
+        let explanation = Some(format!("it is a link to `{target}`, which leads to nothing there"));
+        return Ok(SelectError::Missing { source, explanation, similar: None });
+    }
     let parent = crate::files::parent_of(path);
     let wanted = String::from_utf8_lossy(name_of(path)).into_owned();
     let children: Vec<String> = files
@@ -237,7 +243,7 @@ fn missing(files: &dyn Files, source: &str, path: &[u8]) -> SelectError {
     let names: Vec<&str> = children.iter().map(String::as_str).collect();
     let similar = closest(&wanted, &names)
         .map(|name| Path::new(&*String::from_utf8_lossy(parent)).join(name).display().to_string());
-    SelectError::Missing { source: source.to_owned(), explanation: files.hidden(path), similar }
+    Ok(SelectError::Missing { source, explanation: files.hidden(path), similar })
 }
 
 /// Bytes as text that no two paths share.

@@ -123,6 +123,11 @@ fn a_full_disk_is_a_matter_of_the_host_needs_root() {
     exit code 4
     --- stderr
     error: no space is left to write a blob to `[HOME]/store/ingest`
+     --> Dockerfile:2:1
+      |
+    2 | COPY large /
+      | ^^^^^^^^^^^^
+      |
 
     hint: free some space, or choose a store on another disk
     ");

@@ -11,3 +11,24 @@ fn steps_that_change_nothing_may_follow_each_other_needs_root_needs_busybox() {
     tug.data(&["build", "--network", "none", "-q", "-t", "app", "app"]);
     assert_eq!(tug.data(&["run", "--network", "none", "app", "echo", "hello"]), "hello\n");
 }
+
+#[test]
+#[ignore = "needs root, busybox"]
+fn a_step_that_cannot_begin_is_shown_at_its_line_needs_root_needs_busybox() {
+    let tug = Tug::new();
+    tug.base();
+    tug.write("app/Dockerfile", "FROM base\nUSER nobody-knows\nRUN true\n");
+    insta::assert_snapshot!(tug.run(&["build", "--progress", "none", "app"]), @"
+    exit code 1
+    --- stderr
+    error: could not run `[2/2] RUN true`
+     --> Dockerfile:3:1
+      |
+    3 | RUN true
+      | ^^^^^^^^
+      |
+      caused by: no user `nobody-knows` in the container's `/etc/passwd`
+
+    hint: add the user in an earlier step, or use its numeric id
+    ");
+}
