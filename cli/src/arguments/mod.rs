@@ -20,7 +20,6 @@ use crate::output::{ColorChoice, Output};
     name = "tug",
     version,
     max_term_width = 110,
-    disable_help_subcommand = true,
     subcommand_required = true,
     arg_required_else_help = true,
     after_help = EXAMPLES,
