@@ -31,6 +31,7 @@ use crate::error::{Error, Result, failed};
 use crate::file::{self, Durability};
 use crate::lock::{Lock, StoreLock};
 use crate::refs;
+use crate::toc::TocCache;
 use crate::trash::Trash;
 
 /// Whether files on disk can be given to the owners that an image says.
@@ -64,6 +65,7 @@ struct Inner {
     options: StoreOptions,
     boot_id: String,
     trash: Trash,
+    tocs: TocCache,
     lock: StoreLock,
 }
 
@@ -84,7 +86,14 @@ impl Store {
         Meta::agree(&root)?;
         make_layout(&root)?;
         let trash = Trash::new(root.join("trash"));
-        let inner = Inner { root, options: options.clone(), boot_id: boot_id()?, trash, lock };
+        let inner = Inner {
+            root,
+            options: options.clone(),
+            boot_id: boot_id()?,
+            trash,
+            tocs: TocCache::default(),
+            lock,
+        };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -135,6 +144,10 @@ impl Store {
     /// The folder of the layer, whether it exists or not.
     pub(crate) fn layer_folder(&self, diff_id: &DiffId) -> PathBuf {
         self.inner.root.join("layers").join(diff_id.hex())
+    }
+
+    pub(crate) fn tocs(&self) -> &TocCache {
+        &self.inner.tocs
     }
 
     pub(crate) fn trash(&self) -> &Trash {

@@ -316,3 +316,22 @@ fn compressed(program: &str, bytes: &[u8]) -> Vec<u8> {
 fn zstd_of(bytes: &[u8]) -> Vec<u8> {
     zstd::encode_all(bytes, 1).unwrap()
 }
+
+#[test]
+fn a_damaged_table_of_contents_is_made_again() {
+    let ground = Unprivileged::new();
+    let raw = [directory("d"), Raw::file("d/f", "content")];
+    let layer = ground.import(&archive(&raw)).unwrap();
+    let path = ground.store.root().join("layers").join(layer.diff_id().hex()).join("toc");
+    for damage in [Some(&b"tug-toc\x01\x03"[..]), Some(b""), None] {
+        match damage {
+            Some(bytes) => std::fs::write(&path, bytes).unwrap(),
+            None => std::fs::remove_file(&path).unwrap(),
+        }
+        // Another process has not read it yet.
+        let options = ground.store.options().clone();
+        let other = tug_layer_store::Store::open(ground.store.root(), &options).unwrap();
+        assert_eq!(entries(&other.layer(layer.diff_id()).unwrap().unwrap()), ["d/", "d/f"]);
+        assert_eq!(layers::content(&other, &[layer.diff_id().clone()], "d/f"), b"content");
+    }
+}

@@ -75,7 +75,9 @@ impl Draft {
         store.trash().throw(&target)?;
         std::fs::rename(self.folder.path(), &target).map_err(failed("create", &target))?;
         let layer = Layer::new(store, record);
-        let _ = layer.toc.set(Arc::new(self.toc));
+        let toc = Arc::new(self.toc);
+        store.tocs().remember(layer.diff_id(), &toc);
+        let _ = layer.toc.set(toc);
         Ok(layer)
     }
 }

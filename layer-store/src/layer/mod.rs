@@ -14,7 +14,7 @@ mod trees;
 mod writer;
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read};
 use std::sync::{Arc, OnceLock};
 
 use tug_oci::{Descriptor, DiffId, media_type};
@@ -50,7 +50,7 @@ impl Store {
         match self.known_layer(diff_id)? {
             Known::Good(layer) => Ok(Some(layer)),
             Known::Nothing => Ok(None),
-            Known::Doubtful => self.renewed_layer(diff_id),
+            Known::Doubtful => self.renewed_layer(diff_id, &|_| true),
         }
     }
 
@@ -74,15 +74,18 @@ impl Store {
         Ok(if is_trusted { Known::Good(Layer::new(self, record)) } else { Known::Doubtful })
     }
 
-    /// Makes a doubtful layer anew. When its blob is gone or damaged too, the layer is not in the store any more.
-    fn renewed_layer(&self, diff_id: &DiffId) -> Result<Option<Layer>> {
+    /// Makes a layer anew from its blob, unless somebody else did meanwhile: then it `is_whole`. When the blob is gone or
+    /// damaged too, the layer is not in the store any more.
+    fn renewed_layer(&self, diff_id: &DiffId, is_whole: &dyn Fn(&Layer) -> bool) -> Result<Option<Layer>> {
         let lock = self.lock_layer(diff_id)?;
         let folder = self.layer_folder(diff_id);
-        let record = match self.known_layer(diff_id)? {
-            Known::Good(layer) => return Ok(Some(layer)),
+        match self.known_layer(diff_id)? {
+            Known::Good(layer) if is_whole(&layer) => return Ok(Some(layer)),
             Known::Nothing => return Ok(None),
-            Known::Doubtful => Record::read(&folder)?,
-        };
+            Known::Good(_) | Known::Doubtful => {}
+        }
+        let record = Record::read(&folder)?;
+        self.tocs().forget(diff_id);
         self.trash().throw(&folder)?;
         let plain = Descriptor::new(media_type::OCI_LAYER, diff_id.digest().clone(), 0);
         let came_as = record.and_then(|record| record.blob).filter(|blob| blob.digest != plain.digest);
@@ -136,16 +139,39 @@ impl Layer {
         self.record.blob.clone().unwrap_or_else(plain)
     }
 
-    /// What is in it.
+    /// What is in it. A damaged table of contents is made anew from the blob.
     pub fn toc(&self) -> Result<Arc<Toc>> {
         if let Some(toc) = self.toc.get() {
             return Ok(Arc::clone(toc));
         }
+        let toc = match self.store.tocs().find(self.diff_id()) {
+            Some(toc) => toc,
+            None => {
+                let read = match self.read_toc() {
+                    Err(Error::Damaged { .. }) => self.renewed_toc()?,
+                    other => other?,
+                };
+                self.store.tocs().remember(self.diff_id(), &read);
+                read
+            }
+        };
+        Ok(Arc::clone(self.toc.get_or_init(|| toc)))
+    }
+
+    fn read_toc(&self) -> Result<Arc<Toc>> {
         let path = self.store.layer_folder(self.diff_id()).join(TOC);
-        let bytes = std::fs::read(&path).map_err(failed("read", &path))?;
-        let toc =
-            Toc::from_bytes(bytes).map_err(|error| Error::Damaged { path, reason: error.to_string() })?;
-        Ok(Arc::clone(self.toc.get_or_init(|| Arc::new(toc))))
+        let damaged = |reason: String| Error::Damaged { path: path.clone(), reason };
+        let bytes = match std::fs::read(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(damaged(error.to_string())),
+            other => other.map_err(failed("read", &path))?,
+        };
+        Toc::from_bytes(bytes).map(Arc::new).map_err(|error| damaged(error.to_string()))
+    }
+
+    fn renewed_toc(&self) -> Result<Arc<Toc>> {
+        let is_whole = |layer: &Self| layer.read_toc().is_ok();
+        let missing = || Error::MissingLayer(self.diff_id().clone());
+        self.store.renewed_layer(self.diff_id(), &is_whole)?.ok_or_else(missing)?.read_toc()
     }
 
     /// Its plain tar, if that is kept.

@@ -25,7 +25,9 @@
 //! What a tar may cost is bounded by [`Limits`]. Source: POSIX.1-2017 `pax`, GNU tar manual ("Tar Internals"), Go
 //! `archive/tar`, whose bytes the writer matches.
 
+mod content;
 mod error;
+mod facts;
 mod header;
 mod limits;
 mod name;

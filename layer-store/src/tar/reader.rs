@@ -2,17 +2,17 @@
 
 use std::io::{self, BufRead, BufReader, Read};
 
+use super::content::{Content, Wanted};
 use super::error::TarError;
+use super::facts::Facts;
 use super::header::{Format, Header, text};
 use super::limits::Limits;
 use super::pax::{self, Records};
 use super::sparse::{Map, Segment, SparseMap};
 use super::{BLOCK, header, name, padding};
-use crate::entry::{Mtime, NewEntry, NewEntryKind, shown};
+use crate::entry::{NewEntry, NewEntryKind, shown};
 
 const BUFFER: usize = 128 * 1024;
-/// Linux has no longer targets.
-const LONGEST_SYMLINK: usize = 4095;
 
 /// A tar that is being read.
 ///
@@ -26,22 +26,6 @@ pub struct TarReader<R> {
     content_size: u64,
     content: Content,
     has_ended: bool,
-}
-
-/// What is left of the content of the current entry.
-#[derive(Default)]
-struct Content {
-    /// Where it begins in the archive.
-    offset: u64,
-    /// Its length, holes included, and how much of that was read.
-    size: u64,
-    done: u64,
-    /// The stored bytes that follow in the archive, and the zeros behind them.
-    stored: u64,
-    padding: usize,
-    map: Option<SparseMap>,
-    /// The piece of the map that is not yet read to its end.
-    segment: usize,
 }
 
 /// Headers that extend the next one.
@@ -257,16 +241,7 @@ impl<R: Read> TarReader<R> {
         let broken = || TarError::Sparse { path: shown(&facts.path) };
         let size = facts.records.sparse.real_size.unwrap_or(stored);
         let (segments, data) = match map {
-            Map::None => {
-                let padding = padding(stored);
-                return Ok(Content {
-                    offset: self.position,
-                    size: stored,
-                    stored,
-                    padding,
-                    ..Content::default()
-                });
-            }
+            Map::None => return Ok(Content::plain(self.position, stored)),
             Map::Known(segments) => (segments, stored),
             Map::BeforeData => {
                 let (segments, used) = self.map_before_data(stored, &broken)?;
@@ -382,42 +357,6 @@ impl<R: Read> Read for TarReader<R> {
     }
 }
 
-enum Wanted {
-    Nothing,
-    Zeros(usize),
-    Data(usize),
-}
-
-impl Content {
-    fn sparse(offset: u64, map: SparseMap, stored: u64) -> Self {
-        let (size, padding) = (map.size, padding(stored));
-        Self { offset, size, stored, padding, map: Some(map), ..Self::default() }
-    }
-
-    /// What comes next, at most `room` bytes of it.
-    fn wanted(&mut self, room: usize) -> Wanted {
-        let bounded = |count: u64| usize::try_from(count).map_or(room, |count| count.min(room));
-        let Some(map) = &self.map else {
-            return match bounded(self.size - self.done) {
-                0 => Wanted::Nothing,
-                count => Wanted::Data(count),
-            };
-        };
-        let is_read = |segment: &Segment| segment.offset + segment.length <= self.done;
-        while map.segments.get(self.segment).is_some_and(is_read) {
-            self.segment += 1;
-        }
-        match map.segments.get(self.segment) {
-            Some(segment) if segment.offset <= self.done => {
-                Wanted::Data(bounded(segment.offset + segment.length - self.done))
-            }
-            Some(segment) => Wanted::Zeros(bounded(segment.offset - self.done)),
-            None if self.done < self.size => Wanted::Zeros(bounded(self.size - self.done)),
-            None => Wanted::Nothing,
-        }
-    }
-}
-
 impl Pending {
     fn is_empty(&self) -> bool {
         self.records.is_none() && self.name.is_none() && self.link.is_none()
@@ -439,87 +378,6 @@ impl Pending {
             Ok(true) => return Ok(()),
         };
         Err(TarError::Extension { position, reason })
-    }
-}
-
-/// What header and records say together about one entry.
-struct Facts<'a> {
-    header: &'a Header,
-    records: &'a Records,
-    path: Vec<u8>,
-}
-
-impl Facts<'_> {
-    fn without_content(&self, link: &[u8], limits: &Limits) -> Result<NewEntryKind, TarError> {
-        match self.header.type_flag() {
-            b'1' => {
-                let target = name::clean(link, limits)?;
-                self.refuse(target.is_empty() || target == self.path, "a link to itself or to the root")?;
-                Ok(NewEntryKind::HardLink { target })
-            }
-            b'2' => {
-                let target = link.to_vec();
-                let reason = "the target of a link is empty, too long, or holds a NUL";
-                self.refuse(
-                    target.is_empty() || target.len() > LONGEST_SYMLINK || target.contains(&0),
-                    reason,
-                )?;
-                Ok(NewEntryKind::Symlink { target })
-            }
-            b'3' => self.device().map(|(major, minor)| NewEntryKind::CharDevice { major, minor }),
-            b'4' => self.device().map(|(major, minor)| NewEntryKind::BlockDevice { major, minor }),
-            b'5' => Ok(NewEntryKind::Directory),
-            b'6' => Ok(NewEntryKind::Fifo),
-            other => Err(TarError::Kind { path: shown(&self.path), kind: char::from(other) }),
-        }
-    }
-
-    fn size(&self) -> Result<u64, TarError> {
-        let in_header = || self.header.size().and_then(|size| u64::try_from(size).ok());
-        self.records.size.or_else(in_header).ok_or_else(|| self.no_number("size"))
-    }
-
-    fn mode(&self) -> Result<u32, TarError> {
-        let mode = self.header.mode().and_then(|mode| u64::try_from(mode).ok());
-        mode.map(|mode| (mode & 0o7777) as u32).ok_or_else(|| self.no_number("mode"))
-    }
-
-    fn uid(&self) -> Result<u32, TarError> {
-        self.id(self.records.uid, self.header.uid()).ok_or_else(|| self.no_number("owner"))
-    }
-
-    fn gid(&self) -> Result<u32, TarError> {
-        self.id(self.records.gid, self.header.gid()).ok_or_else(|| self.no_number("group"))
-    }
-
-    /// The highest number means "leave as it is" to the kernel, so it is no owner.
-    fn id(&self, in_records: Option<u64>, in_header: Option<i64>) -> Option<u32> {
-        let id = in_records.or_else(|| u64::try_from(in_header?).ok())?;
-        u32::try_from(id).ok().filter(|&id| id != u32::MAX)
-    }
-
-    fn mtime(&self) -> Result<Mtime, TarError> {
-        let in_header = || self.header.mtime().map(Mtime::from_seconds);
-        self.records.mtime.or_else(in_header).ok_or_else(|| self.no_number("time"))
-    }
-
-    /// Linux has 12 bits for the major and 20 for the minor number.
-    fn device(&self) -> Result<(u32, u32), TarError> {
-        match self.header.device() {
-            Some((major @ 0..=0xfff, minor @ 0..=0xf_ffff)) => Ok((major as u32, minor as u32)),
-            _ => Err(self.no_number("device number")),
-        }
-    }
-
-    fn refuse(&self, condition: bool, reason: &'static str) -> Result<(), TarError> {
-        match condition {
-            true => Err(TarError::Ambiguous { path: shown(&self.path), reason }),
-            false => Ok(()),
-        }
-    }
-
-    fn no_number(&self, field: &'static str) -> TarError {
-        TarError::Number { path: shown(&self.path), field }
     }
 }
 

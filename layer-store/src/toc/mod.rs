@@ -15,6 +15,7 @@
 //! *Implied* directories stand in it too: those that a foreign tar does not list though it lists what is in them.
 //! Their metadata come from the layers below, so they are settled for each chain, and no [`Entry`] is given for them.
 
+mod cache;
 mod numbers;
 mod record;
 mod writer;
@@ -22,6 +23,7 @@ mod writer;
 use std::cmp::Ordering;
 use std::ops::Range;
 
+pub(crate) use cache::TocCache;
 pub(crate) use record::{FileFacts, Record, RecordKind};
 pub(crate) use writer::{TocTooLarge, TocWriter};
 
@@ -64,6 +66,11 @@ impl Toc {
     /// What the layer says about `path`: an entry, or the removal of one.
     pub fn lookup(&self, path: &[u8]) -> Option<Entry> {
         self.record(self.find(path)?).to_entry()
+    }
+
+    /// How many bytes of memory it takes.
+    pub(crate) fn memory(&self) -> usize {
+        self.bytes.len() + 4 * (self.starts.len() + self.ends.len())
     }
 
     /// How many records there are, implied directories and opaque marks included.
