@@ -194,6 +194,32 @@ mod tests {
     }
 
     #[test]
+    fn the_same_layer_made_by_many_at_once_is_one_layer() {
+        let folder = tempfile::tempdir().unwrap();
+        // Every process may do this: files belong to whoever makes them.
+        let options = crate::StoreOptions { owners: crate::Owners::Recorded, in_user_namespace: true };
+        let store = Store::open(&folder.path().join("store"), &options).unwrap();
+        let make = |materialise| {
+            let mut writer = store.layer_writer(&LayerWriterOptions { materialise }).unwrap();
+            writer.add(&NewEntry::directory("d", 0o755), None).unwrap();
+            for number in 0..50 {
+                let entry = NewEntry::file(format!("d/{number:02}"), 0o644, 20_000);
+                writer.add(&entry, Some(&mut std::io::repeat(number).take(20_000))).unwrap();
+            }
+            writer.finish().unwrap().diff_id().clone()
+        };
+        let make = &make;
+        let made: Vec<_> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..6).map(|number| scope.spawn(move || make(number % 2 == 0))).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        assert!(made.iter().all(|diff_id| *diff_id == made[0]));
+        let tree = store.lower_dirs(&made[..1]).unwrap().remove(0);
+        assert_eq!(std::fs::read(tree.join("d/49")).unwrap(), vec![49; 20_000]);
+        assert_eq!(std::fs::read_dir(tree.join("d")).unwrap().count(), 50);
+    }
+
+    #[test]
     fn entries_out_of_order_or_without_their_directory_are_refused() {
         let file = |path: &str| (NewEntry::file(path, 0o644, 0), "");
         let directory = |path: &str| (NewEntry::directory(path, 0o755), "");

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
+use std::path::Path;
 use std::sync::Arc;
 
 use rustix::fs::{AtFlags, Mode, OFlags, openat, statat};
@@ -39,7 +40,7 @@ pub(super) fn open(view: &View, node: &Node) -> Result<Box<dyn Read + Send>> {
 /// The time that something in the tree of a layer has on disk.
 pub(super) fn mtime_in_tree(sheet: &Sheet, path: &[u8]) -> Option<Mtime> {
     let (directory, name) = split(path);
-    let mut folder = Folder::open(&sheet.layer.make_tree().ok()?).ok()?;
+    let mut folder = Folder::open(sheet.tree().ok()?).ok()?;
     let status = statat(folder.enter(directory).ok()?, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
     Some(Mtime { seconds: status.st_mtime, nanos: u32::try_from(status.st_mtime_nsec).ok()? })
 }
@@ -53,11 +54,18 @@ impl Sheet {
         Ok(self.tar.get().is_some_and(Option::is_some))
     }
 
+    fn tree(&self) -> Result<&Path> {
+        if self.tree.get().is_none() {
+            let _ = self.tree.set(self.layer.make_tree()?);
+        }
+        Ok(self.tree.get().expect("it was set just now, by us or by another thread"))
+    }
+
     fn open_in_tree(&self, path: &[u8]) -> Result<File> {
-        let tree = self.layer.make_tree()?;
+        let tree = self.tree()?;
         let (directory, name) = split(path);
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
-        let opened = Folder::open(&tree).and_then(|mut folder| {
+        let opened = Folder::open(tree).and_then(|mut folder| {
             Ok(File::from(openat(folder.enter(directory)?, name, flags, Mode::empty())?))
         });
         opened.map_err(failed("open", tree.join(shown(path))))

@@ -7,6 +7,7 @@ mod resolve;
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Read;
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use tug_oci::DiffId;
@@ -34,6 +35,8 @@ struct Sheet {
     layer: Layer,
     /// The plain tar, opened when first read; `None` inside when it is not kept.
     tar: OnceLock<Option<File>>,
+    /// The tree, made when first needed.
+    tree: OnceLock<PathBuf>,
     /// Records that hard links of the layer point to.
     shared: OnceLock<BTreeSet<usize>>,
 }
@@ -76,7 +79,8 @@ impl View {
     /// The merged tree of `layers`, lowest first.
     pub(crate) fn of(layers: Vec<Layer>) -> Result<Self> {
         let tocs = layers.iter().map(Layer::toc).collect::<Result<_>>()?;
-        let sheet = |layer| Sheet { layer, tar: OnceLock::new(), shared: OnceLock::new() };
+        let sheet =
+            |layer| Sheet { layer, tar: OnceLock::new(), tree: OnceLock::new(), shared: OnceLock::new() };
         Ok(Self { merged: Merged::new(tocs), sheets: Arc::new(layers.into_iter().map(sheet).collect()) })
     }
 
