@@ -63,7 +63,7 @@ impl Store {
     /// Removes what killed processes left half written, and what is in the trash. Safe at any time.
     ///
     /// Whoever writes something holds a lock on it, and looks again after locking whether it still has its name.
-    pub(crate) fn remove_left_behind(&self) -> Result<()> {
+    pub fn remove_left_behind(&self) -> Result<()> {
         for path in names_in(&self.path("ingest"))? {
             if let Ok(opened) = File::open(&path)
                 && try_flock(&opened, &path)?

@@ -7,6 +7,7 @@
 
 use std::fs::File;
 use std::path::Path;
+use std::time::Duration;
 
 use rustix::fs::syncfs;
 
@@ -14,6 +15,9 @@ use crate::error::{Result, failed};
 use crate::layer::Record;
 use crate::lock::Lock;
 use crate::store::Store;
+
+/// Linux writes what is older than 30 seconds, and looks for that every 5.
+const WRITTEN_BY_ITSELF: Duration = Duration::from_secs(60);
 
 impl Store {
     /// Waits until the disk has every layer that is in the store now. Returns how many were not there yet; none when
@@ -37,18 +41,18 @@ impl Store {
         Ok(unsettled.len())
     }
 
-    /// Does what nobody should have to wait for, on a thread: waits for the disk as [`Store::settle`] does, removes what
-    /// killed processes left half written, and unlinks what is in the trash. When the process ends first, the next
-    /// one that calls this goes on. Commands that write to the store should call it once.
-    pub fn tidy_in_background(&self) {
-        let store = self.clone();
-        let thread = std::thread::Builder::new().name("tidy".to_owned());
-        let tidy = move || {
-            // What fails now is tried again by the next command; a prune says why.
-            let _ = store.remove_left_behind();
-            let _ = store.settle();
+    /// Whether [`Store::settle`] should be called: there are layers that are not durable though the kernel has had the
+    /// time to write them by itself, so that waiting for the disk is short. Looks at the record of every layer.
+    ///
+    /// A process that waits for the disk cannot end, whatever thread does it, and nobody knows for how long when others
+    /// write to the same disk. So it is best done in a process that nobody waits for.
+    pub fn is_settling_due(&self) -> Result<bool> {
+        let unsettled = self.unsettled()?;
+        let is_young = |record: &Record| {
+            let modified = Record::modified(&self.layer_folder(&record.diff_id));
+            modified.is_some_and(|time| time.elapsed().is_ok_and(|age| age < WRITTEN_BY_ITSELF))
         };
-        drop(thread.spawn(tidy));
+        Ok(!unsettled.is_empty() && !unsettled.iter().any(is_young))
     }
 
     /// Layers written on this boot of the machine and never synced. Those of an earlier one are not to be trusted.
@@ -118,14 +122,22 @@ mod tests {
         let held = Lock::exclusive(&store.path("locks/settle")).unwrap();
         assert_eq!(store.settle().unwrap(), 0);
         drop(held);
-        std::fs::write(store.path("ingest/left"), "half").unwrap();
-        let scratch = store.scratch("run").unwrap();
-        store.tidy_in_background();
-        let settled = (0..200).any(|_| {
-            std::thread::sleep(std::time::Duration::from_millis(10));
-            store.unsettled().unwrap().is_empty()
-        });
-        assert!(settled, "nothing was settled in two seconds");
-        assert!(scratch.path().is_dir() && !store.path("ingest/left").exists());
+    }
+
+    #[test]
+    fn layers_are_settled_once_the_kernel_had_the_time_to_write_them() {
+        let (_folder, store) = store();
+        assert!(!store.is_settling_due().unwrap());
+        let layers = ["a", "b"].map(|name| layer(&store, name));
+        let grow_old = |layer: &DiffId| {
+            let record = File::open(store.layer_folder(layer).join("record.json")).unwrap();
+            record.set_modified(std::time::SystemTime::now() - 2 * WRITTEN_BY_ITSELF).unwrap();
+        };
+        grow_old(&layers[0]);
+        assert!(!store.is_settling_due().unwrap(), "one is young");
+        grow_old(&layers[1]);
+        assert!(store.is_settling_due().unwrap());
+        store.settle().unwrap();
+        assert!(!store.is_settling_due().unwrap());
     }
 }

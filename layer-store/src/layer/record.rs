@@ -11,6 +11,7 @@
 //! boot is not trusted: the power may have failed before the disk had it.
 
 use std::path::Path;
+use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 use tug_oci::{Descriptor, DiffId};
@@ -61,6 +62,11 @@ impl Record {
     pub(crate) fn read(folder: &Path) -> Result<Option<Self>> {
         let bytes = file::read_small(&folder.join(FILE), LIMIT)?;
         Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
+    }
+
+    /// When it was last written; `None` when there is none.
+    pub(crate) fn modified(folder: &Path) -> Option<SystemTime> {
+        std::fs::metadata(folder.join(FILE)).and_then(|metadata| metadata.modified()).ok()
     }
 
     /// Writes or replaces it, all or nothing.
