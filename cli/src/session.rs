@@ -3,6 +3,15 @@
 //! Looking at images, naming, loading and saving them touches only files that are the user's own. Trees of layers may
 //! have other owners, so whoever needs those becomes root over the ids it may use first. That is only possible while
 //! the process has a single thread: no command may start one before it has called [`Session::enter`].
+//!
+//! Those who write to the store tidy it up as well, without letting anybody wait: what killed processes left behind is
+//! removed on a thread. Waiting for the disk is for a process of its own, `tug settle`, which is started now and then
+//! and ends by itself.
+
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::thread;
 
 use tug_layer_store::{Owners, Store, StoreOptions};
 use tug_runtime::{Mode, ModePreference, Runtime};
@@ -31,6 +40,19 @@ impl Session {
         };
         Ok(Self { store: Store::open(&root, &options)?, runtime: Runtime::new(mode) })
     }
+
+    /// Starts a thread that tidies up the store. What it does not manage, the next command does.
+    pub(crate) fn tidy_in_background(&self) {
+        let store = self.store.clone();
+        let tidy = move || {
+            // What fails now is tried again by the next command.
+            let _ = store.remove_left_behind();
+            if store.is_settling_due().unwrap_or(false) {
+                settle_in_background(store.root());
+            }
+        };
+        drop(thread::Builder::new().name("tidy".to_owned()).spawn(tidy));
+    }
 }
 
 /// Opens the store for work that makes no trees.
@@ -38,6 +60,14 @@ pub(crate) fn open_store(settings: &Settings) -> Result<Store, CommandError> {
     let is_root = rustix::process::geteuid().is_root();
     let owners = if is_root { Owners::Real } else { Owners::Recorded };
     Ok(Store::open(&settings.store()?, &StoreOptions { owners, in_user_namespace: !is_root })?)
+}
+
+/// Starts `tug settle`. It is not waited for, and a terminal does not interrupt it.
+fn settle_in_background(store: &Path) {
+    let mut command = Command::new("/proc/self/exe");
+    command.arg("settle").arg("--store").arg(store).current_dir("/").process_group(0);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    drop(command.spawn());
 }
 
 fn preference(settings: &Settings) -> Result<ModePreference, CommandError> {

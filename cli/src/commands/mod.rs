@@ -13,6 +13,7 @@ mod load;
 mod rmi;
 mod run;
 mod save;
+mod settle;
 mod tag;
 mod version;
 
@@ -54,6 +55,9 @@ pub(crate) enum Command {
     /// Write man pages or completions into a folder
     #[command(hide = true)]
     Generate(generate::GenerateArguments),
+    /// Wait until the disk has every layer
+    #[command(hide = true)]
+    Settle,
 }
 
 impl Command {
@@ -75,6 +79,7 @@ impl Command {
             Self::Version(arguments) => version::run(arguments, settings)?,
             Self::Completion(arguments) => completion::run(arguments, settings)?,
             Self::Generate(arguments) => generate::run(arguments)?,
+            Self::Settle => settle::run(settings)?,
         }
         Ok(Exit::Success)
     }

@@ -11,5 +11,6 @@ mod pty;
 mod run;
 mod steps;
 mod terminal;
+mod tidy;
 mod tug;
 mod words;

@@ -34,6 +34,7 @@ pub(super) fn run(arguments: &BuildArguments, settings: &Settings) -> Result<Exi
     let start = Instant::now();
     let session = Session::enter(settings)?;
     // From here on there may be threads.
+    session.tidy_in_background();
     let cancel = Cancel::default();
     let interrupts = {
         let cancel = cancel.clone();

@@ -56,6 +56,7 @@ fn prepare_and_run(arguments: &RunArguments, settings: &Settings) -> Result<Exit
         CommandError::from(error).exiting(Exit::Command(code))
     })?;
     // From here on there may be threads.
+    session.tidy_in_background();
     let exited = attend(running, signals, arguments)?;
     for warning in &exited.warnings {
         settings.output.warning(warning);
