@@ -45,6 +45,8 @@ pub struct Toc {
     starts: Vec<u32>,
     /// For each record, the first one behind it that is neither it nor inside of it.
     ends: Vec<u32>,
+    /// The records of implied directories.
+    implied: Vec<u32>,
 }
 
 impl Toc {
@@ -70,7 +72,7 @@ impl Toc {
 
     /// How many bytes of memory it takes.
     pub(crate) fn memory(&self) -> usize {
-        self.bytes.len() + 4 * (self.starts.len() + self.ends.len())
+        self.bytes.len() + 4 * (self.starts.len() + self.ends.len() + self.implied.len())
     }
 
     /// How many records there are, implied directories and opaque marks included.
@@ -85,7 +87,7 @@ impl Toc {
 
     /// The directories that the tar did not list, in canonical order.
     pub fn implied(&self) -> impl Iterator<Item = &[u8]> {
-        self.records().filter(|record| record.kind == RecordKind::Implied).map(|record| record.path)
+        self.implied.iter().map(|&index| self.path(index as usize))
     }
 
     pub(crate) fn records(&self) -> impl Iterator<Item = Record<'_>> {
@@ -149,7 +151,7 @@ impl Toc {
     fn index(bytes: Vec<u8>) -> Option<Self> {
         u32::try_from(bytes.len()).ok()?;
         let mut rest = bytes.strip_prefix(MAGIC)?;
-        let (mut starts, mut ends) = (Vec::new(), Vec::new());
+        let (mut starts, mut ends, mut implied) = (Vec::new(), Vec::new(), Vec::new());
         // The directories that the next record may be inside of.
         let mut open: Vec<(u32, &[u8])> = Vec::new();
         let mut before: Option<Record<'_>> = None;
@@ -173,6 +175,9 @@ impl Toc {
             if matches!(record.kind, RecordKind::Directory | RecordKind::Implied) {
                 open.push((index, record.path));
             }
+            if record.kind == RecordKind::Implied {
+                implied.push(index);
+            }
             before = Some(record);
         }
         let count = starts.len() as u32;
@@ -180,7 +185,7 @@ impl Toc {
             ends[directory as usize] = count;
         }
         starts.push(bytes.len() as u32);
-        Some(Self { bytes, starts, ends })
+        Some(Self { bytes, starts, ends, implied })
     }
 }
 
