@@ -187,6 +187,9 @@ pub enum Error {
     /// An archive of images is not as it should be.
     #[error(transparent)]
     Archive(#[from] ArchiveError),
+    /// The caller gave up: see [`crate::Store::stopping_when`].
+    #[error("it was stopped")]
+    Stopped,
     /// The layer is not in the store in any form.
     #[error("layer `{0}` is not in the store")]
     MissingLayer(tug_oci::DiffId),

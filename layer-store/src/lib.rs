@@ -21,6 +21,7 @@ mod lock;
 mod refs;
 mod scratch;
 mod settle;
+mod stop;
 mod store;
 pub mod tar;
 mod toc;

@@ -31,6 +31,7 @@ use crate::error::{Error, Result, failed};
 use crate::file::{self, Durability};
 use crate::lock::{Lock, StoreLock};
 use crate::refs;
+use crate::stop::Stop;
 use crate::toc::TocCache;
 use crate::trash::Trash;
 
@@ -57,6 +58,7 @@ pub struct StoreOptions {
 #[derive(Clone, Debug)]
 pub struct Store {
     inner: Arc<Inner>,
+    pub(crate) stop: Option<Stop>,
 }
 
 #[derive(Debug)]
@@ -94,7 +96,7 @@ impl Store {
             tocs: TocCache::default(),
             lock,
         };
-        Ok(Self { inner: Arc::new(inner) })
+        Ok(Self { inner: Arc::new(inner), stop: None })
     }
 
     /// The folder of the store, absolute.

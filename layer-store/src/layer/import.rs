@@ -153,6 +153,7 @@ impl Import<'_> {
             let pool = Arc::new(Pool::default());
             let mut pass = || -> Result<()> {
                 loop {
+                    self.store.go_on()?;
                     let mut chunk = Filling::new(&pool);
                     let bytes = chunk.fill_from(&mut plain, u64::MAX).map_err(unreadable)?;
                     if bytes.is_empty() {

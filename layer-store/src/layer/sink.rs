@@ -22,6 +22,7 @@ use crate::tree::{Attributes, NewFile, TreeWriter};
 
 /// A layer in the making.
 pub(crate) struct LayerSink {
+    store: Store,
     tar: TarWriter<Filling>,
     pool: Arc<Pool>,
     blob: Hand<BlobHand>,
@@ -51,6 +52,7 @@ impl LayerSink {
             None => None,
         };
         Ok(Self {
+            store: store.clone(),
             tar: TarWriter::new(Filling::new(&pool)),
             blob: Hand::new(BlobHand { writer: store.blob_writer(Durability::Deferred)? }),
             pool,
@@ -156,6 +158,7 @@ impl LayerSink {
         if !self.tar.out_mut().is_full() {
             return Ok(());
         }
+        self.store.go_on()?;
         // There is more than one chunk of it: now it is worth a thread.
         self.blob.detach("layer-tar");
         let chunk = std::mem::replace(self.tar.out_mut(), Filling::new(&self.pool)).seal();

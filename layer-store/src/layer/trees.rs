@@ -55,6 +55,7 @@ impl Layer {
         let mut copy =
             Copy { tar, blob: self.store.blob_path(self.diff_id().digest()), buffer: vec![0; BUFFER] };
         for record in toc.records() {
+            self.store.go_on()?;
             copy.add(&mut tree, &record)?;
         }
         tree.finish(&toc)?;
