@@ -13,6 +13,7 @@ use tug_dockerfile::Ignore;
 use tug_layer_store::{ImportLayer, Store};
 use tug_oci::Digest;
 
+use crate::cancel::Cancel;
 use crate::error::Error;
 use crate::files::{Files, Folder, IgnoreFile, Item, ItemKind, Layered, clean, resolve};
 use crate::options::{ContextSource, DockerfileSource};
@@ -142,7 +143,7 @@ impl Files for Nothing {
         Ok(Vec::new())
     }
 
-    fn digest(&self, _item: &Item) -> Result<Digest, Error> {
+    fn digest(&self, _item: &Item, _cancel: &Cancel) -> Result<Digest, Error> {
         Ok(Digest::of(b""))
     }
 

@@ -131,9 +131,15 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
+    /// A file of the context changed while it was read, again and again.
+    #[error("`{}` changed while it was read", path.display())]
+    Changed {
+        /// Which file.
+        path: PathBuf,
+    },
     /// The store could not do what it was asked to.
     #[error(transparent)]
-    Store(#[from] tug_layer_store::Error),
+    Store(tug_layer_store::Error),
     /// The runtime could not start or watch a container.
     #[error("could not run `{step}`")]
     Runtime {
@@ -162,6 +168,9 @@ impl Error {
             Self::NoDockerfile { name: None, .. } => {
                 Some("make a file `Dockerfile` there, or name another one with `-f PATH`".to_owned())
             }
+            Self::Changed { .. } => {
+                Some("build again when nothing writes to it, or name it in `.dockerignore`".to_owned())
+            }
             Self::StepFailed(failure) => ending_hint(&failure.ending),
             Self::Store(error) => error.hint(),
             Self::Runtime { source, .. } => source.hint(),
@@ -175,7 +184,11 @@ impl Error {
     /// The same error with the instruction that it came from, unless it has a place or needs none.
     pub(crate) fn at(self, source_text: &Source, span: &Range<usize>) -> Self {
         match self {
-            Self::Context(_) | Self::Io { .. } | Self::Store(_) | Self::Runtime { .. } => {
+            Self::Context(_)
+            | Self::Io { .. }
+            | Self::Changed { .. }
+            | Self::Store(_)
+            | Self::Runtime { .. } => {
                 Self::AtStep { source_text: source_text.clone(), span: span.clone(), error: Box::new(self) }
             }
             other => other,
@@ -188,6 +201,15 @@ impl Error {
                 Some("make it readable, or name it in `.dockerignore`".to_owned())
             }
             _ => None,
+        }
+    }
+}
+
+impl From<tug_layer_store::Error> for Error {
+    fn from(error: tug_layer_store::Error) -> Self {
+        match error {
+            tug_layer_store::Error::Stopped => Self::Cancelled,
+            error => Self::Store(error),
         }
     }
 }

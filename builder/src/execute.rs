@@ -1,9 +1,12 @@
 //! Carries out a plan: every step whose inputs are ready runs, in as many threads as allowed.
 //!
 //! A step first asks the cache. What is known is not done again, and nothing is unpacked or mounted for it: only its
-//! record is read.
+//! record is read. Steps of one build that have the same key are one step: the first does the work, the others wait.
 
+mod claims;
 mod step;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex};
@@ -18,9 +21,11 @@ use crate::error::{Error, Source};
 use crate::event::{Event, Reporter, StepId};
 use crate::files::Files;
 use crate::plan::{Action, Plan, State, Step};
+pub(crate) use claims::Claims;
 
 /// Everything that steps have in common.
 pub(crate) struct Execution<'a> {
+    /// One that stops with `stop`.
     pub store: &'a Store,
     pub runtime: &'a Runtime,
     pub reporter: &'a dyn Reporter,
@@ -35,6 +40,9 @@ pub(crate) struct Execution<'a> {
     pub epoch: Option<i64>,
     pub proxy_environment: &'a [(String, String)],
     pub resolv_conf: Option<&'a str>,
+    /// Ends all steps: thrown by the user, or by a step that failed.
+    pub stop: &'a Cancel,
+    pub claims: Claims,
 }
 
 /// What a step came to.
@@ -58,28 +66,26 @@ struct Board {
 }
 
 /// Carries out all steps. On an error nothing new starts, what runs is killed, and finished layers stay.
-pub(crate) fn execute(execution: &Execution<'_>, cancel: &Cancel) -> Result<Vec<Done>, Error> {
-    let steps = &execution.plan.steps;
+pub(crate) fn execute(execution: &Execution<'_>) -> Result<Vec<Done>, Error> {
+    let (steps, stop) = (&execution.plan.steps, execution.stop);
     let bases = bases(steps);
     let board =
         Mutex::new(Board { done: vec![None; steps.len()], started: vec![false; steps.len()], failure: None });
     let changed = Condvar::new();
-    let stop = Cancel::default();
-    let throw = stop.clone();
-    let _guard = cancel.on_cancel(move || throw.cancel());
     let work = || {
-        while let Some((step, inputs)) = next(steps, &board, &changed, &stop) {
+        let _bell = Bell { board: &board, changed: &changed, stop };
+        while let Some((step, inputs)) = next(steps, &board, &changed, stop) {
             let begun = Instant::now();
-            let result = execution
-                .step(step, &inputs, &bases, &stop)
-                .map_err(|error| error.at(execution.source, &step.span));
+            let result =
+                execution.step(step, &inputs, &bases).map_err(|error| error.at(execution.source, &step.span));
+            if let Err(error) = &result {
+                execution.tell_failure(step, error, begun.elapsed());
+            }
             let mut board = board.lock().expect("nobody panics while holding it");
             match result {
                 Ok(done) => board.done[step.summary.id.0] = Some(done),
                 Err(error) => {
-                    execution.tell_failure(step, &error, begun.elapsed());
-                    let is_first = board.failure.is_none();
-                    if is_first || matches!(board.failure, Some(Error::Cancelled)) {
+                    if matches!(board.failure, None | Some(Error::Cancelled)) {
                         board.failure = Some(error);
                     }
                     stop.cancel();
@@ -108,6 +114,24 @@ pub(crate) fn execute(execution: &Execution<'_>, cancel: &Cancel) -> Result<Vec<
     }
 }
 
+/// Wakes those who wait for a step whose thread panicked: it will never be done.
+struct Bell<'a> {
+    board: &'a Mutex<Board>,
+    changed: &'a Condvar,
+    stop: &'a Cancel,
+}
+
+impl Drop for Bell<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.stop.cancel();
+            // Whoever has seen that there is no stop yet waits by now.
+            drop(self.board.lock());
+            self.changed.notify_all();
+        }
+    }
+}
+
 /// What the steps that a step stands on came to.
 pub(crate) struct Inputs {
     pub below: Arc<Vec<DiffId>>,
@@ -126,10 +150,8 @@ fn next<'a>(
         if stop.is_cancelled() || board.started.iter().all(|started| *started) {
             return None;
         }
-        let ready = steps.iter().find_map(|step| {
-            let inputs = inputs(step, &board.done)?;
-            (!board.started[step.summary.id.0]).then_some((step, inputs))
-        });
+        let open = steps.iter().filter(|step| !board.started[step.summary.id.0]);
+        let ready = open.map(|step| Some((step, inputs(step, &board.done)?))).find_map(|ready| ready);
         if let Some((step, inputs)) = ready {
             board.started[step.summary.id.0] = true;
             return Some((step, inputs));

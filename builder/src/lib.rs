@@ -13,6 +13,7 @@ mod finish;
 mod images;
 mod key;
 mod options;
+mod parallel;
 mod plan;
 mod record;
 mod run;
@@ -22,7 +23,7 @@ pub use error::{Ending, Error, Problem, Source, StepFailure};
 pub use event::{Event, Recording, Reporter, StepId, StepSummary, Stream};
 pub use options::{BuildOptions, ContextSource, DockerfileSource, NetworkMode};
 
-use execute::Execution;
+use execute::{Claims, Execution};
 use plan::{PlanError, PlanOptions};
 use tug_dockerfile::{Dockerfile, LineIndex};
 use tug_layer_store::Store;
@@ -59,6 +60,15 @@ pub fn build(
     reporter: &dyn Reporter,
     cancel: &Cancel,
 ) -> Result<Built, Error> {
+    let stop = Cancel::default();
+    let _guard = {
+        let stop = stop.clone();
+        cancel.on_cancel(move || stop.cancel())
+    };
+    let store = &{
+        let stop = stop.clone();
+        store.stopping_when(move || stop.is_cancelled())
+    };
     let opened = context::open(store, options.context, options.dockerfile)?;
     let source =
         Source { name: opened.name.clone(), text: String::from_utf8_lossy(&opened.text).into_owned() };
@@ -99,8 +109,10 @@ pub fn build(
         epoch: options.source_date_epoch,
         proxy_environment: &options.proxy_environment,
         resolv_conf: options.resolv_conf.as_deref(),
+        stop: &stop,
+        claims: Claims::default(),
     };
-    let executed = execute::execute(&execution, cancel);
+    let executed = execute::execute(&execution);
     if let Some(folder) = &opened.folder {
         folder.remember();
     }

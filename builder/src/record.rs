@@ -61,8 +61,13 @@ pub(crate) fn remember(
     inputs: Inputs,
     result: &StepResult,
 ) -> Result<(), Error> {
+    store.put_cache_record(&inputs.key(), &encode(result))?;
+    note(store, slot, inputs)
+}
+
+/// Remembers what the step had as inputs, to explain the next miss.
+pub(crate) fn note(store: &Store, slot: &Digest, inputs: Inputs) -> Result<(), Error> {
     let key = inputs.key();
-    store.put_cache_record(&key, &encode(result))?;
     store.put_last_record(slot, &encode(&SlotRecord { key, inputs: inputs.into_list() }))?;
     Ok(())
 }

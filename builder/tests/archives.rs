@@ -130,3 +130,62 @@ fn names_of_one_file_that_several_sources_write_over_keep_their_own_content() {
     d/b 644 0:0 "one"
     "#);
 }
+
+#[test]
+fn entries_go_through_links_of_the_image_and_never_out_of_it() {
+    let context = Tree::default()
+        .dir("root")
+        .dir("root/usr")
+        .dir("root/usr/lib")
+        .file("root/usr/lib/old", "old")
+        .symlink("root/lib", "usr/lib")
+        .symlink("root/up", "../../../..")
+        .in_a_temporary_folder();
+    let bytes = tar(&[file("lib/x", "x"), file("up/y", "y"), link("lib/z", "lib/old")]);
+    std::fs::write(context.path().join("a.tar"), bytes).unwrap();
+    let text = "FROM scratch\nCOPY root /\nADD a.tar /\n";
+    insta::assert_snapshot!(Place::new().build(context.path(), text).unwrap().listing, @r#"
+    lib -> usr/lib
+    up -> ../../../..
+    usr/ 755 0:0
+    usr/lib/ 755 0:0
+    usr/lib/old 644 0:0 "old" shared
+    usr/lib/x 644 0:0 "x"
+    usr/lib/z 644 0:0 "old" shared
+    y 644 0:0 "y"
+    "#);
+}
+
+#[test]
+fn pipes_devices_and_links_are_unpacked_as_what_they_are() {
+    let special = |name: &str, kind| (NewEntry { kind, ..NewEntry::file(name, 0o644, 0) }, "");
+    let bytes = tar(&[
+        special("console", NewEntryKind::CharDevice { major: 5, minor: 1 }),
+        special("pipe", NewEntryKind::Fifo),
+        (NewEntry::symlink("link", "/etc/passwd"), ""),
+        link("again", "link"),
+    ]);
+    insta::assert_snapshot!(add(&bytes).unwrap(), @"
+    t/ 755 0:0
+    t/again -> /etc/passwd
+    t/below 644 0:0 \"below\"
+    t/console 644 0:0 CharDevice { major: 5, minor: 1 }
+    t/link -> /etc/passwd
+    t/pipe 644 0:0 Fifo
+    ");
+}
+
+#[test]
+fn an_archive_gives_the_same_image_in_another_store_when_the_time_is_given() {
+    let make = || {
+        let context = Tree::default().in_a_temporary_folder();
+        let (mut young, content) = file("d/young", "x");
+        young.mtime.seconds = 5_000_000_000;
+        std::fs::write(context.path().join("a.tar"), tar(&[(young, content)])).unwrap();
+        let text = "FROM scratch\nADD a.tar /new/\n";
+        let place = Place::new();
+        let built = place.build_with(context.path(), text, |options| options.source_date_epoch = Some(1000));
+        built.unwrap().built.descriptor.digest
+    };
+    assert_eq!(make(), make());
+}

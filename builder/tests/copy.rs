@@ -284,3 +284,47 @@ fn with_a_source_date_epoch_two_stores_make_the_same_image() {
     };
     assert_eq!(make(), make());
 }
+
+#[test]
+fn a_hard_link_keeps_its_content_when_its_first_name_is_replaced() {
+    let context = Tree::default()
+        .dir("d")
+        .file("d/a", "old")
+        .hard_link("d/b", "d/a")
+        .dir("other")
+        .file("other/a", "new")
+        .in_a_temporary_folder();
+    let outcome = Place::new().build(context.path(), "FROM scratch\nCOPY d other /d/\n").unwrap();
+    insta::assert_snapshot!(outcome.listing, @r#"
+    d/ 755 0:0
+    d/a 644 0:0 "new"
+    d/b 644 0:0 "old"
+    "#);
+}
+
+#[test]
+fn a_directory_cannot_be_made_where_a_file_is() {
+    let context = Tree::default().file("a", "a").in_a_temporary_folder();
+    let Err(error) = Place::new().build(context.path(), "FROM scratch\nCOPY a /a\nWORKDIR /a/b\n") else {
+        panic!("built")
+    };
+    assert_eq!(problems(error)[0].message, "cannot make the directory `/a`: something else is there");
+}
+
+#[test]
+fn an_exclusion_may_have_exceptions() {
+    let context = Tree::default()
+        .dir("d")
+        .dir("d/docs")
+        .file("d/docs/a.md", "a")
+        .file("d/docs/b.md", "b")
+        .file("d/c.md", "c")
+        .in_a_temporary_folder();
+    let text = "FROM scratch\nCOPY --exclude=docs --exclude=!docs/b.md d /d\n";
+    insta::assert_snapshot!(Place::new().build(context.path(), text).unwrap().listing, @r#"
+    d/ 755 0:0
+    d/c.md 644 0:0 "c"
+    d/docs/ 755 0:0
+    d/docs/b.md 644 0:0 "b"
+    "#);
+}

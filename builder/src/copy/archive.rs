@@ -1,19 +1,24 @@
 //! ADD of an archive: a tar, plain or compressed, is unpacked into the destination.
 //!
-//! Whether a file is one is decided by its content, as docker does: by the checksum of its first header. What is in it is spread out into one spool file in
-//! a single pass, because a layer wants its entries in another order than the archive has them.
+//! Whether a file is one is decided by its content, as docker does: by the checksum of its first header. What is in it is
+//! spread out into one spool file in a single pass, because a layer wants its entries in another order than the archive
+//! has them.
 
 use std::fs::File;
-use std::io::{BufReader, BufWriter, Read, Seek, SeekFrom, Write};
+use std::io::{BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::PathBuf;
 
 use tug_layer_store::tar::{Limits, TarError, TarReader};
 use tug_layer_store::{Decompressed, DecompressionLimits, NewEntry, NewEntryKind, ScratchDir, Store};
+use tug_oci::{Digest, Hasher};
 
 use super::target::{Content, Ownership, Planned, Target, TargetError};
+use super::write::changed;
 use crate::cancel::Cancel;
 use crate::error::Error;
-use crate::files::{Files, Item, ItemKind, join, name_of, parent_of};
+use crate::files::{Files, Item, join, name_of, parent_of};
+
+const BUFFER: usize = 128 * 1024;
 
 /// An archive, spread out.
 pub(crate) struct Archive {
@@ -47,13 +52,14 @@ pub(crate) fn open(
     item: &Item,
     cancel: &Cancel,
 ) -> Result<Option<Archive>, Error> {
-    if !matches!(item.kind, ItemKind::File { size } if size > 0) {
+    if item.size() == 0 {
         return Ok(None);
     }
-    let Ok(plain) = Decompressed::new(files.open(item)?, DecompressionLimits::default()) else {
+    let mut source = Hashed { reader: files.open(item)?, hasher: Hasher::sha256() };
+    let Ok(plain) = Decompressed::new(&mut source, DecompressionLimits::default()) else {
         return Ok(None);
     };
-    let mut reader = TarReader::new(BufReader::new(plain), Limits::default());
+    let mut reader = TarReader::new(plain, Limits::default());
     let name = String::from_utf8_lossy(&item.path);
     let damaged =
         |error: TarError| Error::Context(format!("the archive `{name}` cannot be unpacked: {error}"));
@@ -69,25 +75,23 @@ pub(crate) fn open(
     let failed = |source| Error::Io { action: "write", path: spool.clone(), source };
     let mut out = BufWriter::new(File::create(&spool).map_err(failed)?);
     let (mut entries, mut offset) = (Vec::new(), 0);
-    let mut buffer = vec![0; 64 * 1024];
+    let mut buffer = vec![0; BUFFER];
     let mut next = Some(first);
     while let Some(entry) = next {
         let member = match entry.kind {
             NewEntryKind::File { size } => Some(Member { offset, size }),
             _ => None,
         };
-        if member.is_some() {
-            loop {
-                let count = reader.read_content(&mut buffer).map_err(damaged)?;
-                if count == 0 {
-                    break;
-                }
-                if cancel.is_cancelled() {
-                    return Err(Error::Cancelled);
-                }
-                out.write_all(&buffer[..count]).map_err(failed)?;
-                offset += count as u64;
+        while member.is_some() {
+            if cancel.is_cancelled() {
+                return Err(Error::Cancelled);
             }
+            let count = reader.read_content(&mut buffer).map_err(damaged)?;
+            if count == 0 {
+                break;
+            }
+            out.write_all(&buffer[..count]).map_err(failed)?;
+            offset += count as u64;
         }
         entries.push((entry, member));
         next = reader.next_entry().map_err(damaged)?;
@@ -95,6 +99,9 @@ pub(crate) fn open(
     // The checksum of a compressed archive stands at its very end.
     reader.finish().map_err(damaged)?;
     out.flush().map_err(failed)?;
+    if Some(source.digest().map_err(damaged)?) != item.digest {
+        return Err(changed(files, item));
+    }
     Ok(Some(Archive { entries, spool: spool.clone(), _scratch: scratch }))
 }
 
@@ -129,7 +136,29 @@ pub(crate) fn unpack(
             continue;
         }
         let content = member.clone().map_or(Content::None, |member| Content::Member(archive.clone(), member));
-        target.put(Planned::new(entry, content));
+        target.put(Planned { entry, content });
     }
     Ok(())
+}
+
+/// Hashes what is read, to see whether it is what the key was made of.
+struct Hashed {
+    reader: Box<dyn Read + Send>,
+    hasher: Hasher,
+}
+
+impl Hashed {
+    /// The digest of all there is, read or not.
+    fn digest(mut self) -> Result<Digest, TarError> {
+        std::io::copy(&mut self, &mut std::io::sink()).map_err(TarError::Read)?;
+        Ok(self.hasher.finish())
+    }
+}
+
+impl Read for Hashed {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let count = self.reader.read(buffer)?;
+        self.hasher.update(&buffer[..count]);
+        Ok(count)
+    }
 }

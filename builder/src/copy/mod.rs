@@ -1,27 +1,30 @@
 //! COPY and ADD: from sources to a layer, with nothing in between.
 //!
-//! Sources go straight from where they are into the layer's tar, and into its folder when a RUN will need it.
+//! Sources go straight from where they are into the layer's tar, and into its folder when a RUN will need it. What
+//! goes by must be what the key was made of: a file that changed meanwhile is noticed by its digest.
 
 pub(crate) mod archive;
+mod inputs;
 pub(crate) mod owner;
 mod select;
 mod target;
+mod write;
 
-use std::io::Read;
 use std::ops::Range;
 use std::sync::Arc;
 
 use tug_dockerfile::Ignore;
-use tug_layer_store::{Layer, LayerWriterOptions, Mtime, NewEntry, NewEntryKind, Store, View};
+use tug_layer_store::{Layer, Mtime, NewEntry, Store, View};
 
 use crate::cancel::Cancel;
 use crate::error::{Error, Problem};
 use crate::files::{Files, Layered};
-use crate::key::Inputs;
-use crate::plan::{CopyAction, CopySource};
+use crate::plan::{CopyAction, CopyFrom, CopySource};
 use owner::OwnerError;
-use select::{Facts, SelectError, Selected};
+use select::{SelectError, Selected};
 use target::{Content, Ownership, Planned, Target, TargetError, landing};
+
+pub(crate) use inputs::{add_inputs, depends_on_below};
 
 /// The mode of files that stand in the Dockerfile itself.
 const INLINE_MODE: u32 = 0o644;
@@ -60,8 +63,13 @@ enum Source {
     Inline { name: String, text: String },
 }
 
-/// Finds the sources of `action` in `files`.
-pub(crate) fn find(action: &CopyAction, files: Arc<dyn Files>, place: &str) -> Result<Sources, CopyError> {
+/// Finds the sources of `action` in `files`, and their digests. `place` says what `files` are.
+pub(crate) fn find(
+    action: &CopyAction,
+    files: Arc<dyn Files>,
+    place: &str,
+    cancel: &Cancel,
+) -> Result<Sources, CopyError> {
     let excludes = Ignore::from_patterns(&action.exclude).map_err(|error| {
         CopyError::Problem(Problem::new(0..0, format!("`--exclude` is not a pattern: {}", error.kind)))
     })?;
@@ -72,8 +80,9 @@ pub(crate) fn find(action: &CopyAction, files: Arc<dyn Files>, place: &str) -> R
                 found.push(Source::Inline { name: name.clone(), text: text.clone() });
             }
             CopySource::Path { path, span } => {
-                let selected = select::select(&*files, path, &excludes)
+                let mut selected = select::select(&*files, path, &excludes)
                     .map_err(|error| select_error(error, span, place))?;
+                select::hash(&*files, &mut selected, cancel)?;
                 if selected.is_empty() {
                     empty.push(path.clone());
                 }
@@ -84,48 +93,12 @@ pub(crate) fn find(action: &CopyAction, files: Arc<dyn Files>, place: &str) -> R
     Ok(Sources { files, found, empty })
 }
 
-/// Adds everything to `inputs` that decides what `action` makes of `sources`.
-pub(crate) fn add_inputs(
-    action: &CopyAction,
-    sources: &Sources,
-    is_context: bool,
-    inputs: &mut Inputs,
-) -> Result<(), Error> {
-    let patterns = action.sources.iter().map(|source| match source {
-        CopySource::Path { path, .. } => path.as_str(),
-        CopySource::Inline { name, .. } => name.as_str(),
-    });
-    inputs.value("sources", patterns.collect::<Vec<_>>().join(" "));
-    inputs.value("destination", action.destination.clone());
-    inputs.value("--chown", action.chown.clone().unwrap_or_default());
-    inputs.value("--chmod", action.chmod_text.clone().unwrap_or_default());
-    inputs.value("--exclude", action.exclude.join(" "));
-    inputs.value("--link", action.link.to_string());
-    inputs.value("unpack", action.unpack.to_string());
-    let overridden =
-        action.chmod_text.as_ref().is_some_and(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
-    let facts = Facts { owner: !is_context && action.chown.is_none(), mode: !overridden };
-    for (number, source) in sources.found.iter().enumerate() {
-        match source {
-            Source::Inline { name, text } => {
-                inputs.content(format!("<<{name}"), tug_oci::Digest::of(text.as_bytes()).to_string());
-            }
-            Source::Selected(selected) => {
-                select::add_inputs(&*sources.files, selected, facts, number, inputs)?;
-            }
-        }
-    }
-    Ok(())
-}
-
 /// Where a layer is made, and how.
 pub(crate) struct CopyContext<'a> {
     pub store: &'a Store,
     pub cancel: &'a Cancel,
     /// The tree of the layers below.
     pub below: View,
-    /// Whether sources lie in the context, so that their owners do not count.
-    pub is_context: bool,
     pub materialise: bool,
     /// The time of directories that are made.
     pub now: i64,
@@ -141,25 +114,22 @@ pub(crate) fn copy(
     action: &CopyAction,
     sources: &Sources,
 ) -> Result<Layer, CopyError> {
+    let below = Arc::new(Layered::new(context.below.clone()));
     let chown = match &action.chown {
         None => None,
-        Some(text) => {
-            let files = Layered::new(context.below.clone());
-            Some(
-                owner::look_up(&files, text)
-                    .map_err(|error| owner_error(error, "--chown=", &context.span))?,
-            )
-        }
+        Some(text) => Some(
+            owner::look_up(&*below, text).map_err(|error| owner_error(error, "--chown=", &context.span))?,
+        ),
     };
-    let ownership = Ownership { chown, chmod: action.chmod.clone(), keep: !context.is_context };
-    let below = (!action.link).then(|| context.below.clone());
-    let mut target = Target::new(below, Mtime { seconds: context.now, nanos: 0 });
+    let keep = action.from != CopyFrom::Context;
+    let ownership = Ownership { chown, chmod: action.chmod.clone(), keep };
+    let mut target = Target::new((!action.link).then_some(below), context.now());
     let is_slashed = action.destination.ends_with('/');
     let landed = sources.found.iter().map(|source| match source {
         Source::Selected(selected) => selected.len(),
         Source::Inline { .. } => 1,
     });
-    let destination = target.resolve(action.destination.as_bytes()).map_err(CopyError::Failed)?;
+    let destination = target.resolve(action.destination.as_bytes())?;
     if landed.sum::<usize>() > 1 && !is_slashed && !target.is_directory(&destination) {
         return Err(CopyError::Problem(
             Problem::new(
@@ -177,7 +147,7 @@ pub(crate) fn copy(
             Source::Inline { name, text } => {
                 let path =
                     place(&mut target, &destination, is_slashed, name.as_bytes(), owner).map_err(failed)?;
-                target.put(inline(&path, text, &ownership, context.now));
+                target.put(inline(&path, text, &ownership, context.now()));
                 continue;
             }
         };
@@ -194,28 +164,31 @@ pub(crate) fn copy(
                 .map_err(failed)?;
         }
     }
-    if context.cancel.is_cancelled() {
-        return Err(CopyError::Failed(Error::Cancelled));
-    }
-    write(context, target)
+    write::write(context, target)
 }
 
 /// Makes the layer of WORKDIR: the directory at `path`, unless it is there. What has to be made is `0755` and belongs
 /// to `user`.
 pub(crate) fn make_directory(context: &CopyContext<'_>, path: &str, user: &str) -> Result<Layer, CopyError> {
-    let mut target = Target::new(Some(context.below.clone()), Mtime { seconds: context.now, nanos: 0 });
+    let below = Arc::new(Layered::new(context.below.clone()));
+    let mut target = Target::new(Some(Arc::clone(&below)), context.now());
     let path = target.resolve(path.as_bytes())?;
     if !target.is_directory(&path) {
-        let files = Layered::new(context.below.clone());
         let owner = match user {
             "" => (0, 0),
             user => {
-                owner::look_up(&files, user).map_err(|error| owner_error(error, "USER ", &context.span))?
+                owner::look_up(&*below, user).map_err(|error| owner_error(error, "USER ", &context.span))?
             }
         };
         target.make_directories(&path, owner).map_err(|error| target_error(error, &context.span))?;
     }
-    write(context, target)
+    write::write(context, target)
+}
+
+impl CopyContext<'_> {
+    fn now(&self) -> Mtime {
+        Mtime { seconds: self.now, nanos: 0 }
+    }
 }
 
 /// Puts one source, a file or the content of a directory.
@@ -254,37 +227,11 @@ fn place(
     Ok(path)
 }
 
-fn inline(path: &[u8], text: &str, ownership: &Ownership, now: i64) -> Planned {
+fn inline(path: &[u8], text: &str, ownership: &Ownership, now: Mtime) -> Planned {
     let (uid, gid) = ownership.owner_of(0, 0);
     let mut entry = NewEntry::file(path, ownership.mode_of(INLINE_MODE, false, false), text.len() as u64);
-    (entry.uid, entry.gid, entry.mtime) = (uid, gid, Mtime { seconds: now, nanos: 0 });
-    Planned::new(entry, Content::Bytes(Arc::new(text.as_bytes().to_vec())))
-}
-
-/// Writes the entries of `target` as a layer.
-fn write(context: &CopyContext<'_>, target: Target) -> Result<Layer, CopyError> {
-    let mut writer = context.store.layer_writer(&LayerWriterOptions { materialise: context.materialise })?;
-    for (number, planned) in target.into_entries().enumerate() {
-        if number % 64 == 0 && context.cancel.is_cancelled() {
-            return Err(CopyError::Failed(Error::Cancelled));
-        }
-        let Planned { mut entry, content, .. } = planned;
-        entry.mtime = entry.mtime.whole_seconds(context.clamp);
-        let mut reader: Option<Box<dyn Read + Send>> = match &content {
-            Content::None => None,
-            Content::Item(files, item) => Some(files.open(item)?),
-            Content::Bytes(bytes) => Some(Box::new(std::io::Cursor::new(bytes.to_vec()))),
-            Content::Member(archive, member) => Some(archive.open(member)?),
-        };
-        if !matches!(entry.kind, NewEntryKind::File { .. }) {
-            reader = None;
-        }
-        match &mut reader {
-            Some(reader) => writer.add(&entry, Some(reader))?,
-            None => writer.add(&entry, None)?,
-        };
-    }
-    Ok(writer.finish()?)
+    (entry.uid, entry.gid, entry.mtime) = (uid, gid, now);
+    Planned { entry, content: Content::Bytes(Arc::new(text.as_bytes().to_vec())) }
 }
 
 fn select_error(error: SelectError, span: &Range<usize>, place: &str) -> CopyError {
@@ -320,10 +267,13 @@ fn target_error(error: TargetError, span: &Range<usize>) -> CopyError {
     let problem = |message: String| CopyError::Problem(Problem::new(span.clone(), message));
     match error {
         TargetError::Failed(error) => CopyError::Failed(error),
-        TargetError::NotADirectory(path) => problem(format!(
+        TargetError::NotADirectory(path) => {
+            problem(format!("cannot make the directory `{path}`: something else is there"))
+        }
+        TargetError::DirectoryOverFile(path) => problem(format!(
             "cannot copy a directory to `{path}`: something that is not a directory is there"
         )),
-        TargetError::IsADirectory(path) => {
+        TargetError::FileOverDirectory(path) => {
             problem(format!("cannot copy a file to `{path}`: a directory is there"))
         }
         TargetError::NothingToLink { path, target } => {

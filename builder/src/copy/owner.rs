@@ -54,9 +54,14 @@ pub(crate) fn look_up(files: &dyn Files, text: &str) -> Result<(u32, u32), Owner
     Ok((uid, gid))
 }
 
+/// Whether `text` is a number, for which no file is looked at.
+pub(crate) fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 /// `Ok(None)` for what is no number; a number that no id can have is an error, never root.
 fn number(text: &str) -> Result<Option<u32>, OwnerError> {
-    if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+    if !is_number(text) {
         return Ok(None);
     }
     let id: Option<u32> = text.parse().ok().filter(|id| *id < u32::MAX);

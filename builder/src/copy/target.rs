@@ -10,13 +10,12 @@
 //! have to be made are `0755` and belong to `--chown`; a directory that is there already keeps its owner, mode and time,
 //! except for one below a copied directory, which takes those of its source. Source: BuildKit's behaviour.
 //!
-//! Names of one file are only marked as such here, each with the whole entry. Which of them is the file and which are
-//! the links is decided in the end: until then any of them may be replaced, and a layer wants the file first.
+//! Names and what they name are kept apart: when one name of a file is replaced, its other names still have the file.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use tug_layer_store::{Entry, EntryKind, Mtime, NewEntry, NewEntryKind, View};
+use tug_layer_store::{Mtime, NewEntry, NewEntryKind};
 
 use crate::error::Error;
 use crate::files::{Files, Item, ItemKind, Layered, clean, join, name_of, parent_of, resolve_by};
@@ -34,15 +33,6 @@ pub(crate) enum Content {
 pub(crate) struct Planned {
     pub entry: NewEntry,
     pub content: Content,
-    /// All names of one file have the same number.
-    group: Option<usize>,
-}
-
-impl Planned {
-    /// An entry that shares its file with no other.
-    pub(crate) fn new(entry: NewEntry, content: Content) -> Self {
-        Self { entry, content, group: None }
-    }
 }
 
 /// What an owner and mode become on their way into the layer.
@@ -56,13 +46,14 @@ pub(crate) struct Ownership {
     pub keep: bool,
 }
 
-/// A layer in the making: entries by path, over the tree of the layers below.
+/// A layer in the making: names and what they name, over the tree of the layers below.
 pub(crate) struct Target {
-    below: Option<View>,
-    entries: BTreeMap<Vec<u8>, Planned>,
-    /// The group of each file of the present source that may have several names.
+    below: Option<Arc<Layered>>,
+    /// By [`order`]; the value is a place in `things`.
+    names: BTreeMap<Vec<u8>, usize>,
+    things: Vec<Planned>,
+    /// Which thing a file of the present source became, for its other names.
     links: HashMap<(u64, u64), usize>,
-    groups: usize,
     now: Mtime,
 }
 
@@ -71,11 +62,13 @@ pub(crate) struct Target {
 pub(crate) enum TargetError {
     /// A directory should be made where something else is.
     NotADirectory(String),
-    /// A file should replace a directory.
-    IsADirectory(String),
+    /// A directory should replace something else.
+    DirectoryOverFile(String),
+    /// Something else should replace a directory.
+    FileOverDirectory(String),
     /// Names of layers' own marks cannot be files.
     Reserved(String),
-    /// An archive links to what is not there.
+    /// An archive links to what is not there, or is a directory.
     NothingToLink { path: String, target: String },
     /// Looking failed.
     Failed(Error),
@@ -89,23 +82,23 @@ impl From<Error> for TargetError {
 
 impl Target {
     /// Starts a layer over `below`; without it the layer stands alone (`--link`). New directories are dated `now`.
-    pub(crate) fn new(below: Option<View>, now: Mtime) -> Self {
-        Self { below, entries: BTreeMap::new(), links: HashMap::new(), groups: 0, now }
+    pub(crate) fn new(below: Option<Arc<Layered>>, now: Mtime) -> Self {
+        Self { below, names: BTreeMap::new(), things: Vec::new(), links: HashMap::new(), now }
     }
 
-    /// The entries in canonical order.
+    /// The entries in canonical order. Of several names of one thing the first one has the content.
     pub(crate) fn into_entries(self) -> impl Iterator<Item = Planned> {
-        let mut files: HashMap<usize, Vec<u8>> = HashMap::new();
-        self.entries.into_values().map(move |mut planned| {
-            let Some(group) = planned.group else { return planned };
-            match files.get(&group) {
-                None => drop(files.insert(group, planned.entry.path.clone())),
-                Some(file) => {
-                    planned.entry.kind = NewEntryKind::HardLink { target: file.clone() };
-                    planned.content = Content::None;
-                }
+        let Self { names, mut things, .. } = self;
+        let mut first_names: Vec<Option<Vec<u8>>> = vec![None; things.len()];
+        names.into_iter().map(move |(key, number)| {
+            let (path, thing) = (path_of(key), &mut things[number]);
+            let content = std::mem::replace(&mut thing.content, Content::None);
+            let mut entry = NewEntry { path: path.clone(), ..thing.entry.clone() };
+            match &first_names[number] {
+                Some(first) => entry.kind = NewEntryKind::HardLink { target: first.clone() },
+                None => first_names[number] = Some(path),
             }
-            planned
+            Planned { entry, content }
         })
     }
 
@@ -124,15 +117,17 @@ impl Target {
 
     /// Makes the directory at `path`, which has no links in it, and what is missing above it.
     pub(crate) fn make_directories(&mut self, path: &[u8], owner: (u32, u32)) -> Result<(), TargetError> {
-        if path.is_empty() || self.entries.contains_key(&order(path)) && self.is_directory(path) {
+        if path.is_empty() || self.names.contains_key(&order(path)) && self.is_directory(path) {
             return Ok(());
         }
         self.make_directories(parent_of(path), owner)?;
         match self.kind(path) {
-            Some(ItemKind::Directory) => self.keep_directory(path),
+            Some(ItemKind::Directory) => {
+                self.keep(path);
+            }
             Some(_) => return Err(TargetError::NotADirectory(shown(path))),
-            None => self.put(Planned::new(
-                NewEntry {
+            None => self.put(Planned {
+                entry: NewEntry {
                     path: path.to_vec(),
                     kind: NewEntryKind::Directory,
                     mode: 0o755,
@@ -141,8 +136,8 @@ impl Target {
                     mtime: self.now,
                     xattrs: BTreeMap::new(),
                 },
-                Content::None,
-            )),
+                content: Content::None,
+            }),
         }
         Ok(())
     }
@@ -158,82 +153,47 @@ impl Target {
         if name_of(path).starts_with(b".wh.") {
             return Err(TargetError::Reserved(shown(path)));
         }
-        let there = self.kind(path);
-        match (&item.kind, &there) {
-            (ItemKind::Directory, Some(other)) if *other != ItemKind::Directory => {
-                return Err(TargetError::NotADirectory(shown(path)));
+        match (&item.kind, self.kind(path)) {
+            (ItemKind::Directory, Some(other)) if other != ItemKind::Directory => {
+                return Err(TargetError::DirectoryOverFile(shown(path)));
             }
             (kind, Some(ItemKind::Directory)) if *kind != ItemKind::Directory => {
-                return Err(TargetError::IsADirectory(shown(path)));
+                return Err(TargetError::FileOverDirectory(shown(path)));
             }
             _ => {}
         }
-        let (kind, content) = match &item.kind {
-            ItemKind::File { size } => {
-                (NewEntryKind::File { size: *size }, Content::Item(Arc::clone(files), item.clone()))
-            }
-            ItemKind::Socket => (NewEntryKind::File { size: 0 }, Content::Bytes(Arc::default())),
-            ItemKind::Directory => (NewEntryKind::Directory, Content::None),
-            ItemKind::Symlink { target } => (NewEntryKind::Symlink { target: target.clone() }, Content::None),
-            ItemKind::Fifo => (NewEntryKind::Fifo, Content::None),
-            ItemKind::CharDevice { major, minor } => {
-                (NewEntryKind::CharDevice { major: *major, minor: *minor }, Content::None)
-            }
-            ItemKind::BlockDevice { major, minor } => {
-                (NewEntryKind::BlockDevice { major: *major, minor: *minor }, Content::None)
-            }
-        };
-        let group = match (item.link, &item.kind) {
-            (Some(link), ItemKind::File { .. }) => Some(self.group_of(link)),
-            _ => None,
-        };
+        let link = item.link.filter(|_| matches!(item.kind, ItemKind::File { .. }));
+        if let Some(known) = link.and_then(|link| self.links.get(&link)).copied() {
+            self.name(path, known);
+            return Ok(());
+        }
         let (uid, gid) = ownership.owner_of(item.uid, item.gid);
-        let mode =
-            ownership.mode_of(item.mode, item.is_directory(), matches!(item.kind, ItemKind::Symlink { .. }));
+        let is_link = matches!(item.kind, ItemKind::Symlink { .. });
+        let mode = ownership.mode_of(item.mode, item.is_directory(), is_link);
         let xattrs = if ownership.keep { item.xattrs.clone() } else { BTreeMap::new() };
+        let (kind, content) = new_kind(item, files);
         let entry = NewEntry { path: path.to_vec(), kind, mode, uid, gid, mtime: item.mtime, xattrs };
-        self.put(Planned { entry, content, group });
+        self.put(Planned { entry, content });
+        if let Some(link) = link {
+            self.links.insert(link, self.things.len() - 1);
+        }
         Ok(())
     }
 
-    /// Makes `path` another name of what is at `first`: put here, or in the layers below. Neither has links in it.
+    /// Gives what is at `first` the name `path` as well. A file of the layers below is then in this layer too.
     pub(crate) fn link(&mut self, path: &[u8], first: &[u8]) -> Result<(), TargetError> {
-        let missing = || TargetError::NothingToLink { path: shown(path), target: shown(first) };
-        if !self.entries.contains_key(&order(first)) {
-            self.take_up(first)?;
-        }
-        let next = self.groups;
-        let planned = self.entries.get_mut(&order(first)).ok_or_else(missing)?;
-        match planned.entry.kind {
-            NewEntryKind::Directory => return Err(missing()),
-            NewEntryKind::File { .. } => {
-                self.groups += 1;
-                planned.group.get_or_insert(next);
+        let known = match self.names.get(&order(first)).copied() {
+            _ if self.is_directory(first) => None,
+            Some(known) => Some(known),
+            None if self.kind(first).is_some() => {
+                self.make_directories(parent_of(first), (0, 0))?;
+                self.keep(first)
             }
-            _ => {}
-        }
-        let entry = NewEntry { path: path.to_vec(), ..planned.entry.clone() };
-        let (content, group) = (planned.content.clone(), planned.group);
-        self.put(Planned { entry, content, group });
+            None => None,
+        };
+        let nothing = || TargetError::NothingToLink { path: shown(path), target: shown(first) };
+        self.name(path, known.ok_or_else(nothing)?);
         Ok(())
-    }
-
-    /// Puts a file of the layers below once more, as it is.
-    fn take_up(&mut self, path: &[u8]) -> Result<(), TargetError> {
-        let Some(below) = &self.below else { return Ok(()) };
-        let files: Arc<dyn Files> = Arc::new(Layered::new(below.clone()));
-        let is_there = self.kind(path).is_some_and(|kind| kind != ItemKind::Directory);
-        let Some(item) = files.item(path)?.filter(|_| is_there) else { return Ok(()) };
-        self.make_directories(parent_of(path), (0, 0))?;
-        let as_it_is = Ownership { chown: None, chmod: None, keep: true };
-        self.copy(&files, &Item { link: None, ..item }, path, &as_it_is)
-    }
-
-    fn group_of(&mut self, link: (u64, u64)) -> usize {
-        *self.links.entry(link).or_insert_with(|| {
-            self.groups += 1;
-            self.groups - 1
-        })
     }
 
     /// Hard links are kept within one source: what comes next starts anew.
@@ -243,57 +203,56 @@ impl Target {
 
     /// Puts an entry as it is; what was planned below its path goes when it is no directory.
     pub(crate) fn put(&mut self, planned: Planned) {
-        let key = order(&planned.entry.path);
-        if !matches!(planned.entry.kind, NewEntryKind::Directory) {
-            let mut end = key.clone();
-            end.push(1);
-            let mut start = key.clone();
-            start.push(0);
-            let gone: Vec<Vec<u8>> = self.entries.range(start..end).map(|(key, _)| key.clone()).collect();
+        let path = planned.entry.path.clone();
+        self.things.push(planned);
+        self.name(&path, self.things.len() - 1);
+    }
+
+    /// Lets `path` name a thing.
+    fn name(&mut self, path: &[u8], thing: usize) {
+        let key = order(path);
+        if !matches!(self.things[thing].entry.kind, NewEntryKind::Directory) {
+            let inside = [key.as_slice(), &[0]].concat()..[key.as_slice(), &[1]].concat();
+            let gone: Vec<Vec<u8>> = self.names.range(inside).map(|(key, _)| key.clone()).collect();
             for key in gone {
-                self.entries.remove(&key);
+                self.names.remove(&key);
             }
         }
-        self.entries.insert(key, planned);
+        self.names.insert(key, thing);
     }
 
     /// The kind of what is at `path` by now: put here, or in the layers below.
     pub(crate) fn kind(&self, path: &[u8]) -> Option<ItemKind> {
-        if let Some(planned) = self.entries.get(&order(path)) {
-            return Some(match &planned.entry.kind {
+        if let Some(entry) = self.planned(path) {
+            return Some(match &entry.kind {
                 NewEntryKind::Directory => ItemKind::Directory,
                 NewEntryKind::Symlink { target } => ItemKind::Symlink { target: target.clone() },
                 NewEntryKind::Fifo => ItemKind::Fifo,
                 _ => ItemKind::File { size: 0 },
             });
         }
-        let replaced = ancestors(path).any(|above| {
-            self.entries
-                .get(&order(above))
-                .is_some_and(|planned| !matches!(planned.entry.kind, NewEntryKind::Directory))
-        });
-        match (&self.below, replaced) {
-            (Some(below), false) => below.lookup(path).map(|node| crate::files::kind_of(node.entry())),
+        let is_replaced =
+            |above| self.planned(above).is_some_and(|entry| !matches!(entry.kind, NewEntryKind::Directory));
+        match &self.below {
+            Some(below) if !ancestors(path).any(is_replaced) => below.find(path).map(|item| item.kind),
             _ => None,
         }
     }
 
-    /// A directory of the layers below that gets new content is in the layer too, as it is.
-    fn keep_directory(&mut self, path: &[u8]) {
-        let Some(node) = self.below.as_ref().and_then(|below| below.lookup(path)) else { return };
-        let Entry { mode, uid, gid, mtime, xattrs, kind, .. } = node.entry().clone();
-        if kind == EntryKind::Directory {
-            let entry = NewEntry {
-                path: path.to_vec(),
-                kind: NewEntryKind::Directory,
-                mode,
-                uid,
-                gid,
-                mtime,
-                xattrs,
-            };
-            self.put(Planned::new(entry, Content::None));
-        }
+    fn planned(&self, path: &[u8]) -> Option<&NewEntry> {
+        self.names.get(&order(path)).map(|thing| &self.things[*thing].entry)
+    }
+
+    /// Puts what the layers below have at `path` into this layer too, as it is: a directory that gets new content, or a
+    /// file that gets another name.
+    fn keep(&mut self, path: &[u8]) -> Option<usize> {
+        let below = Arc::clone(self.below.as_ref()?);
+        let item = below.find(path)?;
+        let files: Arc<dyn Files> = below;
+        let (kind, content) = new_kind(&item, &files);
+        let Item { path, mode, uid, gid, mtime, xattrs, .. } = item;
+        self.put(Planned { entry: NewEntry { path, kind, mode, uid, gid, mtime, xattrs }, content });
+        Some(self.things.len() - 1)
     }
 }
 
@@ -330,9 +289,34 @@ pub(crate) fn landing(target: &Target, destination: &[u8], is_slashed: bool, nam
     }
 }
 
+/// What an item is in a layer, and where its content comes from.
+fn new_kind(item: &Item, files: &Arc<dyn Files>) -> (NewEntryKind, Content) {
+    let kind = match &item.kind {
+        ItemKind::File { size } => {
+            let content = Content::Item(Arc::clone(files), item.clone());
+            return (NewEntryKind::File { size: *size }, content);
+        }
+        ItemKind::Socket => NewEntryKind::File { size: 0 },
+        ItemKind::Directory => NewEntryKind::Directory,
+        ItemKind::Symlink { target } => NewEntryKind::Symlink { target: target.clone() },
+        ItemKind::Fifo => NewEntryKind::Fifo,
+        ItemKind::CharDevice { major, minor } => NewEntryKind::CharDevice { major: *major, minor: *minor },
+        ItemKind::BlockDevice { major, minor } => NewEntryKind::BlockDevice { major: *major, minor: *minor },
+    };
+    (kind, Content::None)
+}
+
 /// Makes byte order the order of a walk: a directory comes right before what is in it.
 fn order(path: &[u8]) -> Vec<u8> {
     path.iter().map(|byte| if *byte == b'/' { 0 } else { *byte }).collect()
+}
+
+/// Takes [`order`] back: no path has a zero in it.
+fn path_of(mut key: Vec<u8>) -> Vec<u8> {
+    for byte in key.iter_mut().filter(|byte| **byte == 0) {
+        *byte = b'/';
+    }
+    key
 }
 
 fn ancestors(path: &[u8]) -> impl Iterator<Item = &[u8]> {

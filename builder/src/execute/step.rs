@@ -1,38 +1,51 @@
 //! One step: its key, the cache, and the work if it is not known.
+//!
+//! A step whose files change while they are read begins anew: what it makes must be what its key says.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use tug_layer_store::{Layer, View};
+use tug_layer_store::Layer;
 use tug_oci::{Descriptor, DiffId, Digest};
 
+use super::claims::Claimed;
 use super::{Done, Execution, Inputs as Below};
-use crate::cancel::Cancel;
 use crate::copy::{self, CopyContext, CopyError, Sources};
-use crate::error::{Error, Problem, StepFailure};
+use crate::error::{Error, StepFailure};
 use crate::event::Event;
 use crate::files::{Files, Layered};
 use crate::key::Inputs;
+use crate::parallel;
 use crate::plan::{Action, CopyAction, CopyFrom, RunAction, State, Step, WorkdirAction};
 use crate::record::{self, Lookup, StepResult};
 use crate::run::{self, Ran, RunContext};
 
 type Bases = HashMap<DiffId, Descriptor>;
 
+/// How often a step is tried when its files change.
+const ATTEMPTS: usize = 3;
+/// How many layers of a base are unpacked at once.
+const MOST_AT_ONCE: usize = 8;
+
 impl Execution<'_> {
     /// Carries out one step, or finds its result.
-    pub(super) fn step(
-        &self,
-        step: &Step,
-        below: &Below,
-        bases: &Bases,
-        stop: &Cancel,
-    ) -> Result<Done, Error> {
+    pub(super) fn step(&self, step: &Step, below: &Below, bases: &Bases) -> Result<Done, Error> {
+        self.reporter.report(Event::Started { step: step.summary.id });
+        let mut attempt = 1;
+        loop {
+            match self.attempt(step, below, bases) {
+                Err(Error::Changed { .. }) if attempt < ATTEMPTS => self.files.refresh(),
+                outcome => return outcome,
+            }
+            attempt += 1;
+        }
+    }
+
+    fn attempt(&self, step: &Step, below: &Below, bases: &Bases) -> Result<Done, Error> {
         let started = Instant::now();
         let id = step.summary.id;
-        self.reporter.report(Event::Started { step: id });
-        let mut inputs = self.common_inputs(below);
+        let mut inputs = Inputs::default();
         let work: Work<'_> = match &step.action {
             Action::Base(image) => {
                 self.reporter.report(Event::Cached { step: id });
@@ -40,18 +53,29 @@ impl Execution<'_> {
                 return Ok(Done { chain, created: None, cached: true, size: 0 });
             }
             Action::Run(action) => {
+                self.add_common(Some(below), &mut inputs);
                 run_inputs(action, &mut inputs);
                 Work::Run(action)
             }
             Action::Copy(action) => {
+                self.add_common(copy::depends_on_below(action).then_some(below), &mut inputs);
                 let sources = self.sources(step, action, below, bases)?;
-                copy::add_inputs(action, &sources, action.from == CopyFrom::Context, &mut inputs)?;
+                copy::add_inputs(action, &sources, &mut inputs);
                 Work::Copy(action, sources)
             }
             Action::Workdir(action) => {
+                self.add_common(Some(below), &mut inputs);
                 inputs.value("WORKDIR", action.path.clone());
                 inputs.value("USER", action.user.clone());
                 Work::Workdir(action)
+            }
+        };
+        let claim = match self.claims.claim(inputs.key()) {
+            Claimed::Ours(claim) => claim,
+            Claimed::Known(result) => {
+                self.reporter.report(Event::Cached { step: id });
+                record::note(self.store, &step.slot, inputs)?;
+                return Ok(done(below, result, true));
             }
         };
         if self.no_cache {
@@ -60,13 +84,14 @@ impl Execution<'_> {
             match record::look_up(self.store, &step.slot, &inputs)? {
                 Lookup::Hit(result) => {
                     self.reporter.report(Event::Cached { step: id });
+                    claim.fulfil(&result);
                     return Ok(done(below, result, true));
                 }
                 Lookup::Miss(None) => {}
                 Lookup::Miss(Some(reason)) => self.reporter.report(Event::Missed { step: id, reason }),
             }
         }
-        let layer = self.work(step, &work, below, bases, stop)?;
+        let layer = self.work(step, &work, below, bases)?;
         let result = StepResult {
             layer: layer.diff_id().clone(),
             size: layer.tar_size(),
@@ -80,45 +105,39 @@ impl Execution<'_> {
             layer: Some(result.layer.clone()),
             bytes: result.size,
         });
+        claim.fulfil(&result);
         Ok(done(below, result, false))
     }
 
-    fn work(
-        &self,
-        step: &Step,
-        work: &Work<'_>,
-        below: &Below,
-        bases: &Bases,
-        stop: &Cancel,
-    ) -> Result<Layer, Error> {
-        if stop.is_cancelled() {
+    fn work(&self, step: &Step, work: &Work<'_>, below: &Below, bases: &Bases) -> Result<Layer, Error> {
+        if self.stop.is_cancelled() {
             return Err(Error::Cancelled);
         }
         self.prepare(&below.below, bases)?;
         match work {
-            Work::Run(action) => self.run(step, action, below, stop),
+            Work::Run(action) => self.run(step, action, below),
             Work::Copy(action, sources) => {
                 for pattern in &sources.empty {
                     let message = format!("`{pattern}` matches nothing, so nothing is copied");
                     self.reporter.report(Event::Warning { message, line: step.summary.line });
                 }
-                let context = self.copy_context(step, below, action.from == CopyFrom::Context, stop)?;
-                copy::copy(&context, action, sources).map_err(|error| self.located(error))
+                let context = self.copy_context(step, below)?;
+                copy::copy(&context, action, sources).map_err(|error| self.located(error, step))
             }
             Work::Workdir(action) => {
-                let context = self.copy_context(step, below, true, stop)?;
+                let context = self.copy_context(step, below)?;
                 copy::make_directory(&context, &action.path, &action.user)
-                    .map_err(|error| self.located(error))
+                    .map_err(|error| self.located(error, step))
             }
         }
     }
 
-    fn run(&self, step: &Step, action: &RunAction, below: &Below, stop: &Cancel) -> Result<Layer, Error> {
+    fn run(&self, step: &Step, action: &RunAction, below: &Below) -> Result<Layer, Error> {
         let context = RunContext {
             store: self.store,
             runtime: self.runtime,
             reporter: self.reporter,
-            cancel: stop,
+            cancel: self.stop,
             proxy_environment: self.proxy_environment,
             resolv_conf: self.resolv_conf,
             clamp: self.epoch,
@@ -140,14 +159,15 @@ impl Execution<'_> {
         }
     }
 
-    /// What goes into every key: see the table of [`crate::key`].
-    fn common_inputs(&self, below: &Below) -> Inputs {
-        let mut inputs = Inputs::default();
-        let chain: Vec<String> = below.below.iter().map(ToString::to_string).collect();
-        inputs.content("the result of an earlier step", Digest::of(chain.join(" ").as_bytes()).to_string());
+    /// What goes into every key: see the table of [`crate::key`]. `below` if that counts.
+    fn add_common(&self, below: Option<&Below>, inputs: &mut Inputs) {
+        if let Some(below) = below {
+            let chain: Vec<String> = below.below.iter().map(ToString::to_string).collect();
+            let digest = Digest::of(chain.join(" ").as_bytes());
+            inputs.content("the result of an earlier step", digest.to_string());
+        }
         inputs.value("platform", self.platform.clone());
         inputs.value("SOURCE_DATE_EPOCH", self.epoch.map_or_else(String::new, |epoch| epoch.to_string()));
-        inputs
     }
 
     fn sources(
@@ -166,25 +186,16 @@ impl Execution<'_> {
                 (Arc::new(Layered::new(self.store.view(chain)?)), "the files that `--from` names")
             }
         };
-        copy::find(action, files, place).map_err(|error| self.located_at(error, step))
+        copy::find(action, files, place, self.stop).map_err(|error| self.located(error, step))
     }
 
-    fn copy_context<'b>(
-        &'b self,
-        step: &Step,
-        below: &Below,
-        is_context: bool,
-        stop: &'b Cancel,
-    ) -> Result<CopyContext<'b>, Error> {
-        let view: View = self.store.view(&below.below)?;
-        let now = self.epoch.unwrap_or_else(|| jiff::Timestamp::now().as_second());
+    fn copy_context(&self, step: &Step, below: &Below) -> Result<CopyContext<'_>, Error> {
         Ok(CopyContext {
             store: self.store,
-            cancel: stop,
-            below: view,
-            is_context,
+            cancel: self.stop,
+            below: self.store.view(&below.below)?,
             materialise: step.materialise,
-            now,
+            now: self.epoch.unwrap_or_else(|| jiff::Timestamp::now().as_second()),
             clamp: self.epoch,
             span: step.span.clone(),
         })
@@ -197,37 +208,24 @@ impl Execution<'_> {
             .filter_map(|diff_id| bases.get(diff_id).map(|blob| (diff_id, blob)))
             .filter(|(diff_id, _)| !matches!(self.store.layer(diff_id), Ok(Some(_))))
             .collect();
-        let results: Vec<Result<Layer, tug_layer_store::Error>> = std::thread::scope(|scope| {
-            let workers: Vec<_> = missing
-                .iter()
-                .map(|(diff_id, blob)| scope.spawn(|| self.store.ensure_layer(diff_id, blob)))
-                .collect();
-            workers.into_iter().map(|worker| worker.join().expect("unpacking does not panic")).collect()
-        });
-        for result in results {
-            result?;
-        }
+        let threads = parallel::threads(MOST_AT_ONCE.min(missing.len()));
+        parallel::each(threads, missing.into_iter(), |(diff_id, blob)| {
+            self.store.ensure_layer(diff_id, blob).map(drop)
+        })?;
         Ok(())
     }
 
-    fn located(&self, error: CopyError) -> Error {
+    /// A problem without a place is at that of the instruction.
+    fn located(&self, error: CopyError, step: &Step) -> Error {
         match error {
             CopyError::Failed(error) => error,
-            CopyError::Problem(problem) => {
+            CopyError::Problem(mut problem) => {
+                if problem.span.is_empty() {
+                    problem.span = step.span.clone();
+                }
                 Error::Dockerfile { source_text: self.source.clone(), problems: vec![problem] }
             }
         }
-    }
-
-    fn located_at(&self, error: CopyError, step: &Step) -> Error {
-        let place = |problem: Problem| match problem.span.is_empty() {
-            true => Problem { span: step.span.clone(), ..problem },
-            false => problem,
-        };
-        self.located(match error {
-            CopyError::Problem(problem) => CopyError::Problem(place(problem)),
-            other => other,
-        })
     }
 
     fn time(&self) -> String {

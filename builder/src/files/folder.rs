@@ -3,9 +3,12 @@
 //! Directories are opened beneath the root with `openat2`, never through a symbolic link, so that a link that is
 //! swapped in while we look cannot lead outside. Digests are remembered by device, inode, size and times, as git's
 //! index does, so that a build without changes reads no file.
+//!
+//! Files may change while we read. Of a file that grows, such as a log, what was there when we looked counts. Anything
+//! else is noticed by whoever copies, because the digest is another one.
 
 use std::collections::{BTreeMap, HashMap};
-use std::ffi::{CStr, CString};
+use std::ffi::{CStr, CString, OsStr};
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::OwnedFd;
@@ -14,11 +17,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, Statx, StatxFlags};
+use rustix::io::Errno;
 use tug_dockerfile::Ignore;
 use tug_layer_store::{FileDigests, FileIdentity, Mtime};
 use tug_oci::{Digest, Hasher};
 
 use super::{Files, Item, ItemKind, join, parent_of};
+use crate::cancel::Cancel;
 use crate::error::Error;
 
 const BUFFER: usize = 256 * 1024;
@@ -62,7 +67,7 @@ impl Folder {
     }
 
     fn failed(&self, action: &'static str, path: &[u8], source: impl Into<io::Error>) -> Error {
-        Error::Io { action, path: self.path.join(std::ffi::OsStr::from_bytes(path)), source: source.into() }
+        Error::Io { action, path: self.shown(path), source: source.into() }
     }
 
     fn list(&self, path: &[u8]) -> Result<Arc<Vec<Item>>, Error> {
@@ -99,7 +104,7 @@ impl Folder {
         let wanted = StatxFlags::BASIC_STATS;
         let stat = match rustix::fs::statx(directory, name, AtFlags::SYMLINK_NOFOLLOW, wanted) {
             Ok(stat) => stat,
-            Err(rustix::io::Errno::NOENT) => return Ok(None),
+            Err(Errno::NOENT) => return Ok(None),
             Err(error) => return Err(self.failed("look at", &path, error)),
         };
         if !self.is_visible(&path, FileType::from_raw_mode(u32::from(stat.stx_mode)).is_dir())? {
@@ -137,10 +142,8 @@ impl Files for Folder {
         let parent = match self.open_below(parent_of(path), OFlags::DIRECTORY | OFlags::PATH) {
             Ok(parent) => parent,
             Err(error) => {
-                return match rustix::io::Errno::from_io_error(&error) {
-                    Some(rustix::io::Errno::NOENT | rustix::io::Errno::NOTDIR | rustix::io::Errno::LOOP) => {
-                        Ok(None)
-                    }
+                return match Errno::from_io_error(&error) {
+                    Some(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => Ok(None),
                     _ => Err(self.failed("open", parent_of(path), error)),
                 };
             }
@@ -153,18 +156,25 @@ impl Files for Folder {
         self.list(path).map(|items| items.to_vec())
     }
 
-    fn digest(&self, item: &Item) -> Result<Digest, Error> {
+    fn digest(&self, item: &Item, cancel: &Cancel) -> Result<Digest, Error> {
         if let Some(known) = item.identity.and_then(|identity| self.digests.get(&identity)) {
             return Ok(known);
         }
         let mut file = self.open_file(item)?;
         let mut hasher = Hasher::sha256();
-        let size = item.identity.map_or(u64::MAX, |identity| identity.size);
-        let mut buffer = vec![0; BUFFER.min(usize::try_from(size).unwrap_or(BUFFER).saturating_add(1))];
-        loop {
-            match file.read(&mut buffer) {
-                Ok(0) => break,
-                Ok(count) => hasher.update(&buffer[..count]),
+        let mut left = item.size();
+        let mut buffer = vec![0; BUFFER.min(usize::try_from(left).unwrap_or(BUFFER))];
+        while left > 0 {
+            if cancel.is_cancelled() {
+                return Err(Error::Cancelled);
+            }
+            let room = buffer.len().min(usize::try_from(left).unwrap_or(BUFFER));
+            match file.read(&mut buffer[..room]) {
+                Ok(0) => return Err(Error::Changed { path: self.shown(&item.path) }),
+                Ok(count) => {
+                    hasher.update(&buffer[..count]);
+                    left -= count as u64;
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(self.failed("read", &item.path, error)),
             }
@@ -177,7 +187,15 @@ impl Files for Folder {
     }
 
     fn open(&self, item: &Item) -> Result<Box<dyn Read + Send>, Error> {
-        Ok(Box::new(self.open_file(item)?))
+        Ok(Box::new(self.open_file(item)?.take(item.size())))
+    }
+
+    fn shown(&self, path: &[u8]) -> PathBuf {
+        self.path.join(OsStr::from_bytes(path))
+    }
+
+    fn refresh(&self) {
+        self.listed.lock().expect("nobody panics while holding it").clear();
     }
 
     fn hidden(&self, path: &[u8]) -> Option<String> {
@@ -193,9 +211,19 @@ impl Files for Folder {
 }
 
 impl Folder {
+    /// Opens a file where it was seen. That something else is there now, or nothing, means that it changed.
     fn open_file(&self, item: &Item) -> Result<File, Error> {
+        let changed = || Error::Changed { path: self.shown(&item.path) };
         let opened = self.open_below(&item.path, OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK);
-        opened.map(File::from).map_err(|error| self.failed("read", &item.path, error))
+        let file = opened.map(File::from).map_err(|error| match Errno::from_io_error(&error) {
+            Some(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::XDEV | Errno::NXIO) => changed(),
+            _ => self.failed("read", &item.path, error),
+        })?;
+        let status = rustix::fs::fstat(&file).map_err(|error| self.failed("look at", &item.path, error))?;
+        match FileType::from_raw_mode(status.st_mode) {
+            FileType::RegularFile => Ok(file),
+            _ => Err(changed()),
+        }
     }
 }
 
@@ -234,5 +262,82 @@ fn item_of(stat: &Statx, path: Vec<u8>, target: Vec<u8>) -> Item {
             modified: nanoseconds(stat.stx_mtime.tv_sec, stat.stx_mtime.tv_nsec),
             changed: nanoseconds(stat.stx_ctime.tv_sec, stat.stx_ctime.tv_nsec),
         }),
+        digest: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::io::Write;
+
+    use tug_layer_store::{Owners, Store, StoreOptions};
+
+    use super::*;
+
+    fn folder() -> (tempfile::TempDir, Folder) {
+        let place = tempfile::tempdir().unwrap();
+        let options = StoreOptions { owners: Owners::Real, in_user_namespace: false };
+        let store = Store::open(&place.path().join("store"), &options).unwrap();
+        let context = place.path().join("context");
+        fs::create_dir(&context).unwrap();
+        let digests = store.file_digests(&context).unwrap();
+        let folder = Folder::open(&context, None, digests).unwrap();
+        (place, folder)
+    }
+
+    fn content(folder: &Folder, item: &Item) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        folder.open(item).unwrap().read_to_end(&mut bytes).unwrap();
+        bytes
+    }
+
+    #[test]
+    fn of_a_file_that_grows_what_was_there_at_first_counts() {
+        let (place, folder) = folder();
+        let path = place.path().join("context/log");
+        fs::write(&path, "one\n").unwrap();
+        let item = folder.item(b"log").unwrap().unwrap();
+        File::options().append(true).open(&path).unwrap().write_all(b"two\n").unwrap();
+        assert_eq!(folder.digest(&item, &Cancel::default()).unwrap(), Digest::of(b"one\n"));
+        assert_eq!(content(&folder, &item), b"one\n");
+    }
+
+    #[test]
+    fn a_file_that_shrank_vanished_or_became_something_else_has_changed() {
+        let (place, folder) = folder();
+        let path = place.path().join("context/file");
+        fs::write(&path, "content").unwrap();
+        let item = folder.item(b"file").unwrap().unwrap();
+        let has_changed = || matches!(folder.digest(&item, &Cancel::default()), Err(Error::Changed { .. }));
+        fs::write(&path, "c").unwrap();
+        assert!(has_changed());
+        fs::remove_file(&path).unwrap();
+        assert!(has_changed());
+        std::os::unix::fs::symlink("/etc/passwd", &path).unwrap();
+        assert!(has_changed());
+        fs::remove_file(&path).unwrap();
+        fs::create_dir(&path).unwrap();
+        assert!(has_changed());
+    }
+
+    #[test]
+    fn hashing_stops_when_it_is_cancelled() {
+        let (place, folder) = folder();
+        fs::write(place.path().join("context/file"), "content").unwrap();
+        let item = folder.item(b"file").unwrap().unwrap();
+        let cancel = Cancel::default();
+        cancel.cancel();
+        assert!(matches!(folder.digest(&item, &cancel), Err(Error::Cancelled)));
+    }
+
+    #[test]
+    fn a_folder_is_listed_once_until_it_is_refreshed() {
+        let (place, folder) = folder();
+        assert!(folder.children(b"").unwrap().is_empty());
+        fs::write(place.path().join("context/file"), "content").unwrap();
+        assert!(folder.children(b"").unwrap().is_empty(), "steps must see the same files");
+        folder.refresh();
+        assert_eq!(folder.children(b"").unwrap().len(), 1);
     }
 }

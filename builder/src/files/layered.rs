@@ -6,6 +6,7 @@ use tug_layer_store::{Entry, EntryKind, Node, View};
 use tug_oci::Digest;
 
 use super::{Files, Item, ItemKind};
+use crate::cancel::Cancel;
 use crate::error::Error;
 
 /// The files of a chain of layers.
@@ -14,6 +15,11 @@ pub(crate) struct Layered(View);
 impl Layered {
     pub(crate) fn new(view: View) -> Self {
         Self(view)
+    }
+
+    /// The item at `path`, not following a link at its end.
+    pub(crate) fn find(&self, path: &[u8]) -> Option<Item> {
+        self.0.lookup(path).map(|node| item_of(&node))
     }
 
     fn node(&self, path: &[u8]) -> Result<Node, Error> {
@@ -25,18 +31,15 @@ impl Layered {
 
 impl Files for Layered {
     fn item(&self, path: &[u8]) -> Result<Option<Item>, Error> {
-        Ok(self.0.lookup(path).map(|node| item_of(&node)))
+        Ok(self.find(path))
     }
 
     fn children(&self, path: &[u8]) -> Result<Vec<Item>, Error> {
         Ok(self.0.children(path).iter().map(item_of).collect())
     }
 
-    fn digest(&self, item: &Item) -> Result<Digest, Error> {
-        match &self.node(&item.path)?.entry().kind {
-            EntryKind::File { digest, .. } => Ok(digest.clone()),
-            _ => Ok(Digest::of(b"")),
-        }
+    fn digest(&self, item: &Item, _cancel: &Cancel) -> Result<Digest, Error> {
+        Ok(item.digest.clone().unwrap_or_else(|| Digest::of(b"")))
     }
 
     fn open(&self, item: &Item) -> Result<Box<dyn Read + Send>, Error> {
@@ -45,7 +48,7 @@ impl Files for Layered {
 }
 
 /// The kind of an entry as an item.
-pub(crate) fn kind_of(entry: &Entry) -> ItemKind {
+fn kind_of(entry: &Entry) -> ItemKind {
     match &entry.kind {
         EntryKind::Directory => ItemKind::Directory,
         EntryKind::File { size, .. } => ItemKind::File { size: *size },
@@ -70,5 +73,9 @@ fn item_of(node: &Node) -> Item {
         xattrs: entry.xattrs.clone(),
         link: node.link(),
         identity: None,
+        digest: match &entry.kind {
+            EntryKind::File { digest, .. } => Some(digest.clone()),
+            _ => None,
+        },
     }
 }

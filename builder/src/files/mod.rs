@@ -7,15 +7,19 @@ mod folder;
 mod layered;
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::io::Read;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 
 use tug_layer_store::{FileIdentity, Mtime};
 use tug_oci::Digest;
 
+use crate::cancel::Cancel;
 use crate::error::Error;
 
 pub(crate) use folder::{Folder, IgnoreFile};
-pub(crate) use layered::{Layered, kind_of};
+pub(crate) use layered::Layered;
 
 /// How many symbolic links may be followed for one path, as in Linux.
 const MOST_LINKS: usize = 40;
@@ -59,11 +63,21 @@ pub(crate) struct Item {
     pub link: Option<(u64, u64)>,
     /// What tells whether a file on disk changed; `None` elsewhere.
     pub identity: Option<FileIdentity>,
+    /// The digest of a file's content, as far as it is known.
+    pub digest: Option<Digest>,
 }
 
 impl Item {
     pub(crate) fn is_directory(&self) -> bool {
         self.kind == ItemKind::Directory
+    }
+
+    /// The length of a file; 0 for anything else.
+    pub(crate) fn size(&self) -> u64 {
+        match self.kind {
+            ItemKind::File { size } => size,
+            _ => 0,
+        }
     }
 
     /// The last part of the path.
@@ -81,14 +95,41 @@ pub(crate) trait Files: Send + Sync {
     fn children(&self, path: &[u8]) -> Result<Vec<Item>, Error>;
 
     /// The digest of a file's content.
-    fn digest(&self, item: &Item) -> Result<Digest, Error>;
+    fn digest(&self, item: &Item, cancel: &Cancel) -> Result<Digest, Error>;
 
-    /// The content of a file.
+    /// The content of a file, not more of it than the item says.
     fn open(&self, item: &Item) -> Result<Box<dyn Read + Send>, Error>;
+
+    /// A path as messages show it.
+    fn shown(&self, path: &[u8]) -> PathBuf {
+        Path::new("/").join(OsStr::from_bytes(path))
+    }
+
+    /// Looks anew at what may have changed.
+    fn refresh(&self) {}
 
     /// Why `path`, which is on disk, is not among the items: for example ``excluded by `.dockerignore:4` ``.
     fn hidden(&self, _path: &[u8]) -> Option<String> {
         None
+    }
+}
+
+#[cfg(test)]
+impl Item {
+    /// An item with nothing special about it.
+    pub(crate) fn plain(path: &str, kind: ItemKind) -> Self {
+        Self {
+            path: path.as_bytes().to_vec(),
+            kind,
+            mode: 0o644,
+            uid: 0,
+            gid: 0,
+            mtime: Mtime::EPOCH,
+            xattrs: BTreeMap::new(),
+            link: None,
+            identity: None,
+            digest: None,
+        }
     }
 }
 

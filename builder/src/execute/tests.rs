@@ -1,0 +1,158 @@
+//! Steps whose surroundings misbehave: files that change, reporters that panic.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tug_dockerfile::Dockerfile;
+use tug_layer_store::{FileIdentity, Owners, Store, StoreOptions};
+use tug_oci::{Digest, Platform};
+use tug_runtime::{Mode, Runtime};
+
+use super::{Claims, Done, Execution, execute};
+use crate::cancel::Cancel;
+use crate::error::{Error, Source};
+use crate::event::{Event, Recording, Reporter};
+use crate::files::{Files, Item, ItemKind};
+use crate::options::NetworkMode;
+use crate::plan::{Plan, PlanOptions, plan};
+
+/// A context with a file that is another one each time it is read, until it was looked at anew a few times.
+struct Shifting {
+    refreshed: AtomicUsize,
+    settles_after: usize,
+}
+
+impl Shifting {
+    fn files(settles_after: usize) -> Arc<dyn Files> {
+        Arc::new(Self { refreshed: AtomicUsize::new(0), settles_after })
+    }
+}
+
+impl Files for Shifting {
+    fn item(&self, path: &[u8]) -> Result<Option<Item>, Error> {
+        let identity = FileIdentity { device: 1, inode: 1, size: 3, modified: 0, changed: 0 };
+        let item = Item { identity: Some(identity), ..Item::plain("log", ItemKind::File { size: 3 }) };
+        Ok((path == b"log").then_some(item))
+    }
+
+    fn children(&self, _path: &[u8]) -> Result<Vec<Item>, Error> {
+        Ok(Vec::new())
+    }
+
+    fn digest(&self, _item: &Item, _cancel: &Cancel) -> Result<Digest, Error> {
+        Ok(Digest::of(b"one"))
+    }
+
+    fn open(&self, _item: &Item) -> Result<Box<dyn Read + Send>, Error> {
+        let is_settled = self.refreshed.load(Ordering::SeqCst) >= self.settles_after;
+        let content: &[u8] = if is_settled { b"one" } else { b"two" };
+        Ok(Box::new(content))
+    }
+
+    fn refresh(&self) {
+        self.refreshed.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+fn store() -> (tempfile::TempDir, Store) {
+    let folder = tempfile::tempdir().unwrap();
+    let options = StoreOptions { owners: Owners::Real, in_user_namespace: false };
+    let store = Store::open(&folder.path().join("store"), &options).unwrap();
+    (folder, store)
+}
+
+fn planned(store: &Store, text: &str) -> Plan {
+    let options = PlanOptions {
+        target: None,
+        build_args: &BTreeMap::new(),
+        labels: &[],
+        platform: &Platform::host(),
+        network: NetworkMode::Host,
+        identity: "test",
+    };
+    let dockerfile = Dockerfile::parse(text.as_bytes()).unwrap();
+    plan(&dockerfile, text, &options, store).unwrap_or_else(|_| panic!("this can be planned: {text}"))
+}
+
+fn run(
+    store: &Store,
+    text: &str,
+    files: Arc<dyn Files>,
+    reporter: &dyn Reporter,
+) -> Result<Vec<Done>, Error> {
+    let stop = Cancel::default();
+    let execution = Execution {
+        store,
+        runtime: &Runtime::new(Mode::Root),
+        reporter,
+        plan: &planned(store, text),
+        files,
+        source: &Source { name: "Dockerfile".to_owned(), text: text.to_owned() },
+        build: "test",
+        jobs: 4,
+        no_cache: false,
+        platform: "linux/amd64".to_owned(),
+        epoch: Some(0),
+        proxy_environment: &[],
+        resolv_conf: None,
+        stop: &stop,
+        claims: Claims::default(),
+    };
+    execute(&execution)
+}
+
+#[test]
+fn a_step_begins_anew_when_a_file_changed_while_it_was_read() {
+    let (_folder, store) = store();
+    let done = run(&store, "FROM scratch\nCOPY log /\n", Shifting::files(2), &Recording::default()).unwrap();
+    let view = store.view(&done[0].chain).unwrap();
+    let mut text = String::new();
+    view.open(&view.lookup(b"log").unwrap()).unwrap().read_to_string(&mut text).unwrap();
+    assert_eq!(text, "one", "the layer has what its key says");
+}
+
+#[test]
+fn a_file_that_never_comes_to_rest_is_named_and_nothing_is_remembered() {
+    let (_folder, store) = store();
+    let text = "FROM scratch\nCOPY log /\n";
+    let Err(error) = run(&store, text, Shifting::files(usize::MAX), &Recording::default()) else {
+        panic!("built")
+    };
+    assert_eq!(error.to_string(), "`/log` changed while it was read");
+    assert!(error.hint().unwrap().contains(".dockerignore"));
+    assert!(!run(&store, text, Shifting::files(0), &Recording::default()).unwrap()[0].cached);
+}
+
+/// Panics in the first step that begins.
+struct Broken;
+
+impl Reporter for Broken {
+    fn report(&self, event: Event) {
+        assert!(!matches!(event, Event::Started { step } if step.0 == 0), "the reporter is broken");
+    }
+}
+
+#[test]
+fn a_panic_in_one_thread_does_not_leave_the_others_waiting() {
+    let (_folder, store) = store();
+    let text = "FROM scratch AS a\nCOPY log /\nFROM scratch\nCOPY --from=a /log /\nCOPY --from=a /log /b\n";
+    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        run(&store, text, Shifting::files(0), &Broken)
+    }));
+    assert!(outcome.is_err());
+}
+
+#[test]
+fn steps_with_the_same_key_are_done_once() {
+    let (_folder, store) = store();
+    let text = "FROM scratch AS a\nCOPY log /\nFROM scratch AS b\nCOPY log /\nFROM scratch\n\
+                COPY --from=a /log /a\nCOPY --from=b /log /b\n";
+    let recording = Recording::default();
+    let done = run(&store, text, Shifting::files(0), &recording).unwrap();
+    assert_eq!(done[0].chain, done[1].chain);
+    assert_eq!(done[..2].iter().filter(|done| done.cached).count(), 1);
+    let missed = recording.events().into_iter().filter(|event| matches!(event, Event::Missed { .. })).count();
+    assert_eq!(missed, 0);
+}
