@@ -23,9 +23,9 @@ pub(crate) fn finish(
 ) -> Result<Image, Error> {
     let mut config = result.config.clone();
     config.rootfs.diff_ids = chain(result.state, done).to_vec();
-    config.history = history(&result.history, config.author.as_deref(), done);
-    let last = config.history.iter().rev().find_map(|line| line.created.clone());
     let epoch = epoch.and_then(|epoch| jiff::Timestamp::from_second(epoch).ok()).map(|time| time.to_string());
+    config.history = history(&result.history, done, epoch.clone());
+    let last = config.history.iter().rev().find_map(|line| line.created.clone());
     config.created = epoch.or(last);
     let image = store.write_image(config, BTreeMap::new())?;
     if names.is_empty() {
@@ -44,9 +44,10 @@ fn chain(state: State, done: &[Done]) -> Arc<Vec<DiffId>> {
     }
 }
 
-/// Dates every line: a layer has the time when it was made, and what only changed the config has that of the line
-/// before it, or of the first new layer. So a build in which all is cached gives the same image.
-fn history(planned: &[PlannedHistory], author: Option<&str>, done: &[Done]) -> Vec<History> {
+/// Dates every line: with `epoch` if there is one. Else a layer has the time when it was made, and what only changed the
+/// config has that of the line before it, or of the first new layer. So a build in which all is cached gives the same
+/// image.
+fn history(planned: &[PlannedHistory], done: &[Done], epoch: Option<String>) -> Vec<History> {
     let created = |line: &PlannedHistory| match line {
         PlannedHistory::Base(line) => line.created.clone(),
         PlannedHistory::Own { step, .. } => step.and_then(|id| done[id.0].created.clone()),
@@ -54,7 +55,7 @@ fn history(planned: &[PlannedHistory], author: Option<&str>, done: &[Done]) -> V
     let is_own = |line: &&PlannedHistory| matches!(line, PlannedHistory::Own { .. });
     let first_new = planned.iter().filter(is_own).find_map(created);
     let last_old = planned.iter().filter(|line| !is_own(line)).rev().find_map(created);
-    let mut current = first_new.or(last_old);
+    let mut current = epoch.or(first_new).or(last_old);
     let mut lines = Vec::with_capacity(planned.len());
     for line in planned {
         lines.push(match line {
@@ -64,7 +65,7 @@ fn history(planned: &[PlannedHistory], author: Option<&str>, done: &[Done]) -> V
                 History {
                     created: current.clone(),
                     created_by: Some(created_by.clone()),
-                    author: author.map(str::to_owned),
+                    author: None,
                     comment: Some(COMMENT.to_owned()),
                     empty_layer: step.is_none(),
                 }

@@ -21,7 +21,7 @@ mod run;
 pub use cancel::{Cancel, CancelGuard};
 pub use error::{Ending, Error, Problem, Source, StepFailure};
 pub use event::{Event, Recording, Reporter, StepId, StepSummary, Stream};
-pub use options::{BuildOptions, ContextSource, DockerfileSource, NetworkMode};
+pub use options::{BuildOptions, ContextSource, DockerfileSource, NetworkMode, PROXY_VARIABLES};
 
 use execute::{Claims, Execution};
 use plan::{PlanError, PlanOptions};
@@ -69,6 +69,7 @@ pub fn build(
         let stop = stop.clone();
         store.stopping_when(move || stop.is_cancelled())
     };
+    let proxy_environment = options.proxies();
     let opened = context::open(store, options.context, options.dockerfile)?;
     let source =
         Source { name: opened.name.clone(), text: String::from_utf8_lossy(&opened.text).into_owned() };
@@ -107,7 +108,7 @@ pub fn build(
         no_cache: options.no_cache,
         platform: options.platform.to_string(),
         epoch: options.source_date_epoch,
-        proxy_environment: &options.proxy_environment,
+        proxy_environment: &proxy_environment,
         resolv_conf: options.resolv_conf.as_deref(),
         stop: &stop,
         claims: Claims::default(),

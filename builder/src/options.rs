@@ -6,6 +6,21 @@ use std::path::PathBuf;
 
 use tug_oci::{Platform, Reference};
 
+/// Variables that say how the network is reached. As build arguments nobody needs to declare them: RUN steps see them,
+/// and they are in no key and in no history.
+pub const PROXY_VARIABLES: [&str; 10] = [
+    "HTTP_PROXY",
+    "http_proxy",
+    "HTTPS_PROXY",
+    "https_proxy",
+    "FTP_PROXY",
+    "ftp_proxy",
+    "NO_PROXY",
+    "no_proxy",
+    "ALL_PROXY",
+    "all_proxy",
+];
+
 /// The files that a build may read.
 pub enum ContextSource {
     /// A folder.
@@ -65,8 +80,18 @@ pub struct BuildOptions {
     pub jobs: usize,
     /// Seconds since 1970: `created`, and no file in a new layer is younger.
     pub source_date_epoch: Option<i64>,
-    /// Proxy variables of the caller that RUN steps may use: in no key, no layer and no history.
+    /// Proxy variables of the caller that RUN steps may use: in no key, no layer and no history. Build arguments of the
+    /// same name count before them.
     pub proxy_environment: Vec<(String, String)>,
     /// Text of `/etc/resolv.conf` for RUN steps; the host's when absent.
     pub resolv_conf: Option<String>,
+}
+
+impl BuildOptions {
+    /// The proxy variables that RUN steps see without having declared them.
+    pub(crate) fn proxies(&self) -> Vec<(String, String)> {
+        let given = self.build_args.iter().filter(|(name, _)| PROXY_VARIABLES.contains(&name.as_str()));
+        let inherited = self.proxy_environment.iter().filter(|(name, _)| !self.build_args.contains_key(name));
+        given.map(|(name, value)| (name.clone(), value.clone())).chain(inherited.cloned()).collect()
+    }
 }

@@ -100,3 +100,15 @@ fn every_flag_counts() {
     }
     assert_eq!(seen.len(), 8, "these lines were to differ: {seen:#?}");
 }
+
+#[test]
+fn with_a_time_given_an_image_without_layers_is_dated_too() {
+    let context = Tree::default().in_a_temporary_folder();
+    let place = Place::new();
+    let given = |options: &mut tug_builder::BuildOptions| options.source_date_epoch = Some(1000);
+    let built = place.build_with(context.path(), "FROM scratch\nLABEL a=b\n", given).unwrap().built;
+    let image = place.store.image(&built.descriptor, &tug_oci::Platform::host()).unwrap();
+    let dates: Vec<_> = image.config.history.iter().map(|line| line.created.as_deref()).collect();
+    assert_eq!(dates, [Some("1970-01-01T00:16:40Z")]);
+    assert_eq!(image.config.created.as_deref(), Some("1970-01-01T00:16:40Z"));
+}

@@ -39,18 +39,7 @@ pub(crate) const XDG_DATA_HOME: &str = "XDG_DATA_HOME";
 pub(crate) const HOME: &str = "HOME";
 
 /// Handed to RUN steps, but recorded nowhere: how to reach the network.
-pub(crate) const PROXIES: [&str; 10] = [
-    "HTTP_PROXY",
-    "http_proxy",
-    "HTTPS_PROXY",
-    "https_proxy",
-    "FTP_PROXY",
-    "ftp_proxy",
-    "NO_PROXY",
-    "no_proxy",
-    "ALL_PROXY",
-    "all_proxy",
-];
+pub(crate) use tug_builder::PROXY_VARIABLES as PROXIES;
 
 /// The environment as it was when tug started.
 #[derive(Clone, Debug, Default)]

@@ -13,7 +13,7 @@ use tug_dockerfile::{
 
 use super::config;
 use super::history;
-use super::scope::{PROXIES, set_env};
+use super::scope::set_env;
 use super::stages::{Evaluated, Planner};
 use super::{Action, PlannedHistory, RunAction, Script, State, WorkdirAction};
 use crate::error::{Error, Problem};
@@ -28,11 +28,13 @@ pub(super) struct StageState {
     has_command: bool,
     /// The steps of this stage, to number them.
     steps: Vec<StepId>,
+    /// What stands for the place of everything in a trigger: its own places are not of this Dockerfile.
+    trigger_place: Option<Range<usize>>,
 }
 
 impl StageState {
     pub(super) fn new(base: Evaluated, label: String) -> Self {
-        Self { evaluated: base, label, has_command: false, steps: Vec::new() }
+        Self { evaluated: base, label, has_command: false, steps: Vec::new(), trigger_place: None }
     }
 
     /// Evaluates the triggers of the base and the instructions of `stage`.
@@ -43,25 +45,38 @@ impl StageState {
                 && self.evaluated.result.state == State::After(step.summary.id)
         });
         self.steps.extend(first_own_step.map(|step| step.summary.id));
-        let triggers = std::mem::take(&mut self.evaluated.result.config.config.on_build);
-        for text in triggers {
-            match parse_instruction(&text) {
-                Ok(mut instruction) => {
-                    instruction.span = stage.span;
-                    self.instruction(planner, &instruction, stage)?;
-                }
-                Err(error) => {
-                    let message =
-                        format!("the ONBUILD trigger `{text}` of the base image is not valid: {error}");
-                    planner.problems.push(Problem::new(stage.from.image.span.range(), message));
-                }
-            }
+        self.trigger_place = Some(stage.from.image.span.range());
+        for text in std::mem::take(&mut self.evaluated.result.config.config.on_build) {
+            self.trigger(planner, &text, stage)?;
         }
+        self.trigger_place = None;
         for instruction in &stage.instructions {
             self.instruction(planner, instruction, stage)?;
         }
         self.name_steps(planner);
         Ok(self.evaluated)
+    }
+
+    /// Evaluates an ONBUILD instruction of the base. What is wrong in it is shown where the base is named.
+    fn trigger(&mut self, planner: &mut Planner<'_>, text: &str, stage: &Stage) -> Result<(), Error> {
+        let first = planner.problems.len();
+        match parse_instruction(text) {
+            Ok(mut instruction) => {
+                instruction.span = stage.span;
+                self.instruction(planner, &instruction, stage)?;
+            }
+            Err(error) => planner.problems.push(problem_of(error)),
+        }
+        for problem in planner.problems.iter_mut().skip(first) {
+            problem.span = stage.from.image.span.range();
+            problem.message = format!("in its ONBUILD trigger `{text}`: {}", problem.message);
+        }
+        Ok(())
+    }
+
+    /// The place of something in the Dockerfile.
+    pub(super) fn place_of(&self, span: Range<usize>) -> Range<usize> {
+        self.trigger_place.clone().unwrap_or(span)
     }
 
     fn instruction(
@@ -203,10 +218,9 @@ impl StageState {
         };
         let created_by = history::run(&args, &self.evaluated.scope);
         let scope = &self.evaluated.scope;
-        let is_seen = |name: &String| !PROXIES.contains(&name.as_str()) || scope.arguments.contains(name);
         let action = RunAction {
             args,
-            env: scope.variables.iter().filter(|(name, _)| is_seen(name)).cloned().collect(),
+            env: scope.variables.clone(),
             arg_names: scope.arguments.clone(),
             working_directory: self.working_directory().to_owned(),
             user: self.config().user.clone(),

@@ -14,19 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tug_oci::Platform;
 
-/// Build args that are never warned about and never in a key unless declared.
-pub(super) const PROXIES: [&str; 10] = [
-    "HTTP_PROXY",
-    "http_proxy",
-    "HTTPS_PROXY",
-    "https_proxy",
-    "FTP_PROXY",
-    "ftp_proxy",
-    "NO_PROXY",
-    "no_proxy",
-    "ALL_PROXY",
-    "all_proxy",
-];
+use crate::options::PROXY_VARIABLES;
 
 /// The values that come from outside of stages.
 pub(super) struct Globals {
@@ -80,7 +68,7 @@ impl Globals {
         let known = |name: &&str| {
             self.consumed.contains(*name)
                 || self.values.contains_key(*name)
-                || PROXIES.contains(name)
+                || PROXY_VARIABLES.contains(name)
                 || name.starts_with("BUILDKIT_")
                 || *name == "SOURCE_DATE_EPOCH"
         };

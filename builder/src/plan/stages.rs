@@ -379,11 +379,10 @@ fn needed(dockerfile: &Dockerfile, globals: &Globals, target: usize) -> BTreeSet
             InstructionKind::Copy(copy) => copy.from.as_ref().map(|word| word.raw.clone()),
             _ => None,
         });
-        for name in copied.chain([base]) {
-            let by_name = names.get(name.to_lowercase().as_str()).copied();
-            let used = by_name.or_else(|| name.parse().ok()).filter(|used| *used < index);
-            open.extend(used);
-        }
+        let by_name = |name: &str| names.get(name.to_lowercase().as_str()).copied();
+        let copied = copied.filter_map(|name| by_name(&name).or_else(|| name.parse().ok()));
+        // A number is a stage only for COPY.
+        open.extend(copied.chain(by_name(&base)).filter(|used| *used < index));
     }
     found
 }

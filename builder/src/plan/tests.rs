@@ -8,7 +8,7 @@ use tug_layer_store::Image;
 use tug_oci::{Descriptor, Digest, History, ImageConfig, Manifest, Platform, Raw, media_type};
 
 use super::stages::{Images, NoImage, PlanError, PlanOptions, plan};
-use super::{Action, CopyFrom, Plan, PlannedHistory, State};
+use super::{Action, CopyFrom, CopySource, Plan, PlannedHistory, State};
 use crate::error::Problem;
 use crate::options::NetworkMode;
 
@@ -252,4 +252,37 @@ fn proxy_arguments_are_in_no_step_unless_declared() {
     };
     assert!(!env("FROM base\nRUN x\n"));
     assert!(env("FROM base\nARG HTTP_PROXY\nRUN x\n"));
+}
+
+#[test]
+fn a_proxy_of_the_image_or_of_an_env_is_seen_by_run() {
+    let plan = planned("FROM base\nENV HTTP_PROXY=http://own\nRUN x\n", &PLAIN).unwrap();
+    let Some(Action::Run(run)) = plan.steps.last().map(|step| &step.action) else { panic!("no RUN") };
+    assert!(run.env.contains(&("HTTP_PROXY".to_owned(), "http://own".to_owned())), "{:?}", run.env);
+}
+
+#[test]
+fn what_is_wrong_in_a_trigger_is_shown_where_the_base_is_named() {
+    let asked = Asked { on_build: &["EXPOSE 99999", "COPPY a b"], ..PLAIN };
+    insta::assert_debug_snapshot!(messages("# a\nFROM base AS x\nRUN make\n", &asked), @r#"
+    [
+        "\"base\" in its ONBUILD trigger `EXPOSE 99999`: `99999` is not a port",
+        "\"base\" in its ONBUILD trigger `COPPY a b`: unknown instruction `COPPY`",
+    ]
+    "#);
+}
+
+#[test]
+fn sources_of_a_trigger_have_the_place_of_the_base() {
+    let text = "# a\nFROM base\n";
+    let plan = planned(text, &Asked { on_build: &["COPY some-file /"], ..PLAIN }).unwrap();
+    let Some(Action::Copy(copy)) = plan.steps.last().map(|step| &step.action) else { panic!("no COPY") };
+    let CopySource::Path { span, .. } = &copy.sources[0] else { panic!("no path") };
+    assert_eq!(&text[span.clone()], "base");
+}
+
+#[test]
+fn a_number_in_from_is_no_stage() {
+    let text = "FROM base AS first\nRUN make\nFROM 0\n";
+    assert_eq!(messages(text, &PLAIN), ["\"0\" no image `0` in the store"]);
 }

@@ -163,7 +163,7 @@ impl StageState {
                         planner.problems.push(refused("ADD of a URL", word.span.range()));
                         return None;
                     }
-                    sources.push(CopySource::Path { path, span: word.span.range() });
+                    sources.push(CopySource::Path { path, span: self.place_of(word.span.range()) });
                 }
             }
         }
