@@ -60,6 +60,12 @@ pub enum Error {
         source: io::Error,
     },
 
+    /// Something that is no folder is where the store should be, or above it.
+    #[error("`{}` cannot be a store: a file is in its place", path.display())]
+    FileInPlace {
+        /// Where the store should be.
+        path: PathBuf,
+    },
     /// The folder has files of somebody else in it.
     #[error("`{}` is not a store: it has other files in it, for example `{found}`", path.display())]
     NotAStore {
@@ -206,7 +212,9 @@ impl Error {
             Self::ReadOnly { .. } | Self::NotAllowed { .. } => {
                 Some("choose a folder that you may write to as the store".to_owned())
             }
-            Self::NotAStore { .. } => Some("give an empty or new folder as the store".to_owned()),
+            Self::NotAStore { .. } | Self::FileInPlace { .. } => {
+                Some("give an empty or new folder as the store".to_owned())
+            }
             Self::UnknownFeature { .. } => {
                 Some("use the version of tug that made the store, or a newer one".to_owned())
             }

@@ -78,7 +78,7 @@ impl Store {
     /// else in it, or was made by a tug that knows more.
     pub fn open(root: &Path, options: &StoreOptions) -> Result<Self> {
         let root = std::path::absolute(root).map_err(failed("find", root))?;
-        make_folder(&root)?;
+        make_root(&root)?;
         refuse_foreign(&root)?;
         make_folder(&root.join("locks"))?;
         let lock = StoreLock::shared(&root.join("locks/store"))?;
@@ -246,6 +246,16 @@ fn make_folder(path: &Path) -> Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed("create", path))
 }
 
+fn make_root(root: &Path) -> Result<()> {
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(root);
+    made.map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => {
+            Error::FileInPlace { path: root.to_owned() }
+        }
+        _ => failed("create", root)(error),
+    })
+}
+
 fn boot_id() -> Result<String> {
     let path = Path::new("/proc/sys/kernel/random/boot_id");
     let mut text = String::new();
@@ -264,6 +274,17 @@ pub(crate) mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&folder.path().join("store"), &PLAIN).unwrap();
         (folder, store)
+    }
+
+    #[test]
+    fn a_file_is_no_place_for_a_store() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        std::fs::write(&file, "text").unwrap();
+        for path in [file.clone(), file.join("store")] {
+            let error = Store::open(&path, &PLAIN).unwrap_err();
+            assert!(matches!(&error, Error::FileInPlace { path: found } if *found == path), "{error}");
+        }
     }
 
     #[test]
