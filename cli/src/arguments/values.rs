@@ -91,6 +91,26 @@ pub(crate) fn bytes(text: &str) -> Result<u64, String> {
     Ok(bytes as u64)
 }
 
+/// A limit on memory; 0 for none. With less than docker allows, not even the process that starts the command fits.
+pub(crate) fn memory(text: &str) -> Result<u64, String> {
+    match bytes(text)? {
+        1..LEAST_MEMORY => Err(format!("`{text}` is too little memory: expected at least `6m`")),
+        bytes => Ok(bytes),
+    }
+}
+
+const LEAST_MEMORY: u64 = 6 << 20;
+
+/// A limit on processes; 0 for none, which docker also writes as -1.
+pub(crate) fn processes(text: &str) -> Result<u64, String> {
+    match text {
+        "-1" => Ok(0),
+        _ => text
+            .parse()
+            .map_err(|_| format!("`{text}` is not a number of processes: expected for example `100`")),
+    }
+}
+
 /// A number of processors: `1.5`.
 pub(crate) fn processors(text: &str) -> Result<f64, String> {
     text.parse()
@@ -139,6 +159,8 @@ mod tests {
         for bad in ["", "m", "-1", "1x", "1e999", "9999999999g", "nan", "0x10"] {
             assert!(bytes(bad).is_err(), "{bad}");
         }
+        assert!(memory("6m").is_ok() && memory("0").is_ok() && memory("5.9m").is_err());
+        assert!(processes("-1") == Ok(0) && processes("7") == Ok(7) && processes("-2").is_err());
         assert!(processors("0").is_err() && processors("x").is_err() && processors("2") == Ok(2.0));
     }
 }

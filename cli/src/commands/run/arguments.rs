@@ -70,13 +70,14 @@ pub(crate) struct RunArguments {
     #[arg(long, value_name = "NAME", help_heading = "The rest")]
     pub(super) hostname: Option<String>,
     /// At most so much memory, such as `512m`
-    #[arg(short, long, value_name = "SIZE", value_parser = values::bytes, help_heading = "The rest")]
+    #[arg(short, long, value_name = "SIZE", value_parser = values::memory, help_heading = "The rest")]
     pub(super) memory: Option<u64>,
     /// At most so many processors, such as `1.5`
     #[arg(long, value_name = "NUMBER", value_parser = values::processors, help_heading = "The rest")]
     pub(super) cpus: Option<f64>,
     /// At most so many processes
-    #[arg(long, value_name = "NUMBER", help_heading = "The rest")]
+    #[arg(long, value_name = "NUMBER", value_parser = values::processes, help_heading = "The rest")]
+    #[arg(allow_hyphen_values = true)]
     pub(super) pids_limit: Option<u64>,
     /// There is always a first process that reaps orphans
     #[arg(long, hide = true)]

@@ -95,6 +95,11 @@ fn root(
     })
 }
 
+/// In docker's words, 0 is no limit.
+fn limit(number: Option<u64>) -> Option<u64> {
+    number.filter(|number| *number > 0)
+}
+
 fn container(
     arguments: &RunArguments,
     settings: &Settings,
@@ -121,8 +126,11 @@ fn container(
     if !container.process.env.iter().any(|(name, _)| name == "HOSTNAME") {
         container.process.env.push(("HOSTNAME".into(), container.hostname.as_str().into()));
     }
-    container.resources =
-        Resources { memory: arguments.memory, cpus: arguments.cpus, pids: arguments.pids_limit };
+    container.resources = Resources {
+        memory: limit(arguments.memory),
+        cpus: arguments.cpus,
+        pids: limit(arguments.pids_limit),
+    };
     if let Some(size) = arguments.shm_size {
         container.shm_size = size;
     }
