@@ -249,6 +249,13 @@ impl Planner<'_> {
             return Ok(Some(scratch(platform)));
         }
         let Some(image) = self.image(&name, &platform, &span)? else { return Ok(None) };
+        if let Some(asked) = &stage.from.platform
+            && !image.config.platform.satisfies(&platform)
+        {
+            let message = format!("image `{name}` is for `{}`, not for `{platform}`", image.config.platform);
+            self.problems.push(Problem::new(asked.span.range(), message));
+            return Ok(None);
+        }
         let label = stage_label(self.dockerfile, stage);
         let mut config = (*image.config).clone();
         let history = std::mem::take(&mut config.history).into_iter().map(PlannedHistory::Base).collect();
