@@ -355,15 +355,6 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_file_where_the_store_should_be_is_an_error() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("store");
-        std::fs::write(&path, "").unwrap();
-        let error = Store::open(&path, &PLAIN).unwrap_err();
-        assert!(error.to_string().starts_with("cannot create"), "{error}");
-    }
-
-    #[test]
     fn names_of_builds_stay_inside_their_folder() {
         let (_folder, store) = store();
         assert!(store.build_dir("2024-01-01.x_y").unwrap().is_dir());

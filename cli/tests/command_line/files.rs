@@ -12,8 +12,9 @@ fn a_store_that_is_a_file_is_refused() {
     insta::assert_snapshot!(tug.run(&["images"]), @"
     exit code 1
     --- stderr
-    error: cannot create `[HOME]/store`
-      caused by: file exists
+    error: `[HOME]/store` cannot be a store: a file is in its place
+
+    hint: give an empty or new folder as the store
     ");
 }
 
