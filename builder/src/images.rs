@@ -1,28 +1,136 @@
-//! Images that a Dockerfile names: those in the store.
+//! Images that a Dockerfile names.
+//!
+//! | written                       | is                                                                           |
+//! | ----------------------------- | ---------------------------------------------------------------------------- |
+//! | a name or id                  | an image of the store                                                        |
+//! | `oci:PATH[:NAME]`             | an image of an OCI layout, a folder; `NAME` as it stands in its `index.json` |
+//! | `oci-archive:PATH[:NAME]`     | an image of a tar of such a layout                                           |
+//! | `docker-archive:PATH[:NAME]`  | an image of what `docker save` writes                                        |
+//!
+//! An image of the store wins over a path that is spelled the same. Relative paths are seen from the current folder.
+//! `NAME` may be left out where there is only one image. What is loaded from a path gets no name in the store: it lasts
+//! as long as images that were built on it.
 
-use tug_layer_store::{Image, Store};
+use std::path::{Path, PathBuf};
+
+use tug_layer_store::{ArchiveError, Image, LoadOptions, Loaded, Names, Store};
 use tug_oci::{Platform, Reference};
 
+use crate::error::Error;
 use crate::plan::{Images, NoImage};
+
+const TRANSPORTS: [&str; 3] = ["oci", "oci-archive", "docker-archive"];
 
 impl Images for Store {
     fn find(&self, name: &str, platform: &Platform) -> Result<Image, NoImage> {
-        let failed = |error: tug_layer_store::Error| NoImage::Failed(error.into());
         if let Some(image) = self.find_image(name, platform).map_err(failed)? {
             return Ok(image);
         }
-        let problem = |message: String, help: Option<String>| Err(NoImage::Problem { message, help });
+        if let Some((path, image)) = at_path(name) {
+            return load(self, name, &path, image, platform);
+        }
         let reference = match name.parse::<Reference>() {
             Ok(reference) => reference,
-            Err(error) => return problem(error.to_string(), None),
+            Err(error) => return Err(NoImage::Problem { message: error.to_string(), help: None }),
         };
         let known: Vec<String> =
             self.refs().map_err(failed)?.into_iter().map(|(reference, _)| reference.familiar()).collect();
         let known: Vec<&str> = known.iter().map(String::as_str).collect();
         let help = match tug_dockerfile::closest(&reference.familiar(), &known) {
             Some(similar) => format!("an image with a similar name is there: `{similar}`"),
-            None => "put it there with `tug load`, `tug import` or `tug build`".to_owned(),
+            None => "put it there with `tug load`, `tug import` or `tug build`, or name a file as \
+                     `oci-archive:PATH`"
+                .to_owned(),
         };
-        problem(format!("no image `{}` in the store", reference.familiar()), Some(help))
+        let message = format!("no image `{}` in the store", reference.familiar());
+        Err(NoImage::Problem { message, help: Some(help) })
+    }
+}
+
+/// The path in `oci:PATH:NAME` and the name, if there is one. A colon may be part of the path.
+fn at_path(name: &str) -> Option<(PathBuf, Option<&str>)> {
+    let (transport, rest) = name.split_once(':')?;
+    if !TRANSPORTS.contains(&transport) {
+        return None;
+    }
+    let colons = rest.match_indices(':').map(|(at, _)| (&rest[..at], Some(&rest[at + 1..])));
+    let candidates = std::iter::once((rest, None)).chain(colons);
+    let found = candidates.clone().find(|(path, _)| Path::new(path).exists());
+    // What is not there is told in the form that most people mean.
+    let (path, image) = found.or_else(|| candidates.clone().nth(1)).unwrap_or((rest, None));
+    Some((PathBuf::from(path), image))
+}
+
+fn load(
+    store: &Store,
+    written: &str,
+    path: &Path,
+    only: Option<&str>,
+    platform: &Platform,
+) -> Result<Image, NoImage> {
+    let options = LoadOptions {
+        only: only.map(str::to_owned),
+        names: Names::Leave,
+        ..LoadOptions::new(platform.clone())
+    };
+    let loaded = store.load_path(path, &options).map_err(|error| unusable(written, error))?;
+    match loaded.as_slice() {
+        [only] => store.image(&only.target, platform).map_err(|error| unusable(written, error)),
+        several => Err(NoImage::Problem {
+            message: format!("there are {} images in `{}`", several.len(), path.display()),
+            help: Some(format!("name one of them as `{written}:NAME`: {}", names(several))),
+        }),
+    }
+}
+
+fn names(images: &[Loaded]) -> String {
+    let names = images.iter().flat_map(|image| &image.names).map(|name| format!("`{}`", name.familiar()));
+    names.collect::<Vec<_>>().join(", ")
+}
+
+/// What is wrong with a path or what lies there is a problem of the Dockerfile; the rest is not.
+fn unusable(written: &str, error: tug_layer_store::Error) -> NoImage {
+    use tug_layer_store::Error as Store;
+    let is_theirs = match &error {
+        Store::Archive(ArchiveError::Read(_)) => !error.is_disk_full(),
+        Store::Archive(_) | Store::Layer(_) | Store::Document { .. } | Store::DigestMismatch { .. } => true,
+        Store::SizeMismatch { .. } | Store::NoSuchPlatform { .. } | Store::LayerCount { .. } => true,
+        Store::Filesystem { action: "open", .. } | Store::NotAllowed { action: "open", .. } => true,
+        _ => false,
+    };
+    if !is_theirs {
+        return failed(error);
+    }
+    let causes = std::iter::successors(std::error::Error::source(&error), |error| error.source());
+    let reasons: Vec<String> =
+        std::iter::once(error.to_string()).chain(causes.map(ToString::to_string)).collect();
+    let message = format!("cannot start from `{written}`: {}", reasons.join(": "));
+    NoImage::Problem { message, help: error.hint() }
+}
+
+fn failed(error: tug_layer_store::Error) -> NoImage {
+    NoImage::Failed(Error::from(error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_may_have_colons_in_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let odd = folder.path().join("a:b");
+        std::fs::create_dir(&odd).unwrap();
+        let shown = odd.display();
+        for (written, path, name) in [
+            (format!("oci:{shown}"), odd.clone(), None),
+            (format!("oci:{shown}:latest"), odd.clone(), Some("latest")),
+            (format!("oci-archive:{shown}:docker.io/app:1"), odd.clone(), Some("docker.io/app:1")),
+            ("oci:nothing/here:1".to_owned(), PathBuf::from("nothing/here"), Some("1")),
+            ("docker-archive:nothing.tar".to_owned(), PathBuf::from("nothing.tar"), None),
+        ] {
+            assert_eq!(at_path(&written), Some((path, name)), "{written}");
+        }
+        assert_eq!(at_path("docker.io/app:1"), None);
     }
 }

@@ -31,7 +31,7 @@ mod view;
 mod xattr;
 
 pub use archive::{
-    ArchiveCompression, ArchiveError, ArchiveFormat, LoadOptions, Loaded, SaveImage, SaveOptions,
+    ArchiveCompression, ArchiveError, ArchiveFormat, LoadOptions, Loaded, Names, SaveImage, SaveOptions,
 };
 pub use blob::{BlobWriter, SealedBlob};
 pub use compression::{BlockWriter, Compression, Decompressed, DecompressionLimits};

@@ -67,7 +67,7 @@ impl Fixture {
         let options = StoreOptions { owners: Owners::Real, in_user_namespace: false };
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&folder.path().join("store"), &options).unwrap();
-        store.load_path(archive, &LoadOptions { platform: Platform::host() }).unwrap();
+        store.load_path(archive, &LoadOptions::new(Platform::host())).unwrap();
         let image = store.find_image(name, &Platform::host()).unwrap().expect("it has this name");
         assert_eq!(image.id(), &self.id, "{}", archive.display());
         let ours = self.store.find_image("debian:12", &Platform::host()).unwrap().unwrap();

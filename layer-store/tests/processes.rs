@@ -53,7 +53,7 @@ fn a_process_of_its_own() {
     match task.split_once(' ') {
         Some(("four", who)) => (0..4).for_each(|round| build(&store, who, round)),
         Some(("load", _)) => {
-            let options = LoadOptions { platform: Platform::linux("amd64") };
+            let options = LoadOptions::new(Platform::linux("amd64"));
             drop(store.load(&mut std::io::stdin(), &options));
         }
         Some(("endless", who)) => (0..u32::MAX).for_each(|round| build(&store, who, round)),
@@ -160,7 +160,7 @@ fn a_full_disk_is_named_and_the_store_goes_on_needs_root() {
         archive.header(&NewEntry::file("layer.tar", 0o644, 8 << 20)).unwrap();
         archive.content(&vec![7; 8 << 20]).unwrap();
         let archive = archive.finish().unwrap();
-        let options = LoadOptions { platform: Platform::linux("amd64") };
+        let options = LoadOptions::new(Platform::linux("amd64"));
         let error = store.load(&mut archive.as_slice(), &options).unwrap_err();
         assert!(error.is_disk_full() && error.hint().unwrap().contains("free some space"), "{error}");
         assert!(error.to_string().starts_with("no space is left to write"), "{error}");

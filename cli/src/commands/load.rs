@@ -31,7 +31,7 @@ pub(crate) struct LoadArguments {
 
 /// Loads the images.
 pub(super) fn run(arguments: &LoadArguments, settings: &Settings) -> Result<(), CommandError> {
-    let options = LoadOptions { platform: Platform::host() };
+    let options = LoadOptions::new(Platform::host());
     let stdin = arguments.input.as_ref().is_none_or(|path| path.as_os_str() == "-");
     let loaded = match &arguments.input {
         Some(path) if !stdin => {

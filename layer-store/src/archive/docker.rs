@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use tug_oci::{Descriptor, DiffId, Digest, ImageConfig, Manifest, Raw, Reference, media_type};
 
 use super::error::ArchiveError;
-use super::load::{LoadPlan, PlannedImage};
+use super::load::{LoadOptions, LoadPlan, PlannedImage};
 use super::source::{Source, SourceFile};
 use crate::compression::{Compression, Decompressed, DecompressionLimits};
 use crate::entry::shown;
@@ -31,7 +31,7 @@ pub(super) struct ArchivedImage {
 }
 
 /// Plans to load every image of the archive; `false` when there is none.
-pub(super) fn plan(source: &mut Source, plan: &mut LoadPlan) -> Result<bool> {
+pub(super) fn plan(source: &mut Source, options: &LoadOptions, plan: &mut LoadPlan) -> Result<bool> {
     let Some(file) = source.find(MANIFEST_FILE)? else { return Ok(false) };
     let bytes = source.read(&file, DOCUMENT_LIMIT)?;
     let images: Vec<ArchivedImage> = serde_json::from_slice(&bytes).map_err(|error| {
@@ -41,6 +41,11 @@ pub(super) fn plan(source: &mut Source, plan: &mut LoadPlan) -> Result<bool> {
         return Err(Error::TooMany { what: "images in the archive".to_owned(), limit: MOST_DOCUMENTS });
     }
     for (number, image) in images.iter().enumerate() {
+        let called = image.repo_tags.as_deref().unwrap_or_default();
+        if !options.wants(called) {
+            plan.passed_over.extend_from_slice(called);
+            continue;
+        }
         plan_image(source, plan, image, number + 1)?;
     }
     Ok(true)

@@ -29,6 +29,14 @@ pub enum ArchiveError {
     /// It is of the right form, but empty.
     #[error("the archive holds no images")]
     Empty,
+    /// The image that was asked for is not among those in it.
+    #[error("the archive holds no image `{wanted}`")]
+    NotIn {
+        /// What was asked for.
+        wanted: String,
+        /// The names that there are.
+        available: Vec<String>,
+    },
     /// A document in it is not what it should be.
     #[error("`{path}` in the archive cannot be read")]
     Document {
@@ -103,6 +111,9 @@ impl ArchiveError {
         match self {
             Self::NotImages { is_root_file_system: true } => {
                 Some("it looks like a root file system: `tug import` makes an image of it".to_owned())
+            }
+            Self::NotIn { available, .. } if !available.is_empty() => {
+                Some(format!("it has `{}`", available.join("`, `")))
             }
             Self::TooOld => Some("load it with an older docker and save it again".to_owned()),
             Self::Tar(error) => error.hint(),

@@ -10,7 +10,7 @@ use tug_oci::{
 };
 
 use super::error::ArchiveError;
-use super::load::{LoadOptions, LoadPlan, PlannedImage};
+use super::load::{LoadOptions, LoadPlan, Names, PlannedImage};
 use super::source::{Source, SourceFile, blob_name};
 use crate::entry::shown;
 use crate::error::{Error, Result};
@@ -26,7 +26,12 @@ pub(super) fn plan(source: &mut Source, options: &LoadOptions, plan: &mut LoadPl
         .map_err(|source| ArchiveError::Document { path: INDEX_FILE.to_owned(), source })?
         .into_value();
     for mut target in index.manifests {
-        let names = take_names(&mut target)?;
+        let called = take_names(&mut target);
+        if !options.wants(&called) {
+            plan.passed_over.extend(called.into_iter().last());
+            continue;
+        }
+        let names = parse_names(called, options)?;
         let mut walk = Walk {
             source,
             options,
@@ -49,13 +54,18 @@ pub(super) fn plan(source: &mut Source, options: &LoadOptions, plan: &mut LoadPl
     Ok(true)
 }
 
-/// The name that containerd and docker write, else the one that everybody writes.
-fn take_names(target: &mut Descriptor) -> Result<Vec<Reference>> {
-    let (full, short) = (target.annotations.remove(IMAGE_NAME), target.annotations.remove(REF_NAME));
-    let Some(name) = full.or(short) else { return Ok(Vec::new()) };
-    match name.parse() {
-        Ok(reference) => Ok(vec![reference]),
-        Err(source) => Err(ArchiveError::Name { name: shown(name.as_bytes()), source }.into()),
+/// What it is called: by the name that containerd and docker write, and by the one that everybody writes.
+fn take_names(target: &mut Descriptor) -> Vec<String> {
+    [IMAGE_NAME, REF_NAME].iter().filter_map(|key| target.annotations.remove(*key)).collect()
+}
+
+/// The first name counts. One that nobody is to be given may be anything.
+fn parse_names(called: Vec<String>, options: &LoadOptions) -> Result<Vec<Reference>> {
+    let Some(name) = called.into_iter().next() else { return Ok(Vec::new()) };
+    match (name.parse(), options.names) {
+        (Ok(reference), _) => Ok(vec![reference]),
+        (Err(_), Names::Leave) => Ok(Vec::new()),
+        (Err(source), Names::Give) => Err(ArchiveError::Name { name: shown(name.as_bytes()), source }.into()),
     }
 }
 

@@ -18,12 +18,40 @@ use crate::store::Store;
 pub struct LoadOptions {
     /// An image for this platform must be complete; those for others may be missing, as docker leaves them out.
     pub platform: Platform,
+    /// The name of the only image that is wanted: as it stands in the archive, or in full.
+    pub only: Option<String>,
+    /// What becomes of the names in the archive.
+    pub names: Names,
+}
+
+/// What becomes of the names in an archive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Names {
+    /// The images have them in the store from now on.
+    Give,
+    /// The store's names stay as they are. Nothing refers to the images: without a name they last until the next prune.
+    Leave,
+}
+
+impl LoadOptions {
+    /// Loads everything, with its names.
+    pub fn new(platform: Platform) -> Self {
+        Self { platform, only: None, names: Names::Give }
+    }
+
+    /// Whether an image that has these names in the archive is wanted.
+    pub(super) fn wants(&self, names: &[String]) -> bool {
+        let Some(only) = &self.only else { return true };
+        let in_full = |name: &String| name.parse::<Reference>().ok();
+        let wanted = in_full(only);
+        names.iter().any(|name| name == only || wanted.is_some() && in_full(name) == wanted)
+    }
 }
 
 /// An image that was loaded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Loaded {
-    /// The names that it came with, and now has in the store.
+    /// The names that it came with.
     pub names: Vec<Reference>,
     /// The manifest or index.
     pub target: Descriptor,
@@ -32,8 +60,8 @@ pub struct Loaded {
 impl Store {
     /// Loads the images of an archive. It is read to its end, once, in order.
     ///
-    /// Names that the store has already point to the loaded images afterwards. An image without a name is kept as if
-    /// by [`Store::keep`]. When anything is wrong with the archive, nothing is loaded.
+    /// Unless they are to be left alone, names that the store has already point to the loaded images afterwards, and an
+    /// image without a name is kept as if by [`Store::keep`]. When anything is wrong with the archive, nothing is loaded.
     pub fn load(&self, archive: &mut dyn Read, options: &LoadOptions) -> Result<Vec<Loaded>> {
         self.load_source(Source::archive(self, archive)?, options)
     }
@@ -50,14 +78,18 @@ impl Store {
     fn load_source(&self, mut source: Source, options: &LoadOptions) -> Result<Vec<Loaded>> {
         let mut plan = LoadPlan::default();
         let is_layout = layout::plan(&mut source, options, &mut plan)?;
-        let is_docker = docker::plan(&mut source, &mut plan)?;
+        let is_docker = docker::plan(&mut source, options, &mut plan)?;
         if !is_layout && !is_docker {
             return Err(unknown_form(&source).into());
         }
-        if plan.images.is_empty() {
-            return Err(ArchiveError::Empty.into());
+        match &options.only {
+            _ if !plan.images.is_empty() => plan.carry_out(self, &source, options.names),
+            Some(wanted) => {
+                let available = std::mem::take(&mut plan.passed_over);
+                Err(ArchiveError::NotIn { wanted: wanted.clone(), available }.into())
+            }
+            None => Err(ArchiveError::Empty.into()),
         }
-        plan.carry_out(self, &source)
     }
 }
 
@@ -71,6 +103,8 @@ pub(super) struct LoadPlan {
     /// Blobs that were made from files of the archive.
     pub(super) documents: Vec<Vec<u8>>,
     pub(super) images: Vec<PlannedImage>,
+    /// Names of images that nobody wants.
+    pub(super) passed_over: Vec<String>,
 }
 
 pub(super) struct PlannedImage {
@@ -93,13 +127,22 @@ impl LoadPlan {
         }
     }
 
-    fn carry_out(self, store: &Store, source: &Source) -> Result<Vec<Loaded>> {
+    fn carry_out(self, store: &Store, source: &Source, names: Names) -> Result<Vec<Loaded>> {
         for file in self.files.values() {
             source.keep(file)?;
         }
         for document in &self.documents {
             store.write_blob(document)?;
         }
+        if names == Names::Give {
+            self.give_names(store)?;
+        }
+        Ok(self.images.into_iter().map(|image| Loaded { names: image.names, target: image.target }).collect())
+    }
+}
+
+impl LoadPlan {
+    fn give_names(&self, store: &Store) -> Result<()> {
         let mut refs = Vec::new();
         for image in &self.images {
             if image.names.is_empty() {
@@ -107,8 +150,7 @@ impl LoadPlan {
             }
             refs.extend(image.names.iter().map(|name| (name.clone(), image.target.clone())));
         }
-        store.tag_all(&refs)?;
-        Ok(self.images.into_iter().map(|image| Loaded { names: image.names, target: image.target }).collect())
+        store.tag_all(&refs)
     }
 }
 

@@ -19,5 +19,5 @@ mod save;
 mod source;
 
 pub use error::ArchiveError;
-pub use load::{LoadOptions, Loaded};
+pub use load::{LoadOptions, Loaded, Names};
 pub use save::{ArchiveCompression, ArchiveFormat, SaveImage, SaveOptions};

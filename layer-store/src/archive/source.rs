@@ -120,9 +120,14 @@ impl Source {
         Err(ArchiveError::Link { path: shown(path.as_bytes()) }.into())
     }
 
-    /// The file named by a digest, where layouts have it.
+    /// The file named by a digest, where layouts have it. What the store has is not read again from a folder.
     pub(super) fn find_blob(&mut self, digest: &Digest) -> Result<Option<SourceFile>> {
-        self.find(&blob_name(digest))
+        match self.folder.is_some() {
+            true => {
+                self.find_held(digest)?.map_or_else(|| self.find(&blob_name(digest)), |held| Ok(Some(held)))
+            }
+            false => self.find(&blob_name(digest)),
+        }
     }
 
     /// The blob in the store, as if it were in the archive.
@@ -205,6 +210,7 @@ impl Source {
         let (mut hasher, mut size, mut head) = (Hasher::new(algorithm), 0, Vec::new());
         let mut buffer = vec![0; BUFFER];
         loop {
+            self.store.go_on()?;
             let count = match content.read(&mut buffer) {
                 Ok(0) => break,
                 Ok(count) => count,

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use tug_layer_store::{LoadOptions, Names};
 use tug_oci::{Digest, Index, Manifest, Raw, Reference, media_type};
 
 use crate::making::*;
@@ -181,4 +182,44 @@ fn what_is_no_image_is_left_out() {
     assert_eq!(loaded.len(), 1);
     assert!(!store.has_blob(signature.digest()).unwrap());
     assert_eq!(refusal(&archive(2)), "the archive holds no images");
+}
+
+#[test]
+fn one_image_of_many_is_loaded_and_no_name_is_touched() {
+    let (folder, store) = store();
+    let (one, two) = (layer("one"), layer("two"));
+    let layout = folder.path().join("layout");
+    let entries = [&one, &two].map(|layer| {
+        let config = config(&[layer]);
+        let (kind, config) = (media_type::OCI_CONFIG, config.bytes().to_vec());
+        let layers = vec![describe(media_type::OCI_LAYER, layer)];
+        let manifest = Raw::encode(Manifest::new(describe(kind, &config), layers)).bytes().to_vec();
+        (config, layer.clone(), manifest)
+    });
+    std::fs::create_dir_all(layout.join("blobs/sha256")).unwrap();
+    let mut targets = Vec::new();
+    for ((config, layer, manifest), name) in entries.iter().zip(["app:1", "2"]) {
+        for blob in [config, layer, manifest] {
+            std::fs::write(layout.join("blobs/sha256").join(Digest::of(blob).hex()), blob).unwrap();
+        }
+        let mut target = describe(media_type::OCI_MANIFEST, manifest);
+        target.annotations.insert(tug_oci::REF_NAME.to_owned(), name.to_owned());
+        targets.push(target);
+    }
+    std::fs::write(layout.join("index.json"), Raw::encode(Index::new(targets)).bytes()).unwrap();
+    let only = |name: &str| LoadOptions { only: Some(name.to_owned()), names: Names::Leave, ..options() };
+
+    let loaded = store.load_path(&layout, &only("2")).unwrap();
+    assert_eq!(loaded.len(), 1);
+    let image = store.image(&loaded[0].target, &amd64()).unwrap();
+    assert_eq!(image.diff_ids()[0].digest(), &Digest::of(&two));
+    assert!(!store.has_blob(&Digest::of(&one)).unwrap(), "the other one was loaded too");
+    assert!(store.refs().unwrap().is_empty());
+    assert_eq!(store.images(&amd64()).unwrap(), [], "it is kept");
+
+    let loaded = store.load_path(&layout, &only("docker.io/library/app:1")).unwrap();
+    assert_eq!(loaded[0].names, ["app:1".parse::<Reference>().unwrap()]);
+    let error = store.load_path(&layout, &only("3")).unwrap_err();
+    assert_eq!(error.to_string(), "the archive holds no image `3`");
+    assert_eq!(error.hint().unwrap(), "it has `app:1`, `2`");
 }

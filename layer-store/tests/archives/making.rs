@@ -22,7 +22,7 @@ pub(crate) fn amd64() -> Platform {
 }
 
 pub(crate) fn options() -> LoadOptions {
-    LoadOptions { platform: amd64() }
+    LoadOptions::new(amd64())
 }
 
 /// An archive in the making.

@@ -20,7 +20,12 @@ Examples:
   tug build --target test --build-arg VERSION=2 .    One stage only, with a value for ARG VERSION
   tug build -q . | xargs tug run --rm                Only the digest on standard output
   tar c . | tug build -t app -                       The context as a tar on standard input
-  tug build -t app - < Dockerfile                    A Dockerfile without any context")]
+  tug build -t app - < Dockerfile                    A Dockerfile without any context
+
+FROM and COPY --from take the name or id of an image in the store, and images in files:
+  oci:PATH[:NAME]              in an OCI layout, a folder
+  oci-archive:PATH[:NAME]      in a tar of such a layout
+  docker-archive:PATH[:NAME]   in what `docker save` has written")]
 pub(crate) struct BuildArguments {
     /// The folder with the files of the build, or `-` for a tar or a Dockerfile on standard input
     #[arg(value_name = "PATH", default_value = ".")]
