@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::arguments::GlobalArguments;
+use crate::arguments::{GlobalArguments, values};
 use crate::environment::{self, Environment};
 use crate::error::CommandError;
 use crate::output::Output;
@@ -46,9 +46,11 @@ impl Settings {
     pub(crate) fn source_date_epoch(&self) -> Result<Option<i64>, CommandError> {
         let variable = environment::SOURCE_DATE_EPOCH;
         let Some(text) = self.environment.text(variable) else { return Ok(None) };
-        text.parse().map(Some).map_err(|_| {
-            CommandError::usage(format_args!("`{variable}={text}` is not a number of seconds"))
-                .hint("expected seconds since 1970, for example from `git log -1 --format=%ct`")
+        values::seconds(text).map(Some).map_err(|error| {
+            let hint = format!(
+                "this is about the variable `{variable}`; `git log -1 --format=%ct` gives a good one"
+            );
+            CommandError::usage(error).hint(hint)
         })
     }
 }

@@ -56,7 +56,8 @@ fn every_crate_takes_the_lints_of_the_workspace_and_says_what_it_is() {
         let name = text(&package["name"]);
         let manifest = fs::read_to_string(text(&package["manifest_path"])).expect("cargo has just read it");
         assert!(manifest.contains("[lints]\nworkspace = true"), "`{name}` has lints of its own");
-        let folder = Path::new(text(&package["manifest_path"])).parent().expect("a manifest lies in a folder");
+        let folder =
+            Path::new(text(&package["manifest_path"])).parent().expect("a manifest lies in a folder");
         assert!(folder.join("README.md").is_file(), "`{name}` has no README");
         assert_eq!(package["publish"], Value::Array(Vec::new()), "`{name}` could be published by accident");
     }

@@ -1,6 +1,7 @@
 //! A command line that cannot be parsed, in the shape of all our errors: what is wrong, and what was probably meant.
 
 use std::ffi::OsString;
+use std::num::ParseIntError;
 
 use clap::CommandFactory;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -185,7 +186,10 @@ fn describe(error: &clap::Error, command: &str) -> CommandError {
                 None => (format!("no command `{name}`"), "`tug --help` lists the commands".to_owned()),
             }
         }
-        ErrorKind::MissingRequiredArgument => (format!("{} is missing", code(&argument)), see_help),
+        ErrorKind::MissingRequiredArgument => {
+            let verb = if argument.contains(", ") { "are" } else { "is" };
+            (format!("{} {verb} missing", code(&argument)), see_help)
+        }
         ErrorKind::InvalidValue => {
             let value = text(ContextKind::InvalidValue).unwrap_or_default();
             let valid = text(ContextKind::ValidValue);
@@ -205,7 +209,7 @@ fn describe(error: &clap::Error, command: &str) -> CommandError {
             let value = text(ContextKind::InvalidValue).unwrap_or_default();
             match error.source() {
                 // Our own parsers say more than that the value is wrong.
-                Some(source) if source.to_string().contains('`') => {
+                Some(source) if !source.is::<ParseIntError>() => {
                     (source.to_string(), format!("this is about {}", code(&argument)))
                 }
                 _ => (not_a_value(&value, &argument), see_help),

@@ -34,12 +34,17 @@ impl FromStr for ImageName {
     }
 }
 
-/// A name to give to an image: no digest, since that follows from the image.
+/// A name to give to an image: no digest, since that follows from the image, and nothing that could be taken for one.
 pub(crate) fn new_name(text: &str) -> Result<Reference, String> {
     let name: Reference = text.parse().map_err(|error: ReferenceError| error.to_string())?;
+    let repository = text.split(':').next().unwrap_or(text);
+    let is_like_an_id = repository.len() == 64 && repository.bytes().all(|byte| byte.is_ascii_hexdigit());
     match name.digest() {
-        None => Ok(name),
         Some(_) => Err(format!("`{text}` has a digest, and an image cannot be given one")),
+        None if is_like_an_id || matches!(repository, "sha256" | "sha512") => {
+            Err(format!("`{text}` would be taken for a digest: choose another name"))
+        }
+        None => Ok(name),
     }
 }
 
@@ -64,6 +69,15 @@ impl FromStr for Assignment {
             return Err(format!("`{text}` has no name: expected `NAME=VALUE`"));
         }
         Ok(Self { name: name.to_owned(), value })
+    }
+}
+
+/// A time in seconds since 1970, within the calendar.
+pub(crate) fn seconds(text: &str) -> Result<i64, String> {
+    let seconds = text.parse().map_err(|_| format!("`{text}` is not a number of seconds"))?;
+    match jiff::Timestamp::from_second(seconds) {
+        Ok(_) => Ok(seconds),
+        Err(_) => Err(format!("`{text}` seconds since 1970 are outside of the calendar")),
     }
 }
 
@@ -132,6 +146,17 @@ mod tests {
             assert!(bad.parse::<ImageName>().is_err(), "{bad}");
         }
         assert!(new_name(&format!("a@sha256:{}", "0".repeat(64))).unwrap_err().contains("has a digest"));
+        for digest in ["sha256:abc".to_owned(), "0".repeat(64), format!("{}:1", "a".repeat(64))] {
+            assert!(new_name(&digest).unwrap_err().contains("taken for a digest"), "{digest}");
+        }
+    }
+
+    #[test]
+    fn times_stay_within_the_calendar() {
+        assert_eq!((seconds("0"), seconds("-5")), (Ok(0), Ok(-5)));
+        for bad in ["", "x", "1.5", "99999999999999", "99999999999999999999"] {
+            assert!(seconds(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

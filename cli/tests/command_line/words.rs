@@ -78,9 +78,16 @@ fn variables_with_wrong_values_are_named() {
     insta::assert_snapshot!(run("SOURCE_DATE_EPOCH", "yesterday"), @"
     exit code 2
     --- stderr
-    error: `SOURCE_DATE_EPOCH=yesterday` is not a number of seconds
+    error: `yesterday` is not a number of seconds
 
-    hint: expected seconds since 1970, for example from `git log -1 --format=%ct`
+    hint: this is about the variable `SOURCE_DATE_EPOCH`; `git log -1 --format=%ct` gives a good one
+    ");
+    insta::assert_snapshot!(run("SOURCE_DATE_EPOCH", "99999999999999"), @"
+    exit code 2
+    --- stderr
+    error: `99999999999999` seconds since 1970 are outside of the calendar
+
+    hint: this is about the variable `SOURCE_DATE_EPOCH`; `git log -1 --format=%ct` gives a good one
     ");
     insta::assert_snapshot!(run("BUILDKIT_PROGRESS", "fancy"), @"
     exit code 2

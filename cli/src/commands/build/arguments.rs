@@ -63,6 +63,7 @@ pub(crate) struct BuildArguments {
     ///
     /// The variable and the build argument `SOURCE_DATE_EPOCH` do the same.
     #[arg(long, value_name = "SECONDS", alias = "source-date-epoch", allow_negative_numbers = true)]
+    #[arg(value_parser = values::seconds)]
     #[arg(help_heading = "How to build")]
     pub(super) timestamp: Option<i64>,
 

@@ -13,6 +13,7 @@ use tug_oci::Platform;
 pub(crate) use arguments::BuildArguments;
 use arguments::NetworkChoice;
 
+use crate::arguments::values;
 use crate::environment::{self, Environment};
 use crate::error::CommandError;
 use crate::exit::Exit;
@@ -140,8 +141,8 @@ fn source_date_epoch(arguments: &BuildArguments, settings: &Settings) -> Result<
     }
     let variable = environment::SOURCE_DATE_EPOCH;
     match arguments.build_args(&settings.environment).get(variable) {
-        Some(text) if !text.is_empty() => text.parse().map(Some).map_err(|_| {
-            CommandError::usage(format_args!("`--build-arg {variable}={text}` is not a number of seconds"))
+        Some(text) if !text.is_empty() => values::seconds(text).map(Some).map_err(|error| {
+            CommandError::usage(error).hint(format!("this is about `--build-arg {variable}={text}`"))
         }),
         _ => settings.source_date_epoch(),
     }
