@@ -139,7 +139,7 @@ impl Files for Nothing {
         Ok(None)
     }
 
-    fn children(&self, _path: &[u8]) -> Result<Vec<Item>, Error> {
+    fn children(&self, _path: &[u8]) -> Result<Vec<Arc<Item>>, Error> {
         Ok(Vec::new())
     }
 

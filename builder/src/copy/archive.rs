@@ -99,7 +99,7 @@ pub(crate) fn open(
     // The checksum of a compressed archive stands at its very end.
     reader.finish().map_err(damaged)?;
     out.flush().map_err(failed)?;
-    if Some(source.digest().map_err(damaged)?) != item.digest {
+    if Some(&source.digest().map_err(damaged)?) != item.digest.get() {
         return Err(changed(files, item));
     }
     Ok(Some(Archive { entries, spool: spool.clone(), _scratch: scratch }))

@@ -81,7 +81,7 @@ impl Facts {
     }
 
     fn of(self, item: &Item, first_name: Option<&[u8]>) -> String {
-        let digest = || item.digest.as_ref().map(ToString::to_string).unwrap_or_default();
+        let digest = || item.digest.get().map(ToString::to_string).unwrap_or_default();
         let mut text = match &item.kind {
             ItemKind::Directory => "dir".to_owned(),
             ItemKind::File { size } => format!("file {size} {}", digest()),

@@ -80,9 +80,9 @@ pub(crate) fn find(
                 found.push(Source::Inline { name: name.clone(), text: text.clone() });
             }
             CopySource::Path { path, span } => {
-                let mut selected = select::select(&*files, path, &excludes)
+                let selected = select::select(&*files, path, &excludes)
                     .map_err(|error| select_error(error, span, place))?;
-                select::hash(&*files, &mut selected, cancel)?;
+                select::hash(&*files, &selected, cancel)?;
                 if selected.is_empty() {
                     empty.push(path.clone());
                 }

@@ -4,6 +4,7 @@
 //! one too; links further down are copied as links. A source with wildcards may match nothing, one without must exist.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use tug_dockerfile::{Ignore, Pattern, closest};
 
@@ -18,14 +19,14 @@ pub(crate) struct Selected {
     /// The name it has when it lands in a directory: the last part of the path as it was written or matched.
     pub name: Vec<u8>,
     /// The item itself.
-    pub item: Item,
+    pub item: Arc<Item>,
     /// For a directory: everything below it that is not excluded, in walk order, with paths from the root.
-    pub below: Vec<Item>,
+    pub below: Vec<Arc<Item>>,
 }
 
 impl Selected {
     /// What of it lands: the item itself, or what a directory holds.
-    pub(crate) fn landing(&self) -> &[Item] {
+    pub(crate) fn landing(&self) -> &[Arc<Item>] {
         match self.item.is_directory() {
             true => &self.below,
             false => std::slice::from_ref(&self.item),
@@ -71,21 +72,22 @@ pub(crate) fn select(
         if item.is_directory() {
             walk(files, &item.path, &item.path, excludes, &mut below)?;
         }
-        selected.push(Selected { name: name_of(&path).to_vec(), item, below });
+        selected.push(Selected { name: name_of(&path).to_vec(), item: Arc::new(item), below });
     }
     Ok(selected)
 }
 
 /// Finds the digests of all files that were selected, by as many threads as there are processors.
-pub(crate) fn hash(files: &dyn Files, selected: &mut [Selected], cancel: &Cancel) -> Result<(), Error> {
+pub(crate) fn hash(files: &dyn Files, selected: &[Selected], cancel: &Cancel) -> Result<(), Error> {
     const WORTH_A_THREAD: usize = 64;
-    let items = selected.iter_mut().flat_map(|one| std::iter::once(&mut one.item).chain(&mut one.below));
-    let is_open = |item: &&mut Item| matches!(item.kind, ItemKind::File { .. }) && item.digest.is_none();
-    let mut items: Vec<&mut Item> = items.filter(is_open).collect();
+    let is_open =
+        |item: &&Arc<Item>| matches!(item.kind, ItemKind::File { .. }) && item.digest.get().is_none();
+    let items: Vec<&Arc<Item>> = selected.iter().flat_map(Selected::landing).filter(is_open).collect();
     let threads = parallel::threads(items.len() / WORTH_A_THREAD);
-    parallel::each(threads, items.chunks_mut(WORTH_A_THREAD / 2), |some| {
+    parallel::each(threads, items.chunks(WORTH_A_THREAD / 2), |some| {
         for item in some {
-            item.digest = Some(files.digest(item, cancel)?);
+            let digest = files.digest(item, cancel)?;
+            item.digest.get_or_init(|| digest);
         }
         Ok(())
     })
@@ -97,7 +99,7 @@ fn walk(
     root: &[u8],
     directory: &[u8],
     excludes: &Ignore,
-    found: &mut Vec<Item>,
+    found: &mut Vec<Arc<Item>>,
 ) -> Result<(), Error> {
     for item in files.children(directory)? {
         let relative = if root.is_empty() { &item.path[..] } else { &item.path[root.len() + 1..] };

@@ -24,7 +24,7 @@ use crate::files::{Files, Item, ItemKind, Layered, clean, join, name_of, parent_
 #[derive(Clone)]
 pub(crate) enum Content {
     None,
-    Item(Arc<dyn Files>, Item),
+    Item(Arc<dyn Files>, Arc<Item>),
     Bytes(Arc<Vec<u8>>),
     Member(Arc<super::archive::Archive>, super::archive::Member),
 }
@@ -89,14 +89,17 @@ impl Target {
     /// The entries in canonical order. Of several names of one thing the first one has the content.
     pub(crate) fn into_entries(self) -> impl Iterator<Item = Planned> {
         let Self { names, mut things, .. } = self;
-        let mut first_names: Vec<Option<Vec<u8>>> = vec![None; things.len()];
+        let mut counts = vec![0_u32; things.len()];
+        names.values().for_each(|number| counts[*number] += 1);
+        let mut first_names: HashMap<usize, Vec<u8>> = HashMap::new();
         names.into_iter().map(move |(key, number)| {
             let (path, thing) = (path_of(key), &mut things[number]);
             let content = std::mem::replace(&mut thing.content, Content::None);
-            let mut entry = NewEntry { path: path.clone(), ..thing.entry.clone() };
-            match &first_names[number] {
+            let mut entry = NewEntry { path, ..thing.entry.clone() };
+            match first_names.get(&number) {
                 Some(first) => entry.kind = NewEntryKind::HardLink { target: first.clone() },
-                None => first_names[number] = Some(path),
+                None if counts[number] > 1 => drop(first_names.insert(number, entry.path.clone())),
+                None => {}
             }
             Planned { entry, content }
         })
@@ -146,7 +149,7 @@ impl Target {
     pub(crate) fn copy(
         &mut self,
         files: &Arc<dyn Files>,
-        item: &Item,
+        item: &Arc<Item>,
         path: &[u8],
         ownership: &Ownership,
     ) -> Result<(), TargetError> {
@@ -202,8 +205,9 @@ impl Target {
     }
 
     /// Puts an entry as it is; what was planned below its path goes when it is no directory.
-    pub(crate) fn put(&mut self, planned: Planned) {
-        let path = planned.entry.path.clone();
+    pub(crate) fn put(&mut self, mut planned: Planned) {
+        // The path is with the names from now on.
+        let path = std::mem::take(&mut planned.entry.path);
         self.things.push(planned);
         self.name(&path, self.things.len() - 1);
     }
@@ -247,10 +251,11 @@ impl Target {
     /// file that gets another name.
     fn keep(&mut self, path: &[u8]) -> Option<usize> {
         let below = Arc::clone(self.below.as_ref()?);
-        let item = below.find(path)?;
+        let item = Arc::new(below.find(path)?);
         let files: Arc<dyn Files> = below;
         let (kind, content) = new_kind(&item, &files);
-        let Item { path, mode, uid, gid, mtime, xattrs, .. } = item;
+        let (path, xattrs) = (path.to_vec(), item.xattrs.clone());
+        let Item { mode, uid, gid, mtime, .. } = *item;
         self.put(Planned { entry: NewEntry { path, kind, mode, uid, gid, mtime, xattrs }, content });
         Some(self.things.len() - 1)
     }
@@ -290,10 +295,10 @@ pub(crate) fn landing(target: &Target, destination: &[u8], is_slashed: bool, nam
 }
 
 /// What an item is in a layer, and where its content comes from.
-fn new_kind(item: &Item, files: &Arc<dyn Files>) -> (NewEntryKind, Content) {
+fn new_kind(item: &Arc<Item>, files: &Arc<dyn Files>) -> (NewEntryKind, Content) {
     let kind = match &item.kind {
         ItemKind::File { size } => {
-            let content = Content::Item(Arc::clone(files), item.clone());
+            let content = Content::Item(Arc::clone(files), Arc::clone(item));
             return (NewEntryKind::File { size: *size }, content);
         }
         ItemKind::Socket => NewEntryKind::File { size: 0 },

@@ -45,7 +45,7 @@ fn add_item(
         return Err(Error::Io { action: "read", path: files.shown(&item.path), source });
     }
     match added {
-        Ok(digest) if digest == item.digest => Ok(()),
+        Ok(digest) if digest.as_ref() == item.digest.get() => Ok(()),
         Ok(_) | Err(tug_layer_store::Error::Layer(LayerError::ContentLength { .. })) => {
             Err(changed(&**files, item))
         }

@@ -37,7 +37,7 @@ impl Files for Shifting {
         Ok((path == b"log").then_some(item))
     }
 
-    fn children(&self, _path: &[u8]) -> Result<Vec<Item>, Error> {
+    fn children(&self, _path: &[u8]) -> Result<Vec<Arc<Item>>, Error> {
         Ok(Vec::new())
     }
 

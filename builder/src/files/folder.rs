@@ -14,7 +14,7 @@ use std::io::{self, Read};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, Statx, StatxFlags};
 use rustix::io::Errno;
@@ -28,13 +28,16 @@ use crate::error::Error;
 
 const BUFFER: usize = 256 * 1024;
 
+/// What is in a directory.
+type Listed = Arc<[Arc<Item>]>;
+
 /// A folder with the rules of its ignore file.
 pub(crate) struct Folder {
     path: PathBuf,
     root: OwnedFd,
     ignore: Option<IgnoreFile>,
     digests: FileDigests,
-    listed: Mutex<HashMap<Vec<u8>, Arc<Vec<Item>>>>,
+    listed: Mutex<HashMap<Vec<u8>, Listed>>,
 }
 
 /// An ignore file with the name that messages show.
@@ -70,16 +73,16 @@ impl Folder {
         Error::Io { action, path: self.shown(path), source: source.into() }
     }
 
-    fn list(&self, path: &[u8]) -> Result<Arc<Vec<Item>>, Error> {
+    fn list(&self, path: &[u8]) -> Result<Listed, Error> {
         if let Some(known) = self.listed.lock().expect("nobody panics while holding it").get(path) {
             return Ok(Arc::clone(known));
         }
-        let items = Arc::new(self.read_directory(path)?);
+        let items: Listed = self.read_directory(path)?.into();
         self.listed.lock().expect("nobody panics while holding it").insert(path.to_vec(), Arc::clone(&items));
         Ok(items)
     }
 
-    fn read_directory(&self, path: &[u8]) -> Result<Vec<Item>, Error> {
+    fn read_directory(&self, path: &[u8]) -> Result<Vec<Arc<Item>>, Error> {
         let failed = |error: io::Error| self.failed("read the folder", path, error);
         let directory = self.open_below(path, OFlags::DIRECTORY | OFlags::RDONLY).map_err(failed)?;
         let mut items = Vec::new();
@@ -92,7 +95,7 @@ impl Folder {
                 continue;
             }
             if let Some(item) = self.inspect(&directory, name, join(path, name.to_bytes()))? {
-                items.push(item);
+                items.push(Arc::new(item));
             }
         }
         items.sort_unstable_by(|a, b| a.path.cmp(&b.path));
@@ -152,7 +155,7 @@ impl Files for Folder {
         self.inspect(&parent, &name, path.to_vec())
     }
 
-    fn children(&self, path: &[u8]) -> Result<Vec<Item>, Error> {
+    fn children(&self, path: &[u8]) -> Result<Vec<Arc<Item>>, Error> {
         self.list(path).map(|items| items.to_vec())
     }
 
@@ -262,7 +265,7 @@ fn item_of(stat: &Statx, path: Vec<u8>, target: Vec<u8>) -> Item {
             modified: nanoseconds(stat.stx_mtime.tv_sec, stat.stx_mtime.tv_nsec),
             changed: nanoseconds(stat.stx_ctime.tv_sec, stat.stx_ctime.tv_nsec),
         }),
-        digest: None,
+        digest: OnceLock::new(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The merged tree of layers as a tree of items: an earlier stage or an image.
 
 use std::io::Read;
+use std::sync::{Arc, OnceLock};
 
 use tug_layer_store::{Entry, EntryKind, Node, View};
 use tug_oci::Digest;
@@ -34,12 +35,12 @@ impl Files for Layered {
         Ok(self.find(path))
     }
 
-    fn children(&self, path: &[u8]) -> Result<Vec<Item>, Error> {
-        Ok(self.0.children(path).iter().map(item_of).collect())
+    fn children(&self, path: &[u8]) -> Result<Vec<Arc<Item>>, Error> {
+        Ok(self.0.children(path).iter().map(|node| Arc::new(item_of(node))).collect())
     }
 
     fn digest(&self, item: &Item, _cancel: &Cancel) -> Result<Digest, Error> {
-        Ok(item.digest.clone().unwrap_or_else(|| Digest::of(b"")))
+        Ok(item.digest.get().cloned().unwrap_or_else(|| Digest::of(b"")))
     }
 
     fn open(&self, item: &Item) -> Result<Box<dyn Read + Send>, Error> {
@@ -74,8 +75,8 @@ fn item_of(node: &Node) -> Item {
         link: node.link(),
         identity: None,
         digest: match &entry.kind {
-            EntryKind::File { digest, .. } => Some(digest.clone()),
-            _ => None,
+            EntryKind::File { digest, .. } => OnceLock::from(digest.clone()),
+            _ => OnceLock::new(),
         },
     }
 }

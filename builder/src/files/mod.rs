@@ -11,6 +11,7 @@ use std::ffi::OsStr;
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
 use tug_layer_store::{FileIdentity, Mtime};
 use tug_oci::Digest;
@@ -63,8 +64,8 @@ pub(crate) struct Item {
     pub link: Option<(u64, u64)>,
     /// What tells whether a file on disk changed; `None` elsewhere.
     pub identity: Option<FileIdentity>,
-    /// The digest of a file's content, as far as it is known.
-    pub digest: Option<Digest>,
+    /// The digest of a file's content, once somebody has asked for it.
+    pub digest: OnceLock<Digest>,
 }
 
 impl Item {
@@ -92,7 +93,7 @@ pub(crate) trait Files: Send + Sync {
     fn item(&self, path: &[u8]) -> Result<Option<Item>, Error>;
 
     /// What is in the directory at `path`, sorted by the bytes of the names.
-    fn children(&self, path: &[u8]) -> Result<Vec<Item>, Error>;
+    fn children(&self, path: &[u8]) -> Result<Vec<Arc<Item>>, Error>;
 
     /// The digest of a file's content.
     fn digest(&self, item: &Item, cancel: &Cancel) -> Result<Digest, Error>;
@@ -128,7 +129,7 @@ impl Item {
             xattrs: BTreeMap::new(),
             link: None,
             identity: None,
-            digest: None,
+            digest: OnceLock::new(),
         }
     }
 }

@@ -68,9 +68,10 @@ impl StageState {
         }
         if name.parse::<usize>().is_ok() {
             let problem = Problem::new(span, format!("there is no stage {name} before this one"));
-            planner
-                .problems
-                .push(problem.help(format!("numbers go from 0 to {}", stage.index.saturating_sub(1))));
+            planner.problems.push(problem.help(match stage.index {
+                0 => "this is the first stage".to_owned(),
+                index => format!("numbers go from 0 to {}", index - 1),
+            }));
             return Ok(None);
         }
         if let Some(similar) = closest(name, &stage_names(planner.dockerfile))
