@@ -108,6 +108,22 @@ fn an_archive_that_ends_early_or_has_a_wrong_sum_is_refused() {
     assert!(problem(&gzip).message.contains("`a.tar` cannot be unpacked"));
 }
 
+#[test]
+fn a_decompression_bomb_is_refused_before_it_fills_the_disk() {
+    let entry = NewEntry::file("zeros", 0o644, 8 << 30);
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    let mut header = TarWriter::new(Vec::new());
+    header.header(&entry).unwrap();
+    encoder.write_all(header.out_mut()).unwrap();
+    let zeros = vec![0; 1 << 20];
+    for _ in 0..1100 {
+        encoder.write_all(&zeros).unwrap();
+    }
+    let problem = problem(&encoder.finish().unwrap());
+    assert!(problem.message.contains("`a.tar` cannot be unpacked"), "{}", problem.message);
+    assert!(problem.message.contains("decompression bomb"), "{}", problem.message);
+}
+
 fn gzipped(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     encoder.write_all(bytes).unwrap();

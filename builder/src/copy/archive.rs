@@ -4,6 +4,7 @@
 //! spread out into one spool file in a single pass, because a layer wants its entries in another order than the archive
 //! has them.
 
+use std::error::Error as _;
 use std::fs::File;
 use std::io::{BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::PathBuf;
@@ -56,13 +57,15 @@ pub(crate) fn open(
         return Ok(None);
     }
     let mut source = Hashed { reader: files.open(item)?, hasher: Hasher::sha256() };
-    let Ok(plain) = Decompressed::new(&mut source, DecompressionLimits::default()) else {
-        return Ok(None);
-    };
-    let mut reader = TarReader::new(plain, Limits::default());
+    let limits = Limits::default();
+    let as_for_layers = DecompressionLimits { bytes: limits.plain_size, ratio: limits.ratio };
+    let Ok(plain) = Decompressed::new(&mut source, as_for_layers) else { return Ok(None) };
+    let mut reader = TarReader::new(plain, limits);
     let name = String::from_utf8_lossy(&item.path);
-    let damaged =
-        |error: TarError| Error::Context(format!("the archive `{name}` cannot be unpacked: {error}"));
+    let damaged = |error: TarError| {
+        let reason = error.source().map_or_else(|| error.to_string(), ToString::to_string);
+        Error::Context(format!("the archive `{name}` cannot be unpacked: {reason}"))
+    };
     let first = match reader.next_entry() {
         Ok(Some(first)) => first,
         Ok(None) | Err(TarError::Read(_) | TarError::Truncated { .. } | TarError::Checksum { .. }) => {
