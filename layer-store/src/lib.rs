@@ -42,7 +42,7 @@ pub use file_digests::{FileDigests, FileIdentity};
 pub use garbage::Removed;
 pub use image::{Image, ImageSummary};
 pub use layer::{
-    CommitOptions, ImportLayer, Layer, LayerError, LayerWriter, LayerWriterOptions, OwnerLookup,
+    CommitOptions, ImportLayer, Layer, LayerError, LayerWriter, LayerWriterOptions, OwnerLookup, Trees,
 };
 pub use lock::Lock;
 pub use scratch::ScratchDir;

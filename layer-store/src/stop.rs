@@ -83,4 +83,16 @@ mod tests {
         stop.store(false, Ordering::SeqCst);
         layer(&stopping).unwrap();
     }
+
+    #[test]
+    fn a_blob_is_not_taken_for_damaged_because_looking_at_it_was_stopped() {
+        let (folder, store) = store();
+        let made = layer(&store).unwrap();
+        let record = store.layer_folder(made.diff_id()).join("record.json");
+        let text = std::fs::read_to_string(&record).unwrap();
+        std::fs::write(&record, text.replace(store.boot_id(), "another boot")).unwrap();
+        let again = Store::open(&folder.path().join("store"), &crate::store::tests::PLAIN).unwrap();
+        assert!(matches!(again.stopping_when(|| true).layer(made.diff_id()), Err(Error::Stopped)));
+        assert!(again.has_blob(made.diff_id().digest()).unwrap());
+    }
 }

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use tug_layer_store::Layer;
+use tug_layer_store::{Layer, Trees};
 use tug_oci::{Descriptor, DiffId, Digest};
 
 use super::claims::Claimed;
@@ -16,7 +16,6 @@ use crate::error::{Error, StepFailure};
 use crate::event::Event;
 use crate::files::{Files, Layered};
 use crate::key::Inputs;
-use crate::parallel;
 use crate::plan::{Action, CopyAction, CopyFrom, RunAction, State, Step, WorkdirAction};
 use crate::record::{self, Lookup, StepResult};
 use crate::run::{self, Ran, RunContext};
@@ -25,8 +24,6 @@ type Bases = HashMap<DiffId, Descriptor>;
 
 /// How often a step is tried when its files change.
 const ATTEMPTS: usize = 3;
-/// How many layers of a base are unpacked at once.
-const MOST_AT_ONCE: usize = 8;
 
 impl Execution<'_> {
     /// Carries out one step, or finds its result.
@@ -113,7 +110,8 @@ impl Execution<'_> {
         if self.stop.is_cancelled() {
             return Err(Error::Cancelled);
         }
-        self.prepare(&below.below, bases)?;
+        let trees = if matches!(work, Work::Run(_)) { Trees::Now } else { Trees::Later };
+        self.prepare(&below.below, bases, trees)?;
         match work {
             Work::Run(action) => self.run(step, action, below),
             Work::Copy(action, sources) => {
@@ -182,7 +180,7 @@ impl Execution<'_> {
             CopyFrom::Layers(State::Scratch) => (Arc::new(Layered::new(self.store.view(&[])?)), "the stage"),
             CopyFrom::Layers(State::After(id)) => {
                 let chain = &below.uses[&id];
-                self.prepare(chain, bases)?;
+                self.prepare(chain, bases, Trees::Later)?;
                 (Arc::new(Layered::new(self.store.view(chain)?)), "the files that `--from` names")
             }
         };
@@ -202,17 +200,9 @@ impl Execution<'_> {
     }
 
     /// Makes sure that the layers of base images are known: they may have come as blobs only.
-    fn prepare(&self, chain: &[DiffId], bases: &Bases) -> Result<(), Error> {
-        let missing: Vec<(&DiffId, &Descriptor)> = chain
-            .iter()
-            .filter_map(|diff_id| bases.get(diff_id).map(|blob| (diff_id, blob)))
-            .filter(|(diff_id, _)| !matches!(self.store.layer(diff_id), Ok(Some(_))))
-            .collect();
-        let threads = parallel::threads(MOST_AT_ONCE.min(missing.len()));
-        parallel::each(threads, missing.into_iter(), |(diff_id, blob)| {
-            self.store.ensure_layer(diff_id, blob).map(drop)
-        })?;
-        Ok(())
+    fn prepare(&self, chain: &[DiffId], bases: &Bases, trees: Trees) -> Result<(), Error> {
+        let of_bases = chain.iter().filter_map(|diff_id| bases.get_key_value(diff_id));
+        Ok(self.store.ensure_layers(of_bases, trees)?)
     }
 
     /// A problem without a place is at that of the instruction.

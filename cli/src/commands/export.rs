@@ -4,6 +4,8 @@
 
 use std::path::PathBuf;
 
+use tug_layer_store::Trees;
+
 use crate::arguments::values::ImageName;
 use crate::error::CommandError;
 use crate::file_output::FileOutput;
@@ -32,9 +34,7 @@ pub(super) fn run(arguments: &ExportArguments, settings: &Settings) -> Result<()
     let store = session::open_store(settings)?;
     let image = images::find(&store, &arguments.image)?;
     let mut out = FileOutput::open(arguments.output.as_deref(), "a tar", &settings.output)?;
-    for (diff_id, blob) in image.layers() {
-        store.ensure_layer(diff_id, blob)?;
-    }
+    store.ensure_layers(image.layers(), Trees::Later)?;
     match store.view(image.diff_ids())?.export(&mut out) {
         Err(_) if out.is_deserted() => Ok(()),
         written => written.map_err(CommandError::from).and_then(|()| out.finish()),

@@ -50,20 +50,6 @@ impl Store {
         Import { store: self, options, keep: Keep::AsItCame }.run(source)?.publish(self, None)
     }
 
-    /// Makes sure that the store knows what is in a layer, from its blob if need be.
-    ///
-    /// Of several threads and processes that need the same layer, one does the work.
-    pub fn ensure_layer(&self, diff_id: &DiffId, blob: &Descriptor) -> Result<Layer> {
-        if let Some(layer) = self.layer(diff_id)? {
-            return Ok(layer);
-        }
-        let lock = self.lock_layer(diff_id)?;
-        match self.layer(diff_id)? {
-            Some(layer) => Ok(layer),
-            None => self.derive_layer(diff_id, blob, false, &lock),
-        }
-    }
-
     /// Makes record, table of contents, and the tree if asked for, from a blob of the store.
     pub(super) fn derive_layer(
         &self,

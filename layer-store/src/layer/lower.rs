@@ -8,12 +8,11 @@
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 use tug_oci::{ChainId, DiffId};
 
 use super::Layer;
+use super::ensure::in_parallel;
 use crate::entry::{Entry, EntryKind};
 use crate::error::{Error, Result, failed};
 use crate::layer::sink::too_large;
@@ -35,7 +34,7 @@ impl Store {
         let find =
             |diff_id: &DiffId| self.layer(diff_id)?.ok_or_else(|| Error::MissingLayer(diff_id.clone()));
         let layers: Vec<Layer> = layers.iter().map(find).collect::<Result<_>>()?;
-        let mut folders = make_trees(&layers)?;
+        let mut folders = in_parallel(&layers, Layer::make_tree)?;
         if let Some(implied) = self.implied_directories(layers)? {
             folders.push(implied);
         }
@@ -106,27 +105,4 @@ impl Store {
             other => other.map_err(failed("create", path)),
         }
     }
-}
-
-/// The trees of the layers, in their order.
-fn make_trees(layers: &[Layer]) -> Result<Vec<PathBuf>> {
-    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(layers.len());
-    let next = AtomicUsize::new(0);
-    let made: Mutex<Vec<Option<Result<PathBuf>>>> = Mutex::new(layers.iter().map(|_| None).collect());
-    let work = || {
-        while let Some((index, layer)) = {
-            let index = next.fetch_add(1, Ordering::Relaxed);
-            layers.get(index).map(|layer| (index, layer))
-        } {
-            let tree = layer.make_tree();
-            made.lock().unwrap_or_else(PoisonError::into_inner)[index] = Some(tree);
-        }
-    };
-    std::thread::scope(|scope| {
-        for _ in 1..threads {
-            scope.spawn(work);
-        }
-        work();
-    });
-    made.into_inner().unwrap_or_else(PoisonError::into_inner).into_iter().flatten().collect()
 }

@@ -3,6 +3,7 @@
 mod chunks;
 mod commit;
 mod draft;
+mod ensure;
 mod error;
 mod import;
 mod inventory;
@@ -20,6 +21,7 @@ use std::sync::{Arc, OnceLock};
 use tug_oci::{Descriptor, DiffId, media_type};
 
 pub use commit::{CommitOptions, OwnerLookup};
+pub use ensure::Trees;
 pub use error::LayerError;
 pub use import::ImportLayer;
 pub use writer::{LayerWriter, LayerWriterOptions};
@@ -92,7 +94,8 @@ impl Store {
         if self.has_blob(diff_id.digest())? {
             match self.derive_layer(diff_id, &plain, false, &lock) {
                 Ok(layer) => return Ok(Some(layer)),
-                Err(error) if error.is_disk_full() => return Err(error),
+                // It says nothing about the blob.
+                Err(error) if error.is_disk_full() || matches!(error, Error::Stopped) => return Err(error),
                 Err(_) => self.trash().throw(&self.blob_path(diff_id.digest()))?,
             }
         }

@@ -13,7 +13,7 @@ use std::thread;
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH};
 use signal_hook::iterator::Signals;
-use tug_layer_store::{Image, ScratchDir, Store};
+use tug_layer_store::{Image, ScratchDir, Store, Trees};
 use tug_runtime::{Container, Exited, Mount, Network, Remote, Resources, Root, Running, Stdio, Stream};
 
 use arguments::NetworkChoice;
@@ -84,9 +84,7 @@ fn root(
     scratch: &ScratchDir,
     arguments: &RunArguments,
 ) -> Result<Root, CommandError> {
-    for (diff_id, blob) in image.layers() {
-        store.ensure_layer(diff_id, blob)?;
-    }
+    store.ensure_layers(image.layers(), Trees::Now)?;
     Ok(Root {
         lower: store.lower_dirs(image.diff_ids())?,
         upper: Some(scratch.upper()?),
