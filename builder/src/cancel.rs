@@ -1,4 +1,6 @@
 //! Giving up: one switch that everything in a build looks at.
+//!
+//! Actions may be called more than once: when the switch is thrown again, or in the very moment of registering.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -30,7 +32,7 @@ impl Cancel {
         self.0.thrown.load(Ordering::SeqCst)
     }
 
-    /// Calls `action` when the switch is thrown, or now if it was, until the guard is dropped.
+    /// Calls `action` whenever the switch is thrown, and now if it was, until the guard is dropped.
     pub fn on_cancel(&self, action: impl Fn() + Send + 'static) -> CancelGuard {
         let id = self.0.next.fetch_add(1, Ordering::SeqCst);
         let mut actions = self.0.actions.lock().expect("actions do not panic");

@@ -111,7 +111,11 @@ fn read_ignore(context: &Path, dockerfile: Option<&Path>) -> Result<Option<Ignor
     });
     let candidates = beside.into_iter().chain(IGNORE_NAMES.iter().map(|name| context.join(name)));
     for path in candidates {
-        let text = match read_file(&path, LARGEST_IGNORE_FILE) {
+        let text = match read_file(&path, LARGEST_IGNORE_FILE + 1) {
+            Ok(text) if text.len() as u64 > LARGEST_IGNORE_FILE => {
+                let limit = LARGEST_IGNORE_FILE >> 20;
+                return Err(Error::Context(format!("`{}` is larger than {limit} MiB", path.display())));
+            }
             Ok(text) => text,
             Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => continue,
             Err(error) => return Err(error),

@@ -41,16 +41,24 @@ impl Output {
     pub(super) fn pump(&self, pipe: Option<File>, stream: Stream, step: StepId, reporter: &dyn Reporter) {
         let Some(mut pipe) = pipe else { return };
         let mut buffer = vec![0; BUFFER];
+        // The start of a character whose end has not come yet, so that no event ends in the middle of one.
+        let mut begun = 0;
         loop {
-            match pipe.read(&mut buffer) {
-                Ok(0) => return,
-                Ok(count) => {
-                    self.take(stream, &buffer[..count]);
-                    reporter.report(Event::Output { step, stream, text: buffer[..count].to_vec() });
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(_) => return,
+            let end = match pipe.read(&mut buffer[begun..]) {
+                Ok(count) if count > 0 => begun + count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                _ => break,
+            };
+            self.take(stream, &buffer[begun..end]);
+            let whole = end - unfinished(&buffer[..end]);
+            if whole > 0 {
+                reporter.report(Event::Output { step, stream, text: buffer[..whole].to_vec() });
             }
+            buffer.copy_within(whole..end, 0);
+            begun = end - whole;
+        }
+        if begun > 0 {
+            reporter.report(Event::Output { step, stream, text: buffer[..begun].to_vec() });
         }
     }
 
@@ -102,9 +110,24 @@ impl Inner {
     }
 }
 
+/// How many bytes at the end are the start of a UTF-8 character that is not complete.
+fn unfinished(bytes: &[u8]) -> usize {
+    let tail = &bytes[bytes.len().saturating_sub(3)..];
+    let start = (0..tail.len()).rev().find(|&at| tail[at] & 0xc0 != 0x80);
+    let Some(start) = start else { return 0 };
+    let length = match tail[start] {
+        0xc2..=0xdf => 2,
+        0xe0..=0xef => 3,
+        0xf0..=0xf4 => 4,
+        _ => 1,
+    };
+    if start + length > tail.len() { tail.len() - start } else { 0 }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::Recording;
 
     fn output() -> (tempfile::TempDir, Output) {
         let folder = tempfile::tempdir().unwrap();
@@ -123,6 +146,34 @@ mod tests {
         assert_eq!(lines, 51);
         assert_eq!((tail.len(), tail[0].as_str(), tail[19].as_str()), (20, "line 31", "unfinished"));
         assert_eq!(std::fs::read(folder.path().join("builds/1.log")).unwrap().len(), 50 * 8 - 10 + 10);
+    }
+
+    #[test]
+    fn no_event_ends_in_the_middle_of_a_character() {
+        let (_folder, output) = output();
+        let (reader, mut writer) = io::pipe().unwrap();
+        let recording = Recording::default();
+        std::thread::scope(|scope| {
+            let pipe = Some(File::from(std::os::fd::OwnedFd::from(reader)));
+            scope.spawn(|| output.pump(pipe, Stream::Stdout, StepId(0), &recording));
+            for byte in "aé€😀\u{7ff}".bytes().chain([0xff, 0xe2, 0x82]) {
+                writer.write_all(&[byte]).unwrap();
+                std::thread::yield_now();
+            }
+            drop(writer);
+        });
+        let texts: Vec<Vec<u8>> = recording
+            .events()
+            .into_iter()
+            .filter_map(|event| match event {
+                Event::Output { text, .. } => Some(text),
+                _ => None,
+            })
+            .collect();
+        let all = texts.concat();
+        assert_eq!(all, ["aé€😀\u{7ff}".as_bytes(), &[0xff, 0xe2, 0x82]].concat());
+        let whole = texts.iter().map(|text| String::from_utf8_lossy(text)).collect::<String>();
+        assert_eq!(whole, String::from_utf8_lossy(&all));
     }
 
     #[test]
