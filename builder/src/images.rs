@@ -2,7 +2,8 @@
 //!
 //! | written                       | is                                                                           |
 //! | ----------------------------- | ---------------------------------------------------------------------------- |
-//! | a name or id                  | an image of the store                                                        |
+//! | a name                        | an image of the store                                                        |
+//! | 12 digits of an id, or more   | an image of the store                                                        |
 //! | `oci:PATH[:NAME]`             | an image of an OCI layout, a folder; `NAME` as it stands in its `index.json` |
 //! | `oci-archive:PATH[:NAME]`     | an image of a tar of such a layout                                           |
 //! | `docker-archive:PATH[:NAME]`  | an image of what `docker save` writes                                        |
@@ -10,6 +11,9 @@
 //! An image of the store wins over a path that is spelled the same. Relative paths are seen from the current folder.
 //! `NAME` may be left out where there is only one image. What is loaded from a path gets no name in the store: it lasts
 //! as long as images that were built on it.
+//!
+//! Fewer digits than lists show are no id here: `FROM cafe` is a misspelled name, and no image whose id happens to
+//! begin so.
 
 use std::path::{Path, PathBuf};
 
@@ -21,10 +25,18 @@ use crate::plan::{Images, NoImage};
 
 const TRANSPORTS: [&str; 3] = ["oci", "oci-archive", "docker-archive"];
 
+/// How many digits of an id lists show.
+const SHORT_ID: usize = 12;
+
 impl Images for Store {
     fn find(&self, name: &str, platform: &Platform) -> Result<Image, NoImage> {
-        if let Some(image) = self.find_image(name, platform).map_err(failed)? {
-            return Ok(image);
+        match find_in(self, name, platform) {
+            Ok(Some(image)) => return Ok(image),
+            Ok(None) => {}
+            Err(error @ tug_layer_store::Error::AmbiguousId { .. }) => {
+                return Err(NoImage::Problem { message: error.to_string(), help: error.hint() });
+            }
+            Err(error) => return Err(failed(error)),
         }
         if let Some((path, image)) = at_path(name) {
             return load(self, name, &path, image, platform);
@@ -44,6 +56,18 @@ impl Images for Store {
         };
         let message = format!("no image `{}` in the store", reference.familiar());
         Err(NoImage::Problem { message, help: Some(help) })
+    }
+}
+
+fn find_in(store: &Store, name: &str, platform: &Platform) -> Result<Option<Image>, tug_layer_store::Error> {
+    let digits = name.strip_prefix("sha256:").unwrap_or(name);
+    let is_name = match name.parse::<Reference>() {
+        Ok(reference) => store.resolve(&reference)?.is_some(),
+        Err(_) => false,
+    };
+    match is_name || digits.len() >= SHORT_ID {
+        true => store.find_image(name, platform),
+        false => Ok(None),
     }
 }
 
