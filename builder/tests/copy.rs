@@ -328,3 +328,10 @@ fn an_exclusion_may_have_exceptions() {
     d/docs/b.md 644 0:0 "b"
     "#);
 }
+
+#[test]
+fn a_backslash_is_a_part_of_names_without_wildcards() {
+    let context = Tree::default().file(r"a\b", "odd").file("ab", "plain").in_a_temporary_folder();
+    let outcome = Place::new().build(context.path(), "FROM scratch\nCOPY [\"a\\\\\\\\b\", \"/\"]\n").unwrap();
+    insta::assert_snapshot!(outcome.listing, @r#"a\\b 644 0:0 "odd""#);
+}

@@ -101,7 +101,7 @@ impl Store {
     }
 
     /// The length of a blob; `None` when it is not in the store.
-    pub fn blob_size(&self, digest: &Digest) -> Result<Option<u64>> {
+    pub(crate) fn blob_size(&self, digest: &Digest) -> Result<Option<u64>> {
         let path = self.blob_path(digest);
         match std::fs::symlink_metadata(&path) {
             Ok(metadata) => Ok(metadata.is_file().then_some(metadata.len())),
@@ -144,7 +144,7 @@ impl BlobWriter {
     }
 
     /// Ends the writing: the digest is known, but the blob is not in the store yet.
-    pub fn seal(self) -> SealedBlob {
+    pub(crate) fn seal(self) -> SealedBlob {
         let Self { mut pending, hasher } = self;
         pending.digest = hasher.finish();
         pending

@@ -129,7 +129,7 @@ impl Store {
     }
 
     /// Waits until nobody else makes the layer, and keeps others from making it.
-    pub fn lock_layer(&self, diff_id: &DiffId) -> Result<Lock> {
+    pub(crate) fn lock_layer(&self, diff_id: &DiffId) -> Result<Lock> {
         Lock::exclusive(&self.path("locks").join(format!("layer-{}", diff_id.hex())))
     }
 

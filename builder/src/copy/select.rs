@@ -58,7 +58,7 @@ pub(crate) fn select(
     excludes: &Ignore,
 ) -> Result<Vec<Selected>, SelectError> {
     let path = clean(source.as_bytes());
-    let is_pattern = has_wildcards(&path);
+    let is_pattern = components(&path).any(Pattern::has_wildcards);
     let paths = if is_pattern { matches(files, source, &path)? } else { vec![path] };
     let mut selected = Vec::with_capacity(paths.len());
     for path in paths {
@@ -120,22 +120,18 @@ fn walk(
     Ok(())
 }
 
-fn has_wildcards(path: &[u8]) -> bool {
-    path.iter().any(|byte| b"*?[\\".contains(byte))
-}
-
 /// Expands wildcards part by part, so that only directories that can match are read.
 fn matches(files: &dyn Files, source: &str, path: &[u8]) -> Result<Vec<Vec<u8>>, SelectError> {
     let mut found: Vec<Vec<u8>> = vec![Vec::new()];
     for part in components(path) {
+        if !Pattern::has_wildcards(part) {
+            found.iter_mut().for_each(|directory| *directory = join(directory, part));
+            continue;
+        }
         let pattern = Pattern::parse(part)
             .map_err(|error| SelectError::Pattern { source: source.to_owned(), reason: error.to_string() })?;
         let mut next = Vec::new();
         for directory in found {
-            if !has_wildcards(part) {
-                next.push(join(&directory, part));
-                continue;
-            }
             let resolved = resolve(files, &directory)?;
             let is_directory =
                 resolved.is_empty() || files.item(&resolved)?.is_some_and(|item| item.is_directory());

@@ -22,8 +22,8 @@ use crate::error::Error;
 pub(crate) use folder::{Folder, IgnoreFile};
 pub(crate) use layered::Layered;
 
-/// How many symbolic links may be followed for one path, as in Linux.
-const MOST_LINKS: usize = 40;
+/// How many symbolic links may be followed for one path: more than Linux does, as many as Go and so docker.
+const MOST_LINKS: usize = 255;
 
 /// What an item is.
 #[derive(Clone, Debug, PartialEq, Eq)]

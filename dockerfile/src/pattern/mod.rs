@@ -107,17 +107,17 @@ impl Pattern {
         &self.text
     }
 
-    /// Has it any `*`, `?` or `[`? If not, docker takes the text as a path, `\` included.
-    pub fn is_literal(&self) -> bool {
-        let mut bytes = self.text.iter();
+    /// Has `text` any `*`, `?` or `[`? If not, docker takes it as a path, `\` included.
+    pub fn has_wildcards(text: &[u8]) -> bool {
+        let mut bytes = text.iter();
         while let Some(byte) = bytes.next() {
             match byte {
                 b'\\' => drop(bytes.next()),
-                b'*' | b'?' | b'[' => return false,
+                b'*' | b'?' | b'[' => return true,
                 _ => {}
             }
         }
-        true
+        false
     }
 
     /// Does it match the whole path? The path is relative and clean: no `.`, no `..`, no `/` at either end.
@@ -268,6 +268,15 @@ mod tests {
 
     fn deep(pattern: &str, path: &str) -> bool {
         Pattern::parse_deep(pattern).expect("a pattern").matches(path.as_bytes())
+    }
+
+    #[test]
+    fn what_has_no_wildcards_is_a_path() {
+        for (text, expected) in
+            [("a", false), ("a*", true), (r"a\*", false), (r"a\\*", true), (r"a\", false), ("[", true)]
+        {
+            assert_eq!(Pattern::has_wildcards(text.as_bytes()), expected, "{text}");
+        }
     }
 
     #[test]

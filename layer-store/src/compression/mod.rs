@@ -37,7 +37,7 @@ impl Compression {
     pub const HEAD: usize = 10;
 
     /// Tells by the first bytes how something is compressed; what is not known counts as plain.
-    pub fn detect(head: &[u8]) -> Self {
+    pub(crate) fn detect(head: &[u8]) -> Self {
         match head {
             [0x1f, 0x8b, 0x08, ..] => Self::Gzip,
             [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Self::Zstd,

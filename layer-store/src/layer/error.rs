@@ -75,12 +75,6 @@ pub enum LayerError {
         /// The entry.
         path: String,
     },
-    /// Symbolic links that lead to each other, or more than 255 of them.
-    #[error("`{path}` leads through too many symbolic links")]
-    TooManyLinks {
-        /// The path.
-        path: String,
-    },
     /// Something was to be added to a layer that had failed before.
     #[error("the layer was given up after an error")]
     GivenUp,

@@ -2,7 +2,6 @@
 
 mod content;
 mod merge;
-mod resolve;
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -20,7 +19,6 @@ use crate::toc::RecordKind;
 use crate::tree::Attributes;
 
 pub(crate) use merge::{Found, Merged, Place, Position};
-pub use resolve::FollowLast;
 
 /// The merged tree of a chain of layers. Cheap to clone.
 #[derive(Clone, Debug)]
