@@ -11,10 +11,9 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use serde_json::json;
 use tug_builder::{
-    BuildOptions, Cancel, ContextSource, DockerfileSource, Ending, Error, Event, NetworkMode, Reporter, build,
+    BuildOptions, Cancel, ContextSource, DockerfileSource, Ending, Error, Event, Reporter, build,
 };
 use tug_layer_store::{Owners, Store, StoreOptions};
-use tug_oci::Platform;
 use tug_runtime::{ModePreference, Runtime, enter, run_init_if_asked};
 
 #[derive(Deserialize)]
@@ -37,25 +36,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let asked: Asked = serde_json::from_str(&text)?;
     let runtime = Runtime::new(enter(ModePreference::Root)?);
     let store = Store::open(&asked.store, &StoreOptions { owners: Owners::Real, in_user_namespace: false })?;
-    let options = BuildOptions {
-        context: ContextSource::Folder(asked.context),
-        dockerfile: DockerfileSource::Text {
-            name: "Dockerfile".to_owned(),
-            text: asked.dockerfile.into_bytes(),
-            path: None,
-        },
-        target: None,
-        build_args: asked.build_args,
-        labels: Vec::new(),
-        tags: Vec::new(),
-        no_cache: false,
-        platform: Platform::host(),
-        network: NetworkMode::Host,
-        jobs: 4,
-        source_date_epoch: asked.source_date_epoch,
-        proxy_environment: Vec::new(),
-        resolv_conf: None,
+    let dockerfile = DockerfileSource::Text {
+        name: "Dockerfile".to_owned(),
+        text: asked.dockerfile.into_bytes(),
+        path: None,
     };
+    let mut options = BuildOptions::new(ContextSource::Folder(asked.context), dockerfile);
+    options.build_args = asked.build_args;
+    options.source_date_epoch = asked.source_date_epoch;
     let cancel = Cancel::default();
     let teller = Teller { cancel: cancel.clone(), cancel_at: asked.cancel_at };
     let outcome = match build(&store, &runtime, options, &teller, &cancel) {

@@ -88,6 +88,25 @@ pub struct BuildOptions {
 }
 
 impl BuildOptions {
+    /// Builds the last stage for this machine, with everything as it is by default.
+    pub fn new(context: ContextSource, dockerfile: DockerfileSource) -> Self {
+        Self {
+            context,
+            dockerfile,
+            target: None,
+            build_args: BTreeMap::new(),
+            labels: Vec::new(),
+            tags: Vec::new(),
+            no_cache: false,
+            platform: Platform::host(),
+            network: NetworkMode::default(),
+            jobs: 4,
+            source_date_epoch: None,
+            proxy_environment: Vec::new(),
+            resolv_conf: None,
+        }
+    }
+
     /// The proxy variables that RUN steps see without having declared them.
     pub(crate) fn proxies(&self) -> Vec<(String, String)> {
         let given = self.build_args.iter().filter(|(name, _)| PROXY_VARIABLES.contains(&name.as_str()));

@@ -8,6 +8,7 @@ use std::io::Write;
 use std::path::Path;
 
 use common::Place;
+use tempfile::TempDir;
 use tug_builder::{Error, Problem};
 use tug_layer_store::tar::TarWriter;
 use tug_layer_store::{NewEntry, NewEntryKind};
@@ -33,21 +34,20 @@ fn link(name: &str, target: &str) -> (NewEntry, &'static str) {
     (NewEntry { kind, ..NewEntry::file(name, 0o644, 0) }, "")
 }
 
-/// Adds the archive `bytes` to `/t/` in an image that has the file `/t/below`.
+/// Adds an archive to `/t/` in an image that has the file `/t/below`.
+const ADD: &str = "FROM scratch\nCOPY below /t/below\nADD a.tar /t/\n";
+
+/// A context with the archive `bytes`.
+fn context(bytes: &[u8]) -> TempDir {
+    Tree::default().file("below", "below").file("a.tar", bytes).in_a_temporary_folder()
+}
+
 fn add(bytes: &[u8]) -> Result<String, Error> {
-    let context = Tree::default().file("below", "below").in_a_temporary_folder();
-    std::fs::write(context.path().join("a.tar"), bytes).unwrap();
-    let text = "FROM scratch\nCOPY below /t/below\nADD a.tar /t/\n";
-    Ok(Place::new().build(context.path(), text)?.listing)
+    Ok(Place::new().build(context(bytes).path(), ADD)?.listing)
 }
 
 fn problem(bytes: &[u8]) -> Problem {
-    match add(bytes) {
-        Err(Error::Dockerfile { problems, .. }) => problems[0].clone(),
-        Err(Error::AtStep { span, error, .. }) => Problem::new(span, error.to_string()),
-        Err(other) => panic!("without a place: {other}"),
-        Ok(listing) => panic!("added:\n{listing}"),
-    }
+    common::problem(context(bytes).path(), ADD)
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::fs::File;
 use std::path::Path;
 
 use common::Place;
-use tug_builder::{Error, Problem};
+use tug_builder::Problem;
 use tug_layer_store::{ArchiveCompression, ArchiveFormat, SaveImage, SaveOptions};
 use tug_oci::Platform;
 use tug_testdata::Tree;
@@ -36,12 +36,7 @@ fn save(folder: &Path, names: &[&str]) {
 }
 
 fn problem(text: &str) -> Problem {
-    let context = Tree::default().in_a_temporary_folder();
-    match Place::new().build(context.path(), text) {
-        Err(Error::Dockerfile { mut problems, .. }) => problems.remove(0),
-        Err(other) => panic!("without a place: {other}"),
-        Ok(_) => panic!("built: {text}"),
-    }
+    common::problem(Tree::default().in_a_temporary_folder().path(), text)
 }
 
 #[test]

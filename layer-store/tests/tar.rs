@@ -1,6 +1,7 @@
 //! What the tar reader takes and what it refuses, held against GNU tar and Python.
 
 #![allow(clippy::unwrap_used, reason = "a test that fails should stop")]
+#![allow(dead_code, reason = "the helpers are shared with other tests")]
 
 #[path = "support/foreign_tar.rs"]
 mod foreign_tar;

@@ -12,8 +12,8 @@ use std::io::Read;
 use std::process::{Command, Stdio};
 
 use foreign_tar::{feed, list_of_python};
-use tar_list::list;
-use tug_layer_store::tar::{Limits, TarReader, TarWriter};
+use tar_list::{list, write};
+use tug_layer_store::tar::{Limits, TarReader};
 use tug_layer_store::{Mtime, NewEntry, NewEntryKind};
 
 #[test]
@@ -152,14 +152,4 @@ fn sparse_files_of_every_kind_are_read_with_their_holes() {
         }
         assert!(reader.next_entry().unwrap().is_none());
     }
-}
-
-fn write(entries: &[(NewEntry, Vec<u8>)]) -> Vec<u8> {
-    let mut writer = TarWriter::new(Vec::new());
-    for (entry, content) in entries {
-        writer.header(entry).unwrap();
-        writer.content(content).unwrap();
-        writer.pad().unwrap();
-    }
-    writer.finish().unwrap()
 }

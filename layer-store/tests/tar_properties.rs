@@ -13,8 +13,8 @@ use std::io::Read;
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 use raw_tar::sum;
-use tar_list::list;
-use tug_layer_store::tar::{Limits, TarReader, TarWriter};
+use tar_list::{list, write};
+use tug_layer_store::tar::{Limits, TarReader};
 use tug_layer_store::{Mtime, NewEntry, NewEntryKind};
 
 prop_compose! {
@@ -51,16 +51,6 @@ fn new_entries() -> impl Strategy<Value = (NewEntry, Vec<u8>)> {
             (NewEntry { path, kind, mode, uid, gid, mtime: Mtime::from_seconds(seconds), xattrs }, content)
         },
     )
-}
-
-fn write(entries: &[(NewEntry, Vec<u8>)]) -> Vec<u8> {
-    let mut writer = TarWriter::new(Vec::new());
-    for (entry, content) in entries {
-        writer.header(entry).unwrap();
-        writer.content(content).unwrap();
-        writer.pad().unwrap();
-    }
-    writer.finish().unwrap()
 }
 
 proptest! {

@@ -3,12 +3,11 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 #![allow(clippy::unwrap_used, reason = "a test may end at the first thing that fails")]
 
-use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
 
 use tug_builder::{
-    BuildOptions, Built, Cancel, ContextSource, DockerfileSource, Error, Event, NetworkMode, Recording, build,
+    BuildOptions, Built, Cancel, ContextSource, DockerfileSource, Error, Event, Problem, Recording, build,
 };
 use tug_layer_store::{EntryKind, Owners, Store, StoreOptions, View};
 use tug_oci::Platform;
@@ -39,25 +38,12 @@ impl Place {
         dockerfile: &str,
         change: impl FnOnce(&mut BuildOptions),
     ) -> Result<Outcome, Error> {
-        let mut options = BuildOptions {
-            context: ContextSource::Folder(context.to_owned()),
-            dockerfile: DockerfileSource::Text {
-                name: "Dockerfile".to_owned(),
-                text: dockerfile.as_bytes().to_vec(),
-                path: None,
-            },
-            target: None,
-            build_args: BTreeMap::new(),
-            labels: Vec::new(),
-            tags: Vec::new(),
-            no_cache: false,
-            platform: Platform::host(),
-            network: NetworkMode::Host,
-            jobs: 4,
-            source_date_epoch: None,
-            proxy_environment: Vec::new(),
-            resolv_conf: None,
+        let dockerfile = DockerfileSource::Text {
+            name: "Dockerfile".to_owned(),
+            text: dockerfile.as_bytes().to_vec(),
+            path: None,
         };
+        let mut options = BuildOptions::new(ContextSource::Folder(context.to_owned()), dockerfile);
         change(&mut options);
         let recording = Recording::default();
         let built = build(&self.store, &Runtime::new(Mode::Root), options, &recording, &Cancel::default())?;
@@ -66,6 +52,16 @@ impl Place {
         let mut lines = Vec::new();
         list(&view, b"", &mut lines);
         Ok(Outcome { built, events: recording.events(), listing: lines.join("\n") })
+    }
+}
+
+/// What is wrong with a build of `dockerfile`, which has a place in it.
+pub(crate) fn problem(context: &Path, dockerfile: &str) -> Problem {
+    match Place::new().build(context, dockerfile) {
+        Err(Error::Dockerfile { mut problems, .. }) => problems.remove(0),
+        Err(Error::AtStep { span, error, .. }) => Problem::new(span, error.to_string()),
+        Err(other) => panic!("without a place: {other}"),
+        Ok(outcome) => panic!("built: {}", outcome.listing),
     }
 }
 

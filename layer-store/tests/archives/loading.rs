@@ -71,10 +71,7 @@ fn an_oci_archive_is_loaded_in_any_order_and_compressed_with_anything() {
     let plain = layer("layer");
     let compressed = gzip(&plain);
     let config = config(&[&plain]);
-    let manifest = Raw::encode(Manifest::new(
-        describe(media_type::OCI_CONFIG, config.bytes()),
-        vec![describe(media_type::OCI_LAYER_GZIP, &compressed)],
-    ));
+    let manifest = manifest_of(&config, vec![describe(media_type::OCI_LAYER_GZIP, &compressed)]);
     let target = describe(media_type::OCI_MANIFEST, manifest.bytes());
     let forwards = Archive::new()
         .file("oci-layout", b"{}")
@@ -104,10 +101,7 @@ fn an_archive_of_both_forms_is_loaded_as_layout_with_the_names_of_both() {
     let (_folder, store) = store();
     let plain = layer("layer");
     let config = config(&[&plain]);
-    let manifest = Raw::encode(Manifest::new(
-        describe(media_type::OCI_CONFIG, config.bytes()),
-        vec![describe(media_type::OCI_LAYER, &plain)],
-    ));
+    let manifest = manifest_of(&config, vec![describe(media_type::OCI_LAYER, &plain)]);
     let target = describe(media_type::OCI_MANIFEST, manifest.bytes());
     let nameless = Raw::encode(Index::new(vec![target.clone()]));
     let blob = |content: &[u8]| format!("blobs/sha256/{}", Digest::of(content).hex());
@@ -128,10 +122,7 @@ fn an_archive_of_both_forms_is_loaded_as_layout_with_the_names_of_both() {
 fn of_an_index_only_the_images_that_are_there_are_needed() {
     let plain = layer("layer");
     let config = config(&[&plain]);
-    let manifest = Raw::encode(Manifest::new(
-        describe(media_type::OCI_CONFIG, config.bytes()),
-        vec![describe(media_type::OCI_LAYER, &plain)],
-    ));
+    let manifest = manifest_of(&config, vec![describe(media_type::OCI_LAYER, &plain)]);
     let child = |platform: &str, content: &[u8]| {
         let mut child = describe(media_type::OCI_MANIFEST, content);
         child.platform = Some(platform.parse().unwrap());
@@ -162,10 +153,7 @@ fn of_an_index_only_the_images_that_are_there_are_needed() {
 fn what_is_no_image_is_left_out() {
     let plain = layer("layer");
     let config = config(&[&plain]);
-    let manifest = Raw::encode(Manifest::new(
-        describe(media_type::OCI_CONFIG, config.bytes()),
-        vec![describe(media_type::OCI_LAYER, &plain)],
-    ));
+    let manifest = manifest_of(&config, vec![describe(media_type::OCI_LAYER, &plain)]);
     let signature = Raw::encode(Manifest::new(describe("application/vnd.signature", b"{}"), Vec::new()));
     let entries = [
         describe("application/vnd.other", b"other"),
@@ -191,10 +179,8 @@ fn one_image_of_many_is_loaded_and_no_name_is_touched() {
     let layout = folder.path().join("layout");
     let entries = [&one, &two].map(|layer| {
         let config = config(&[layer]);
-        let (kind, config) = (media_type::OCI_CONFIG, config.bytes().to_vec());
-        let layers = vec![describe(media_type::OCI_LAYER, layer)];
-        let manifest = Raw::encode(Manifest::new(describe(kind, &config), layers)).bytes().to_vec();
-        (config, layer.clone(), manifest)
+        let manifest = manifest_of(&config, vec![describe(media_type::OCI_LAYER, layer)]);
+        (config.bytes().to_vec(), layer.clone(), manifest.bytes().to_vec())
     });
     std::fs::create_dir_all(layout.join("blobs/sha256")).unwrap();
     let mut targets = Vec::new();

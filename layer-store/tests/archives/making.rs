@@ -5,7 +5,7 @@ use std::path::Path;
 
 use tug_layer_store::tar::TarWriter;
 use tug_layer_store::{BlockWriter, Error, LoadOptions, Loaded, NewEntry, Owners, Store, StoreOptions};
-use tug_oci::{Descriptor, DiffId, Digest, ImageConfig, Index, Platform, Raw};
+use tug_oci::{Descriptor, DiffId, Digest, ImageConfig, Index, Manifest, Platform, Raw, media_type};
 
 pub(crate) fn open(root: &Path) -> Store {
     Store::open(root, &StoreOptions { owners: Owners::Real, in_user_namespace: false }).unwrap()
@@ -77,6 +77,11 @@ pub(crate) fn config(layers: &[&[u8]]) -> Raw<ImageConfig> {
     let mut config = ImageConfig::empty(amd64());
     config.rootfs.diff_ids = layers.iter().map(|layer| DiffId::new(Digest::of(layer))).collect();
     Raw::encode(config)
+}
+
+/// The manifest of an image with these blobs.
+pub(crate) fn manifest_of(config: &Raw<ImageConfig>, layers: Vec<Descriptor>) -> Raw<Manifest> {
+    Raw::encode(Manifest::new(describe(media_type::OCI_CONFIG, config.bytes()), layers))
 }
 
 pub(crate) fn describe(kind: &str, content: &[u8]) -> Descriptor {

@@ -36,10 +36,7 @@ fn archive_of_both_forms() -> Vec<u8> {
     let plain = layer("layer");
     let compressed = gzip(&plain);
     let config = config(&[&plain]);
-    let manifest = Raw::encode(Manifest::new(
-        describe(media_type::OCI_CONFIG, config.bytes()),
-        vec![describe(media_type::OCI_LAYER_GZIP, &compressed)],
-    ));
+    let manifest = manifest_of(&config, vec![describe(media_type::OCI_LAYER_GZIP, &compressed)]);
     let blob = |content: &[u8]| format!("blobs/sha256/{}", Digest::of(content).hex());
     Archive::new()
         .file("index.json", &index(&describe(media_type::OCI_MANIFEST, manifest.bytes())))
@@ -87,7 +84,7 @@ fn archives_that_lie_are_refused_by_name() {
     let manifest = |kind: &str, size: u64| {
         let mut blob = describe(kind, &plain);
         blob.size = size;
-        Raw::encode(Manifest::new(describe(media_type::OCI_CONFIG, config.bytes()), vec![blob]))
+        manifest_of(&config, vec![blob])
     };
     let good = manifest(media_type::OCI_LAYER, plain.len() as u64);
     let oci = |manifest: &Raw<Manifest>| {
@@ -113,7 +110,7 @@ fn archives_that_lie_are_refused_by_name() {
     let wrong_config = format!("{}.json", Digest::of(b"other").hex());
     let two_layers = {
         let layers = vec![describe(media_type::OCI_LAYER, &plain); 2];
-        Raw::encode(Manifest::new(describe(media_type::OCI_CONFIG, config.bytes()), layers))
+        manifest_of(&config, layers)
     };
     let cases: Vec<(Vec<u8>, &str)> = vec![
         (Vec::new(), "not an archive of images"),
@@ -247,10 +244,7 @@ fn holes_that_stand_for_a_terabyte_are_not_filled() {
 fn a_layout_folder_cannot_lead_out_of_itself() {
     let plain = layer("layer");
     let config = config(&[&plain]);
-    let manifest = Raw::encode(Manifest::new(
-        describe(media_type::OCI_CONFIG, config.bytes()),
-        vec![describe(media_type::OCI_LAYER, &plain)],
-    ));
+    let manifest = manifest_of(&config, vec![describe(media_type::OCI_LAYER, &plain)]);
     let (folder, store) = store();
     let layout = folder.path().join("layout");
     std::fs::create_dir_all(layout.join("blobs/sha256")).unwrap();

@@ -1,9 +1,20 @@
-//! Archives as lines of text.
+//! Archives of entries, and as lines of text.
 
 use std::io::Read;
 
-use tug_layer_store::tar::{Limits, TarError, TarReader};
+use tug_layer_store::tar::{Limits, TarError, TarReader, TarWriter};
 use tug_layer_store::{NewEntry, NewEntryKind};
+
+/// The archive of some entries with their content.
+pub(crate) fn write(entries: &[(NewEntry, Vec<u8>)]) -> Vec<u8> {
+    let mut writer = TarWriter::new(Vec::new());
+    for (entry, content) in entries {
+        writer.header(entry).unwrap();
+        writer.content(content).unwrap();
+        writer.pad().unwrap();
+    }
+    writer.finish().unwrap()
+}
 
 /// One line for each entry, with its content.
 pub(crate) fn list(bytes: &[u8]) -> Result<Vec<String>, TarError> {
