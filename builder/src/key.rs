@@ -2,21 +2,25 @@
 //!
 //! A step's key is a hash over everything that can change its result, and over nothing else:
 //!
-//! | input                                   | RUN | COPY / ADD | WORKDIR | why                                            |
-//! | --------------------------------------- | --- | ---------- | ------- | ---------------------------------------------- |
-//! | layers below, as content (diff ids)     | yes | yes        | yes     | a step sees the files below it, not how they came |
-//! | platform                                | yes | yes        | yes     | programs differ                                |
-//! | command and shell, after expansion      | yes | –          | –       | `$VERSION` in a flag counts, its spelling not  |
-//! | environment, declared ARGs              | yes | –          | –       | programs read them                             |
-//! | working directory, user, network        | yes | –          | –       | programs see them                              |
-//! | source patterns, destination, flags     | –   | yes        | –       | where things land                              |
-//! | names, types, modes, content of sources | –   | yes        | –       | what lands in the layer                        |
-//! | owners and xattrs of sources            | –   | `--from`   | –       | files of a context become `0:0`                |
-//! | directory and its owner                 | –   | –          | yes     | what is made                                   |
-//! | `SOURCE_DATE_EPOCH`                     | yes | yes        | yes     | it is written into the layer                   |
-//! | modification times of sources           | –   | no         | –       | a fresh clone must hit the cache               |
-//! | modes of sources under `--chmod`        | –   | no         | –       | they are not what lands                        |
-//! | proxy variables that no ARG declares    | no  | –          | –       | how the network is reached is not the result   |
+//! | input                                   | RUN | COPY / ADD  | WORKDIR | why                                            |
+//! | --------------------------------------- | --- | ----------- | ------- | ---------------------------------------------- |
+//! | layers below, as content (diff ids)     | yes | yes         | yes     | a step sees the files below it, not how they came |
+//! | the same under `--link`                 | –   | no          | –       | unless `--chown` has names, which are looked up there |
+//! | platform                                | yes | yes         | yes     | programs differ                                |
+//! | `SOURCE_DATE_EPOCH`                     | yes | yes         | yes     | it is written into the layer                   |
+//! | command, shell, text of a script        | yes | –           | –       | what is executed                               |
+//! | environment, declared ARGs              | yes | –           | –       | programs read them                             |
+//! | working directory, user, network        | yes | –           | –       | programs see them                              |
+//! | destination, owner, mode, link, unpack  | –   | yes         | –       | where and how things land                      |
+//! | sources: paths after links and wildcards | –  | yes         | –       | `./a`, `a` and `a*` may be the same            |
+//! | what lands: paths, types, content, links | –  | yes         | –       | it is in the layer                             |
+//! | … modes                                 | –   | but octal `--chmod` | – | as they are: a hit must give the bytes that a miss would |
+//! | … owners                                | –   | `--from` without `--chown` | – | files of a context become `0:0`          |
+//! | … attributes                            | –   | `--from`    | –       | those of a context are not copied              |
+//! | … modification times                    | –   | no          | –       | a fresh clone must hit the cache               |
+//! | text of here-documents                  | –   | yes         | –       | it is in the layer                             |
+//! | directory and user                      | –   | –           | yes     | what is made, and whose it is                  |
+//! | proxy variables that no ARG declares    | no  | –           | –       | how the network is reached is not the result   |
 //!
 //! A network download inside RUN is *not* seen: the key cannot know that the remote file changed.
 //!

@@ -112,3 +112,21 @@ fn with_a_time_given_an_image_without_layers_is_dated_too() {
     assert_eq!(dates, [Some("1970-01-01T00:16:40Z")]);
     assert_eq!(image.config.created.as_deref(), Some("1970-01-01T00:16:40Z"));
 }
+
+#[test]
+fn times_and_here_documents_and_users_count() {
+    let context = Tree::default().file("a", "a").in_a_temporary_folder();
+    let place = Place::new();
+    let text = "FROM scratch\nCOPY a /\nWORKDIR /w\nCOPY <<x /x\none\nx\n";
+    let misses = |text: &str, epoch| {
+        let built = place.build_with(context.path(), text, |options| options.source_date_epoch = epoch);
+        let built = built.unwrap().built;
+        built.steps - built.cached
+    };
+    assert_eq!(misses(text, None), 3);
+    assert_eq!(misses(text, Some(1)), 3);
+    assert_eq!(misses(text, Some(1)), 0);
+    assert_eq!(misses(text, Some(2)), 3);
+    assert_eq!(misses(&text.replace("one", "two"), Some(2)), 1);
+    assert_eq!(misses(&text.replace("WORKDIR", "USER 7\nWORKDIR"), Some(2)), 2);
+}

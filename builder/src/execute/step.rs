@@ -237,7 +237,7 @@ fn done(below: &Below, result: StepResult, cached: bool) -> Done {
     Done { chain: Arc::new(chain), created: Some(result.created), cached, size: result.size }
 }
 
-fn run_inputs(action: &RunAction, inputs: &mut Inputs) {
+pub(super) fn run_inputs(action: &RunAction, inputs: &mut Inputs) {
     let (line, shell) =
         action.args.split_last().map_or(("", &[][..]), |(line, shell)| (line.as_str(), shell));
     inputs.value("RUN", line);

@@ -1,6 +1,6 @@
 //! Steps whose surroundings misbehave: files that change, reporters that panic.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,13 +10,15 @@ use tug_layer_store::{FileIdentity, Owners, Store, StoreOptions};
 use tug_oci::{Digest, Platform};
 use tug_runtime::{Mode, Runtime};
 
+use super::step::run_inputs;
 use super::{Claims, Done, Execution, execute};
 use crate::cancel::Cancel;
 use crate::error::{Error, Source};
 use crate::event::{Event, Recording, Reporter};
 use crate::files::{Files, Item, ItemKind};
+use crate::key::Inputs;
 use crate::options::NetworkMode;
-use crate::plan::{Plan, PlanOptions, plan};
+use crate::plan::{Plan, PlanOptions, RunAction, Script, plan};
 
 /// A context with a file that is another one each time it is read, until it was looked at anew a few times.
 struct Shifting {
@@ -155,4 +157,45 @@ fn steps_with_the_same_key_are_done_once() {
     assert_eq!(done[..2].iter().filter(|done| done.cached).count(), 1);
     let missed = recording.events().into_iter().filter(|event| matches!(event, Event::Missed { .. })).count();
     assert_eq!(missed, 0);
+}
+
+#[test]
+fn everything_that_a_command_sees_is_in_its_key() {
+    let text = |text: &str| text.to_owned();
+    let action = || RunAction {
+        args: vec![text("/bin/sh"), text("-c"), text("make")],
+        env: vec![(text("PATH"), text("/bin")), (text("V"), text("1"))],
+        arg_names: vec![text("V")],
+        working_directory: text("/"),
+        user: text(""),
+        network: NetworkMode::Host,
+        script: None,
+    };
+    let script = |text: &str| Script { path: "/dev/pipes/x".to_owned(), text: text.to_owned() };
+    let changes: [fn(&mut RunAction); 9] = [
+        |action| action.args[2].push('x'),
+        |action| action.args[0] = "/bin/bash".to_owned(),
+        |action| action.args = vec!["/bin/sh -c".to_owned(), "make".to_owned()],
+        |action| action.env[1].1 = "2".to_owned(),
+        |action| action.env.swap(0, 1),
+        |action| drop(action.env.pop()),
+        |action| action.working_directory.push('a'),
+        |action| action.user = "7".to_owned(),
+        |action| action.network = NetworkMode::None,
+    ];
+    let mut actions = vec![action(), RunAction { script: Some(script("a")), ..action() }];
+    actions.push(RunAction { script: Some(script("b")), ..action() });
+    for change in changes {
+        let mut changed = action();
+        change(&mut changed);
+        actions.push(changed);
+    }
+    let key = |action: &RunAction| {
+        let mut inputs = Inputs::default();
+        run_inputs(action, &mut inputs);
+        inputs.key().to_string()
+    };
+    let keys: BTreeSet<String> = actions.iter().map(key).collect();
+    assert_eq!(keys.len(), actions.len());
+    assert_eq!(key(&action()), key(&action()));
 }
