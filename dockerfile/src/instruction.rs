@@ -183,7 +183,7 @@ pub struct Onbuild {
 /// A value that variables are replaced in, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expandable<'a> {
-    /// With [`expand`](crate::expand); stays one value.
+    /// With [`expand`](crate::expand()); stays one value.
     Word(&'a Word),
     /// With [`expand_words`](crate::expand_words); may become several values.
     Words(&'a Word),

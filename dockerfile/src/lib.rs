@@ -6,7 +6,7 @@
 //!
 //! - [`Dockerfile::parse`] reads a file, [`parse_instruction`] a single instruction; errors are
 //!   [`ParseError`]s.
-//! - [`expand`] replaces variables in a value.
+//! - [`expand()`] replaces variables in a value.
 //! - [`Ignore`] and [`Pattern`] match paths, [`Mode`] changes file modes.
 //! - [`lint()`] finds what is allowed and yet probably not meant.
 //! - [`Span`] and [`LineIndex`] lead back to the text.

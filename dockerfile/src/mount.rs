@@ -138,7 +138,7 @@ pub struct SshMount {
 impl MountSpec {
     /// Replaces the variables with `expand` and checks what the fields then say.
     ///
-    /// `expand` is usually [`expand`](crate::expand) with the variables of the stage; every value goes
+    /// `expand` is usually [`expand`](crate::expand()) with the variables of the stage; every value goes
     /// through it once.
     pub fn resolve(&self, expand: &dyn Fn(&str) -> Result<String, ExpandError>) -> Result<Mount, ParseError> {
         resolve_mount(self, expand)

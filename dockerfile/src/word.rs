@@ -4,7 +4,7 @@ use crate::Span;
 
 /// A value whose variables, quotes and escapes are not resolved yet.
 ///
-/// Give [`raw`](Self::raw) to [`expand`](crate::expand) where the language says so
+/// Give [`raw`](Self::raw) to [`expand`](crate::expand()) where the language says so
 /// ([`Instruction::expandables`](crate::Instruction::expandables) lists those); elsewhere it is the value
 /// itself.
 #[derive(Clone, Debug, PartialEq, Eq)]

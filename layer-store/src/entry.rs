@@ -209,7 +209,7 @@ impl Mtime {
 }
 
 /// Compares two paths by canonical order, see the module.
-pub(crate) fn canonical_order(left: &[u8], right: &[u8]) -> Ordering {
+pub fn canonical_order(left: &[u8], right: &[u8]) -> Ordering {
     let differ = left.iter().zip(right).position(|(left, right)| left != right);
     match differ {
         None => left.len().cmp(&right.len()),

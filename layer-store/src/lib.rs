@@ -35,7 +35,7 @@ pub use archive::{
 };
 pub use blob::{BlobWriter, SealedBlob};
 pub use compression::{BlockWriter, Compression, Decompressed, DecompressionLimits};
-pub use entry::{Entry, EntryKind, Mtime, NewEntry, NewEntryKind, Xattrs};
+pub use entry::{Entry, EntryKind, Mtime, NewEntry, NewEntryKind, Xattrs, canonical_order};
 pub use error::{Error, Result};
 pub use file::Durability;
 pub use file_digests::{FileDigests, FileIdentity};

@@ -3,7 +3,7 @@
 //! A [`Container`] says what to run and on what root; [`Container::start`] makes the namespaces, the mounts and
 //! the process; [`Running::wait`] gives back how it ended. There is no daemon, no bundle on disk and no second
 //! program: the process re-executes a sealed copy of itself as the container's first process, so `main` must call
-//! [`run_init_if_asked`] before it does anything else, and then [`enter`] once to find out what it may do.
+//! [`run_init_if_asked`] before it does anything else, and then [`enter()`] once to find out what it may do.
 //!
 //! | step | where | module |
 //! | --- | --- | --- |

@@ -16,7 +16,7 @@ pub struct Runtime {
 }
 
 impl Runtime {
-    /// A runtime for the mode that [`crate::enter`] found. The first container pays for copying our own program
+    /// A runtime for the mode that [`enter`](crate::enter()) found. The first container pays for copying our own program
     /// (a few milliseconds); call [`Runtime::prepare`] from another thread to have it ready.
     #[must_use]
     pub fn new(mode: Mode) -> Self {

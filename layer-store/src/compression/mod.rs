@@ -34,7 +34,7 @@ pub enum Compression {
 
 impl Compression {
     /// How many first bytes [`Compression::detect`] wants to see.
-    pub const HEAD: usize = 10;
+    pub(crate) const HEAD: usize = 10;
 
     /// Tells by the first bytes how something is compressed; what is not known counts as plain.
     pub(crate) fn detect(head: &[u8]) -> Self {

@@ -41,7 +41,7 @@ pub enum Outcome {
 /// Tries what containers need and says what was found, the most important first. `store` is where layers are kept; it
 /// need not exist.
 ///
-/// It can be called before or after [`crate::enter`]. It takes some tens of milliseconds, and leaves nothing behind.
+/// It can be called before or after [`enter`](crate::enter()). It takes some tens of milliseconds, and leaves nothing behind.
 #[must_use]
 pub fn probe(store: &Path) -> Vec<Check> {
     let trial = Trial::run(store);
