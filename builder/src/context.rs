@@ -9,6 +9,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rustix::fs::{Mode, OFlags};
 use tug_dockerfile::Ignore;
 use tug_layer_store::{ImportLayer, Store};
 use tug_oci::Digest;
@@ -128,10 +129,21 @@ fn read_ignore(context: &Path, dockerfile: Option<&Path>) -> Result<Option<Ignor
     Ok(None)
 }
 
+/// Reads a file. Nothing else is one, least of all a pipe that nobody writes to.
 fn read_file(path: &Path, limit: u64) -> Result<Vec<u8>, Error> {
     let failed = |source| Error::Io { action: "read", path: path.to_owned(), source };
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let opened = rustix::fs::open(path, flags, Mode::empty()).map_err(|error| failed(error.into()))?;
+    let opened = File::from(opened);
+    let metadata = opened.metadata().map_err(failed)?;
+    if metadata.is_dir() {
+        return Err(failed(io::ErrorKind::IsADirectory.into()));
+    }
+    if !metadata.is_file() {
+        return Err(Error::Context(format!("`{}` is not a file", path.display())));
+    }
     let mut bytes = Vec::new();
-    File::open(path).map_err(failed)?.take(limit).read_to_end(&mut bytes).map_err(failed)?;
+    opened.take(limit).read_to_end(&mut bytes).map_err(failed)?;
     Ok(bytes)
 }
 

@@ -313,3 +313,10 @@ fn a_backslash_is_a_part_of_names_without_wildcards() {
     let outcome = Place::new().build(context.path(), "FROM scratch\nCOPY [\"a\\\\\\\\b\", \"/\"]\n").unwrap();
     insta::assert_snapshot!(outcome.listing, @r#"a\\b 644 0:0 "odd""#);
 }
+
+#[test]
+fn a_pipe_in_the_place_of_the_ignore_file_does_not_hold_up_the_build() {
+    let context = Tree::default().file("a", "a").fifo(".dockerignore").in_a_temporary_folder();
+    let Err(error) = Place::new().build(context.path(), "FROM scratch\nCOPY a /\n") else { panic!("built") };
+    assert!(error.to_string().ends_with("/.dockerignore` is not a file"), "{error}");
+}
