@@ -162,10 +162,10 @@ fn a_step_that_comes_to_the_same_bytes_does_not_disturb_what_follows_needs_root_
 fn stages_that_do_not_need_each_other_run_at_once_needs_root_needs_busybox() {
     let scene = Scene::new(&Tree::default());
     let port = free_port();
-    // Neither can end without the other.
+    // Neither can end without the other; both stay on the line until the other has surely spoken.
     let text = format!(
-        "FROM base AS a\nRUN echo hello | nc -l -p {port} > /a\n\
-         FROM base AS b\nRUN until echo world | nc 127.0.0.1 {port} > /b; do sleep 0.1; done\n\
+        "FROM base AS a\nRUN (echo hello; sleep 1) | nc -l -p {port} > /a\n\
+         FROM base AS b\nRUN until (echo world; sleep 1) | nc 127.0.0.1 {port} > /b; do sleep 0.1; done\n\
          FROM base\nCOPY --from=a /a /\nCOPY --from=b /b /\n"
     );
     let built = scene.build(&text);
