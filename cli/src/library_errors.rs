@@ -8,7 +8,10 @@ impl From<tug_layer_store::Error> for CommandError {
     fn from(error: tug_layer_store::Error) -> Self {
         use tug_layer_store::Error as Store;
         let exit = match &error {
-            Store::DiskFull { .. } | Store::ReadOnly { .. } | Store::NotAllowed { .. } => Exit::Host,
+            Store::DiskFull { .. }
+            | Store::ReadOnly { .. }
+            | Store::NotAllowed { .. }
+            | Store::OtherOwner { .. } => Exit::Host,
             _ if error.is_disk_full() => Exit::Host,
             _ => Exit::Failed,
         };

@@ -60,6 +60,14 @@ pub enum Error {
         source: io::Error,
     },
 
+    /// The store is another user's, and root would leave files in it that its owner cannot remove.
+    #[error("the store `{}` belongs to the user with the id {owner}", path.display())]
+    OtherOwner {
+        /// The store.
+        path: PathBuf,
+        /// Its owner.
+        owner: u32,
+    },
     /// Something that is no folder is where the store should be, or above it.
     #[error("`{}` cannot be a store: a file is in its place", path.display())]
     FileInPlace {
@@ -211,6 +219,9 @@ impl Error {
             Self::Layer(error) if !self.is_disk_full() => error.hint(),
             Self::ReadOnly { .. } | Self::NotAllowed { .. } => {
                 Some("choose a folder that you may write to as the store".to_owned())
+            }
+            Self::OtherOwner { .. } => {
+                Some("use it as that user: what root makes in it, the owner could not change".to_owned())
             }
             Self::NotAStore { .. } | Self::FileInPlace { .. } => {
                 Some("give an empty or new folder as the store".to_owned())

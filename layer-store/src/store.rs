@@ -20,7 +20,7 @@
 
 use std::fs::{DirBuilder, File};
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -80,6 +80,7 @@ impl Store {
         let root = std::path::absolute(root).map_err(failed("find", root))?;
         make_root(&root)?;
         refuse_foreign(&root)?;
+        refuse_other_owner(&root)?;
         make_folder(&root.join("locks"))?;
         let lock = StoreLock::shared(&root.join("locks/store"))?;
         for name in ["blobs", "blobs/sha256", "layers", "cache", "mounts", "builds", "ingest", "trash"] {
@@ -244,6 +245,17 @@ fn make_layout(root: &Path) -> Result<()> {
 /// Makes a folder that only its owner may enter: layers hold programs that would run as root for others.
 fn make_folder(path: &Path) -> Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed("create", path))
+}
+
+/// Only root can be refused here: everybody else may not even look into the store of another user.
+fn refuse_other_owner(root: &Path) -> Result<()> {
+    let Ok(meta) = std::fs::metadata(root.join(META_FILE)) else { return Ok(()) };
+    match meta.uid() {
+        owner if rustix::process::geteuid().is_root() && owner != 0 => {
+            Err(Error::OtherOwner { path: root.to_owned(), owner })
+        }
+        _ => Ok(()),
+    }
 }
 
 fn make_root(root: &Path) -> Result<()> {

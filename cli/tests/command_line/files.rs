@@ -73,6 +73,28 @@ fn an_unreadable_store_is_a_matter_of_the_host_needs_users() {
 }
 
 #[test]
+#[ignore = "needs root, users"]
+fn root_does_not_meddle_with_the_store_of_a_user_needs_root_needs_users() {
+    use std::os::unix::fs::MetadataExt;
+    use tug_testdata::place::Place;
+    let home = Place::UserWithOneId.home();
+    let program = home.bring(std::path::Path::new(env!("CARGO_BIN_EXE_tug")));
+    let store = home.path().join("store");
+    let mut command = Place::UserWithOneId.command(&program);
+    assert!(command.args(["images", "--store"]).arg(&store).output().unwrap().status.success());
+    let owner = fs::metadata(&store).unwrap().uid().to_string();
+    let shown = Tug::new().run(&["images", "--store", &store.to_string_lossy()]);
+    let shown = shown.replace(&*home.path().to_string_lossy(), "[HOME]").replace(&owner, "[ID]");
+    insta::assert_snapshot!(shown, @"
+    exit code 4
+    --- stderr
+    error: the store `[HOME]/store` belongs to the user with the id [ID]
+
+    hint: use it as that user: what root makes in it, the owner could not change
+    ");
+}
+
+#[test]
 fn a_build_without_its_files_says_which() {
     let tug = Tug::new();
     tug.write("a-file", "x");
