@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use rustix::fs::{Mode, OFlags};
 use tug_dockerfile::Ignore;
-use tug_layer_store::{ImportLayer, Store};
+use tug_layer_store::{Error as StoreError, ImportLayer, Store};
 use tug_oci::Digest;
 
 use crate::cancel::Cancel;
@@ -46,7 +46,12 @@ pub(crate) fn open(
         ContextSource::Folder(path) => open_folder(store, &path, dockerfile),
         ContextSource::Tar(mut tar) => {
             let options = ImportLayer { keep_plain_tar: true, ..ImportLayer::default() };
-            let layer = store.import_layer(&mut tar, &options)?;
+            let layer = store.import_layer(&mut tar, &options).map_err(|error| match error {
+                StoreError::Layer(_) | StoreError::Stream { .. } if !error.is_disk_full() => {
+                    Error::ContextTar { source: error }
+                }
+                error => error.into(),
+            })?;
             let view = store.view(std::slice::from_ref(layer.diff_id()))?;
             open_files(Arc::new(Layered::new(view)), dockerfile, "the tar")
         }

@@ -121,6 +121,12 @@ pub enum Error {
     /// The context is not what it should be.
     #[error("{0}")]
     Context(String),
+    /// The tar that should be the context is none, or a bad one.
+    #[error("the context could not be read from its tar")]
+    ContextTar {
+        /// Why.
+        source: tug_layer_store::Error,
+    },
     /// A file of the context or the host could not be read.
     #[error("could not {action} `{}`", path.display())]
     Io {
@@ -172,7 +178,7 @@ impl Error {
                 Some("build again when nothing writes to it, or name it in `.dockerignore`".to_owned())
             }
             Self::StepFailed(failure) => ending_hint(&failure.ending),
-            Self::Store(error) => error.hint(),
+            Self::Store(error) | Self::ContextTar { source: error } => error.hint(),
             Self::Runtime { source, .. } => source.hint(),
             Self::AtStep { error, .. } => error.hint().or_else(|| error.hint_for_sources()),
             _ => None,

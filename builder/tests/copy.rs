@@ -320,3 +320,34 @@ fn a_pipe_in_the_place_of_the_ignore_file_does_not_hold_up_the_build() {
     let Err(error) = Place::new().build(context.path(), "FROM scratch\nCOPY a /\n") else { panic!("built") };
     assert!(error.to_string().ends_with("/.dockerignore` is not a file"), "{error}");
 }
+
+#[test]
+fn a_here_document_does_not_replace_a_directory() {
+    let context = Tree::default().dir("d").dir("d/x").file("d/x/a", "a").in_a_temporary_folder();
+    let problem = common::problem(context.path(), "FROM scratch\nCOPY d /d\nCOPY <<x /d/\ntext\nx\n");
+    assert_eq!(problem.message, "cannot copy a file to `/d/x`: a directory is there");
+}
+
+#[test]
+fn what_matches_nothing_is_told_each_time() {
+    let context = Tree::default().in_a_temporary_folder();
+    let place = Place::new();
+    for _ in 0..2 {
+        let outcome = place.build(context.path(), "FROM scratch\nCOPY *.none /d/\n").unwrap();
+        assert_eq!(outcome.warnings(), ["`*.none` matches nothing, so nothing is copied"]);
+    }
+}
+
+#[test]
+fn a_tar_that_is_cut_off_is_no_context() {
+    let context = Tree::default().in_a_temporary_folder();
+    let tar = |options: &mut tug_builder::BuildOptions| {
+        let mut bytes = vec![0; 512];
+        bytes[..10].copy_from_slice(b"Dockerfile");
+        options.context =
+            tug_builder::ContextSource::Tar(Box::new(std::io::Cursor::new(bytes[..300].to_vec())));
+    };
+    let Err(error) = Place::new().build_with(context.path(), "FROM scratch\n", tar) else { panic!("built") };
+    assert_eq!(error.to_string(), "the context could not be read from its tar");
+    assert!(std::error::Error::source(&error).is_some());
+}

@@ -147,6 +147,9 @@ pub(crate) fn copy(
             Source::Inline { name, text } => {
                 let path =
                     place(&mut target, &destination, is_slashed, name.as_bytes(), owner).map_err(failed)?;
+                if target.is_directory(&path) {
+                    return Err(failed(TargetError::FileOverDirectory(format!("/{}", path.escape_ascii()))));
+                }
                 target.put(inline(&path, text, &ownership, context.now()));
                 continue;
             }

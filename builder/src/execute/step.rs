@@ -57,6 +57,10 @@ impl Execution<'_> {
             Action::Copy(action) => {
                 self.add_common(copy::depends_on_below(action).then_some(below), &mut inputs);
                 let sources = self.sources(step, action, below, bases)?;
+                for pattern in &sources.empty {
+                    let message = format!("`{pattern}` matches nothing, so nothing is copied");
+                    self.reporter.report(Event::Warning { message, line: step.summary.line });
+                }
                 copy::add_inputs(action, &sources, &mut inputs);
                 Work::Copy(action, sources)
             }
@@ -115,10 +119,6 @@ impl Execution<'_> {
         match work {
             Work::Run(action) => self.run(step, action, below),
             Work::Copy(action, sources) => {
-                for pattern in &sources.empty {
-                    let message = format!("`{pattern}` matches nothing, so nothing is copied");
-                    self.reporter.report(Event::Warning { message, line: step.summary.line });
-                }
                 let context = self.copy_context(step, below)?;
                 copy::copy(&context, action, sources).map_err(|error| self.located(error, step))
             }

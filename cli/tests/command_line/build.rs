@@ -298,7 +298,8 @@ fn the_context_can_be_a_tar_on_standard_input() {
     insta::assert_snapshot!(tug.run_with_input(&["build", "-q", "-"], &archive[..700]), @"
     exit code 1
     --- stderr
-    error: the archive ends in the middle of an entry, after 512 bytes
+    error: the context could not be read from its tar
+      caused by: the archive ends in the middle of an entry, after 512 bytes
 
     hint: it was not copied or downloaded whole; fetch it again
     ");
