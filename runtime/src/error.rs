@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::wire;
 
+/// How many lower directories an overlay may have: `OVL_MAX_STACK` of the kernel.
+const MOST_LAYERS: usize = 500;
+
 /// Why a container could not run.
 #[derive(Clone, Debug, thiserror::Error, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -198,6 +201,9 @@ impl Error {
             Self::UnmappedId { .. } => {
                 Some("`tug doctor` shows which ids this user has and how to get more".to_owned())
             }
+            Self::Overlay { layers, .. } if *layers > MOST_LAYERS => Some(format!(
+                "Linux merges {MOST_LAYERS} layers at most: let one step do the work of several"
+            )),
             Self::Overlay { .. } => Some(
                 "`tug doctor` tries overlay on the store's file system and says what is missing".to_owned(),
             ),
@@ -341,6 +347,15 @@ mod tests {
     fn a_cause_reads_like_the_rest_of_the_message() {
         assert_eq!(Cause(libc::EACCES).to_string(), "permission denied");
         assert_eq!(Cause::from(rustix::io::Errno::NOENT).to_string(), "no such file or directory");
+    }
+
+    #[test]
+    fn too_many_layers_are_told_from_other_trouble_with_overlay() {
+        let hint = |layers| {
+            let error = Error::Overlay { layers, cause: Cause(libc::EINVAL), detail: None };
+            error.hint().unwrap_or_default()
+        };
+        assert!(hint(501).contains("500 layers at most") && hint(500).contains("tug doctor"));
     }
 
     #[test]
