@@ -40,19 +40,6 @@ impl Session {
         };
         Ok(Self { store: Store::open(&root, &options)?, runtime: Runtime::new(mode) })
     }
-
-    /// Starts a thread that tidies up the store. What it does not manage, the next command does.
-    pub(crate) fn tidy_in_background(&self) {
-        let store = self.store.clone();
-        let tidy = move || {
-            // What fails now is tried again by the next command.
-            let _ = store.remove_left_behind();
-            if store.is_settling_due().unwrap_or(false) {
-                settle_in_background(store.root());
-            }
-        };
-        drop(thread::Builder::new().name("tidy".to_owned()).spawn(tidy));
-    }
 }
 
 /// Opens the store for work that makes no trees.
@@ -60,6 +47,19 @@ pub(crate) fn open_store(settings: &Settings) -> Result<Store, CommandError> {
     let is_root = rustix::process::geteuid().is_root();
     let owners = if is_root { Owners::Real } else { Owners::Recorded };
     Ok(Store::open(&settings.store()?, &StoreOptions { owners, in_user_namespace: !is_root })?)
+}
+
+/// Starts a thread that tidies up the store. What it does not manage, the next command does.
+pub(crate) fn tidy_in_background(store: &Store) {
+    let store = store.clone();
+    let tidy = move || {
+        // What fails now is tried again by the next command.
+        let _ = store.remove_left_behind();
+        if store.is_settling_due().unwrap_or(false) {
+            settle_in_background(store.root());
+        }
+    };
+    drop(thread::Builder::new().name("tidy".to_owned()).spawn(tidy));
 }
 
 /// Starts `tug settle`. It is not waited for, and a terminal does not interrupt it.

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 
-use tug_layer_store::{LoadOptions, Loaded};
+use tug_layer_store::{LoadOptions, Loaded, Store};
 use tug_oci::Platform;
 
 use crate::error::CommandError;
@@ -38,15 +38,21 @@ pub(super) fn run(arguments: &LoadArguments, settings: &Settings) -> Result<(), 
             fs::metadata(path).map_err(|error| {
                 CommandError::failed(format_args!("cannot load `{}`", path.display())).because(&error)
             })?;
-            session::open_store(settings)?.load_path(path, &options)?
+            open_store(settings)?.load_path(path, &options)?
         }
         _ if io::stdin().is_terminal() => {
             return Err(CommandError::usage("an archive is expected on standard input, which is a terminal")
                 .hint("name a file with `-i FILE`, or use a pipe: `docker save app | tug load`"));
         }
-        _ => session::open_store(settings)?.load(&mut io::stdin().lock(), &options)?,
+        _ => open_store(settings)?.load(&mut io::stdin().lock(), &options)?,
     };
     settings.output.data(listing(&loaded, arguments.quiet).as_bytes())
+}
+
+fn open_store(settings: &Settings) -> Result<Store, CommandError> {
+    let store = session::open_store(settings)?;
+    session::tidy_in_background(&store);
+    Ok(store)
 }
 
 /// In docker's words.

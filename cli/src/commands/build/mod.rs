@@ -18,7 +18,7 @@ use crate::environment::{self, Environment};
 use crate::error::CommandError;
 use crate::exit::Exit;
 use crate::progress::{Progress, ProgressMode};
-use crate::session::Session;
+use crate::session::{self, Session};
 use crate::settings::Settings;
 use crate::signals::Interrupts;
 
@@ -35,7 +35,7 @@ pub(super) fn run(arguments: &BuildArguments, settings: &Settings) -> Result<Exi
     let start = Instant::now();
     let session = Session::enter(settings)?;
     // From here on there may be threads.
-    session.tidy_in_background();
+    session::tidy_in_background(&session.store);
     let cancel = Cancel::default();
     let interrupts = {
         let cancel = cancel.clone();

@@ -54,6 +54,7 @@ pub(super) fn run(arguments: &ImportArguments, settings: &Settings) -> Result<()
     };
     let mut source = open(arguments)?;
     let store = session::open_store(settings)?;
+    session::tidy_in_background(&store);
     let layer =
         store.import_layer(&mut source, &ImportLayer { keep_plain_tar: true, ..ImportLayer::default() })?;
     config.created = Some(created.to_string());

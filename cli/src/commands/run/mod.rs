@@ -24,7 +24,7 @@ use crate::arguments::values::ImageName;
 use crate::error::CommandError;
 use crate::exit::Exit;
 use crate::images;
-use crate::session::Session;
+use crate::session::{self, Session};
 use crate::settings::Settings;
 
 /// Runs the container; ends with the code of its command. All trouble of our own is 125, as in docker and podman.
@@ -56,7 +56,7 @@ fn prepare_and_run(arguments: &RunArguments, settings: &Settings) -> Result<Exit
         CommandError::from(error).exiting(Exit::Command(code))
     })?;
     // From here on there may be threads.
-    session.tidy_in_background();
+    session::tidy_in_background(&session.store);
     let exited = attend(running, signals, arguments)?;
     for warning in &exited.warnings {
         settings.output.warning(warning);
