@@ -9,6 +9,7 @@
 mod config;
 mod evaluate;
 mod history;
+mod needed;
 mod scope;
 mod stages;
 mod transfer;

@@ -1,4 +1,4 @@
-//! Which stages the target needs, and what each starts from.
+//! What each stage starts from, and the plan that comes of all of them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -8,6 +8,7 @@ use tug_layer_store::Image;
 use tug_oci::{Digest, ImageConfig, Platform};
 
 use super::evaluate::StageState;
+use super::needed;
 use super::scope::{Globals, Scope, set_env};
 use super::{Action, Plan, PlannedHistory, StageResult, State, Step};
 use crate::error::{Error, Problem};
@@ -68,7 +69,7 @@ pub(crate) fn plan(
     options: &PlanOptions<'_>,
     images: &dyn Images,
 ) -> Result<Plan, PlanError> {
-    let target = target(dockerfile, options.target)?;
+    let target = needed::target(dockerfile, options.target)?;
     let target_name = dockerfile.stages[target].from.name.as_ref().map_or("default", |name| name.as_str());
     let mut planner = Planner {
         dockerfile,
@@ -84,7 +85,7 @@ pub(crate) fn plan(
         warnings: Vec::new(),
     };
     planner.declare_globals();
-    for stage in needed(dockerfile, &planner.globals, target) {
+    for stage in needed::stages(dockerfile, &planner.globals, target) {
         planner.stage(stage)?;
     }
     let result = planner.stage(target)?;
@@ -102,7 +103,7 @@ pub(crate) fn plan(
         super::config::add_labels(&mut result, options.labels);
     }
     let (mut steps, warnings) = (planner.steps, planner.warnings);
-    mark_materialised(&mut steps);
+    needed::mark_materialised(&mut steps);
     Ok(Plan { steps, result, warnings })
 }
 
@@ -341,68 +342,4 @@ fn scratch(platform: Platform) -> Evaluated {
     let mut scope = Scope::default();
     scope.set("PATH", DEFAULT_PATH);
     Evaluated { result: StageResult { state: State::Scratch, config, history: Vec::new() }, scope }
-}
-
-fn target(dockerfile: &Dockerfile, name: Option<&str>) -> Result<usize, PlanError> {
-    let stages = &dockerfile.stages;
-    let Some(name) = name else { return Ok(stages.len() - 1) };
-    let lower = name.to_lowercase();
-    let named = |stage: &Stage| stage.from.name.as_ref().is_some_and(|own| own.as_str() == lower);
-    if let Some(found) = stages.iter().rposition(named) {
-        return Ok(found);
-    }
-    if let Some(number) = name.parse::<usize>().ok().filter(|number| *number < stages.len()) {
-        return Ok(number);
-    }
-    let names = stage_names(dockerfile);
-    let help = match closest(name, &names) {
-        Some(similar) => format!("did you mean `{similar}`?"),
-        None if names.is_empty() => {
-            format!("stages have no names here; numbers go from 0 to {}", stages.len() - 1)
-        }
-        None => format!("the stages are: `{}`", names.join("`, `")),
-    };
-    let problem = Problem::new(0..0, format!("no stage named `{name}`")).help(help);
-    Err(PlanError::Problems(vec![problem]))
-}
-
-/// The stages that `target` reads from, as far as the text shows it, lowest first, itself included.
-fn needed(dockerfile: &Dockerfile, globals: &Globals, target: usize) -> BTreeSet<usize> {
-    let names: BTreeMap<&str, usize> = dockerfile
-        .stages
-        .iter()
-        .filter_map(|stage| stage.from.name.as_ref().map(|name| (name.as_str(), stage.index)))
-        .collect();
-    let mut found = BTreeSet::new();
-    let mut open = vec![target];
-    while let Some(index) = open.pop() {
-        if !found.insert(index) {
-            continue;
-        }
-        let stage = &dockerfile.stages[index];
-        let base = expand(&stage.from.image.raw, dockerfile.directives.escape, &|name| globals.lookup(name));
-        let base = base.map(|expanded| expanded.text).unwrap_or_default();
-        let copied = stage.instructions.iter().filter_map(|instruction| match &instruction.kind {
-            InstructionKind::Copy(copy) => copy.from.as_ref().map(|word| word.raw.clone()),
-            _ => None,
-        });
-        let by_name = |name: &str| names.get(name.to_lowercase().as_str()).copied();
-        let copied = copied.filter_map(|name| by_name(&name).or_else(|| name.parse().ok()));
-        // A number is a stage only for COPY.
-        open.extend(copied.chain(by_name(&base)).filter(|used| *used < index));
-    }
-    found
-}
-
-/// A layer must be a folder when a RUN has it below itself.
-fn mark_materialised(steps: &mut [Step]) {
-    let mut wanted: BTreeSet<StepId> = BTreeSet::new();
-    for step in steps.iter_mut().rev() {
-        step.materialise = wanted.contains(&step.summary.id);
-        if let State::After(below) = step.below
-            && (step.materialise || matches!(step.action, Action::Run(_)))
-        {
-            wanted.insert(below);
-        }
-    }
 }
