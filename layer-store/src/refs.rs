@@ -17,7 +17,7 @@
 use std::path::Path;
 
 use serde_json::{Map, Value};
-use tug_oci::{Descriptor, Digest, IMAGE_NAME, REF_NAME, Reference};
+use tug_oci::{Descriptor, Digest, IMAGE_NAME, REF_NAME, Reference, json_reason};
 
 use crate::error::{Error, Result};
 use crate::file::{self, Durability};
@@ -178,7 +178,7 @@ impl Index {
         let bytes =
             file::read_small(path, INDEX_LIMIT)?.ok_or_else(|| damaged("it is missing".to_owned()))?;
         let mut fields: Map<String, Value> =
-            serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?;
+            serde_json::from_slice(&bytes).map_err(|error| damaged(json_reason(&error)))?;
         let entries = match fields.shift_remove("manifests") {
             None | Some(Value::Null) => Vec::new(),
             Some(Value::Array(entries)) => entries,

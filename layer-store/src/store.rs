@@ -25,7 +25,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use tug_oci::{DiffId, Digest};
+use tug_oci::{DiffId, Digest, json_reason};
 
 use crate::error::{Error, Result, failed};
 use crate::file::{self, Durability};
@@ -190,7 +190,7 @@ impl Meta {
             return file::replace(&path, &root.join("ingest"), &bytes, Durability::Synced);
         };
         let meta: Self = serde_json::from_slice(&bytes)
-            .map_err(|error| Error::Damaged { path: path.clone(), reason: error.to_string() })?;
+            .map_err(|error| Error::Damaged { path: path.clone(), reason: json_reason(&error) })?;
         let unknown = |feature: String| Error::UnknownFeature { path: root.to_owned(), feature };
         if meta.format != Self::FORMAT {
             return Err(unknown(format!("format {}", meta.format)));

@@ -14,5 +14,5 @@ pub use config::{Empty, Healthcheck, History, ImageConfig, RootFs, RunConfig};
 pub use descriptor::{Descriptor, IMAGE_NAME, Index, Manifest, REF_NAME};
 pub use digest::{Algorithm, ChainId, DiffId, Digest, DigestError, Hasher};
 pub use platform::{Platform, PlatformError};
-pub use raw::{Document, DocumentError, Raw};
+pub use raw::{Document, DocumentError, Raw, json_reason};
 pub use reference::{Reference, ReferenceError};

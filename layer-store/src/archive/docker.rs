@@ -9,7 +9,7 @@
 use std::io;
 
 use serde::{Deserialize, Serialize};
-use tug_oci::{Descriptor, DiffId, Digest, ImageConfig, Manifest, Raw, Reference, media_type};
+use tug_oci::{Descriptor, DiffId, Digest, ImageConfig, Manifest, Raw, Reference, json_reason, media_type};
 
 use super::error::ArchiveError;
 use super::load::{LoadOptions, LoadPlan, PlannedImage};
@@ -35,7 +35,7 @@ pub(super) fn plan(source: &mut Source, options: &LoadOptions, plan: &mut LoadPl
     let Some(file) = source.find(MANIFEST_FILE)? else { return Ok(false) };
     let bytes = source.read(&file, DOCUMENT_LIMIT)?;
     let images: Vec<ArchivedImage> = serde_json::from_slice(&bytes).map_err(|error| {
-        ArchiveError::Malformed { path: MANIFEST_FILE.to_owned(), reason: error.to_string() }
+        ArchiveError::Malformed { path: MANIFEST_FILE.to_owned(), reason: json_reason(&error) }
     })?;
     if images.len() as u64 > MOST_DOCUMENTS {
         return Err(Error::TooMany { what: "images in the archive".to_owned(), limit: MOST_DOCUMENTS });
