@@ -68,47 +68,85 @@ const NOT_YET: [(&str, &[&str]); 4] = [
     (
         "run",
         &[
+            "-a",
+            "--add-host",
             "--annotation",
+            "--attach",
+            "--blkio-weight",
+            "-c",
+            "--cap-add",
+            "--cap-drop",
             "--cgroup-parent",
+            "--cgroupns",
             "--cidfile",
+            "--cpu-period",
+            "--cpu-quota",
             "--cpu-shares",
             "--cpuset-cpus",
-            "--detach",
+            "--cpuset-mems",
             "-d",
+            "--detach",
+            "--detach-keys",
             "--device",
+            "--device-cgroup-rule",
+            "--disable-content-trust",
             "--dns",
+            "--dns-option",
+            "--dns-search",
+            "--domainname",
             "--env-host",
             "--expose",
             "--gpus",
             "--group-add",
             "--health-cmd",
+            "--health-interval",
+            "--health-retries",
+            "--health-timeout",
             "--init-path",
             "--ip",
+            "--ip6",
             "--ipc",
-            "--label",
+            "--isolation",
+            "--kernel-memory",
             "-l",
+            "--label",
+            "--label-file",
             "--link",
             "--log-driver",
+            "--log-opt",
+            "--mac-address",
+            "--memory-reservation",
             "--memory-swap",
+            "--memory-swappiness",
             "--mount",
             "--name",
+            "--network-alias",
+            "--no-healthcheck",
+            "--oom-kill-disable",
             "--oom-score-adj",
+            "-P",
+            "-p",
             "--pid",
             "--platform",
             "--pod",
             "--privileged",
             "--publish",
-            "-p",
             "--publish-all",
-            "-P",
             "--pull",
+            "-q",
+            "--quiet",
             "--restart",
             "--runtime",
+            "--security-opt",
+            "--sig-proxy",
             "--stop-signal",
             "--stop-timeout",
+            "--storage-opt",
             "--sysctl",
+            "--ulimit",
             "--userns",
             "--uts",
+            "--volume-driver",
             "--volumes-from",
         ],
     ),
@@ -278,5 +316,28 @@ fn context(error: &clap::Error, kind: ContextKind) -> Option<String> {
         ContextValue::Strings(texts) if texts.is_empty() => None,
         ContextValue::Strings(texts) => Some(texts.join(", ")),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_not_to_be_there_yet_is_not_there() {
+        for (name, flags) in NOT_YET {
+            let commands = Arguments::command();
+            let command = commands.find_subcommand(name).expect("it is a command");
+            let long = command.get_arguments().filter_map(|argument| argument.get_long_and_visible_aliases());
+            let short = command.get_arguments().filter_map(clap::Arg::get_short);
+            let there: Vec<String> = long
+                .flatten()
+                .map(|long| format!("--{long}"))
+                .chain(short.map(|short| format!("-{short}")))
+                .collect();
+            for flag in flags {
+                assert!(!there.iter().any(|known| known == flag), "{name} {flag}");
+            }
+        }
     }
 }

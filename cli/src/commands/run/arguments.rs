@@ -64,7 +64,7 @@ pub(crate) struct RunArguments {
     pub(super) shm_size: Option<u64>,
 
     /// Which network the container sees
-    #[arg(long, value_name = "MODE", default_value = "host", help_heading = "The rest")]
+    #[arg(long, alias = "net", value_name = "MODE", default_value = "host", help_heading = "The rest")]
     pub(super) network: NetworkChoice,
     /// The name of the machine that the container sees
     #[arg(long, value_name = "NAME", help_heading = "The rest")]
