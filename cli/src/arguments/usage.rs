@@ -328,7 +328,7 @@ mod tests {
         for (name, flags) in NOT_YET {
             let commands = Arguments::command();
             let command = commands.find_subcommand(name).expect("it is a command");
-            let long = command.get_arguments().filter_map(|argument| argument.get_long_and_visible_aliases());
+            let long = command.get_arguments().filter_map(clap::Arg::get_long_and_visible_aliases);
             let short = command.get_arguments().filter_map(clap::Arg::get_short);
             let there: Vec<String> = long
                 .flatten()
