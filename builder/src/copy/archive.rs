@@ -14,10 +14,9 @@ use tug_layer_store::{Decompressed, DecompressionLimits, NewEntry, NewEntryKind,
 use tug_oci::{Digest, Hasher};
 
 use super::target::{Content, Ownership, Planned, Target, TargetError};
-use super::write::changed;
 use crate::cancel::Cancel;
 use crate::error::Error;
-use crate::files::{Files, Item, join, name_of, parent_of};
+use crate::files::{Files, Item, changed, join, name_of, parent_of};
 
 const BUFFER: usize = 128 * 1024;
 

@@ -11,7 +11,7 @@ use tug_layer_store::{Layer, LayerError, LayerWriter, LayerWriterOptions, NewEnt
 use super::target::{Content, Planned, Target};
 use super::{CopyContext, CopyError};
 use crate::error::Error;
-use crate::files::{Files, Item};
+use crate::files::{Files, Item, changed, is_another_thing};
 
 /// Writes the entries of `target` as a layer.
 pub(crate) fn write(context: &CopyContext<'_>, target: Target) -> Result<Layer, CopyError> {
@@ -42,6 +42,9 @@ fn add_item(
     let mut content = Watched { reader: files.open(item)?, failure: None };
     let added = writer.add(entry, Some(&mut content));
     if let Some(source) = content.failure {
+        if is_another_thing(&source) {
+            return Err(changed(&**files, item));
+        }
         return Err(Error::Io { action: "read", path: files.shown(&item.path), source });
     }
     match added {
@@ -50,15 +53,6 @@ fn add_item(
             Err(changed(&**files, item))
         }
         Err(error) => Err(error.into()),
-    }
-}
-
-/// What it means that the content of `item` is not what it was.
-pub(super) fn changed(files: &dyn Files, item: &Item) -> Error {
-    let path = files.shown(&item.path);
-    match item.identity {
-        Some(_) => Error::Changed { path },
-        None => Error::Context(format!("`{}` is damaged in the store", path.display())),
     }
 }
 

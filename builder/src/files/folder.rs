@@ -22,7 +22,7 @@ use tug_dockerfile::Ignore;
 use tug_layer_store::{FileDigests, FileIdentity, Mtime};
 use tug_oci::{Digest, Hasher};
 
-use super::{Files, Item, ItemKind, join, parent_of};
+use super::{Files, Item, ItemKind, changed, is_another_thing, join, parent_of};
 use crate::cancel::Cancel;
 use crate::error::Error;
 
@@ -173,12 +173,13 @@ impl Files for Folder {
             }
             let room = buffer.len().min(usize::try_from(left).unwrap_or(BUFFER));
             match file.read(&mut buffer[..room]) {
-                Ok(0) => return Err(Error::Changed { path: self.shown(&item.path) }),
+                Ok(0) => return Err(changed(self, item)),
                 Ok(count) => {
                     hasher.update(&buffer[..count]);
                     left -= count as u64;
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if is_another_thing(&error) => return Err(changed(self, item)),
                 Err(error) => return Err(self.failed("read", &item.path, error)),
             }
         }
@@ -214,19 +215,16 @@ impl Files for Folder {
 }
 
 impl Folder {
-    /// Opens a file where it was seen. That something else is there now, or nothing, means that it changed.
+    /// Opens a file where it was seen. That nothing is there now, or what cannot be opened, means that it changed; other
+    /// things are noticed when they are read.
     fn open_file(&self, item: &Item) -> Result<File, Error> {
-        let changed = || Error::Changed { path: self.shown(&item.path) };
         let opened = self.open_below(&item.path, OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK);
-        let file = opened.map(File::from).map_err(|error| match Errno::from_io_error(&error) {
-            Some(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::XDEV | Errno::NXIO) => changed(),
+        opened.map(File::from).map_err(|error| match Errno::from_io_error(&error) {
+            Some(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::XDEV | Errno::NXIO) => {
+                changed(self, item)
+            }
             _ => self.failed("read", &item.path, error),
-        })?;
-        let status = rustix::fs::fstat(&file).map_err(|error| self.failed("look at", &item.path, error))?;
-        match FileType::from_raw_mode(status.st_mode) {
-            FileType::RegularFile => Ok(file),
-            _ => Err(changed()),
-        }
+        })
     }
 }
 

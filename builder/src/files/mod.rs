@@ -8,7 +8,7 @@ mod layered;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
-use std::io::Read;
+use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -132,6 +132,20 @@ impl Item {
             digest: OnceLock::new(),
         }
     }
+}
+
+/// What it means that the content of `item` is not what it was.
+pub(crate) fn changed(files: &dyn Files, item: &Item) -> Error {
+    let path = files.shown(&item.path);
+    match item.identity {
+        Some(_) => Error::Changed { path },
+        None => Error::Context(format!("`{}` is damaged in the store", path.display())),
+    }
+}
+
+/// Whether reading failed because there is no file any more where one was.
+pub(crate) fn is_another_thing(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::IsADirectory | io::ErrorKind::WouldBlock)
 }
 
 /// Follows the links in `path`, the last one too, inside the root. What does not exist is kept as it is written.
