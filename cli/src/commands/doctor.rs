@@ -25,18 +25,19 @@ pub(super) fn run(arguments: &DoctorArguments, settings: &Settings) -> Result<Ex
     let store = settings.store()?;
     let checks = tug_runtime::probe(&store);
     let session = Session::enter(settings);
-    let verdict = match &session {
-        Ok(session) => Ok(mode_in_words(session.runtime.mode())),
-        Err(error) => Err(error),
-    };
+    let verdict = session.and_then(|session| match missing(&checks) {
+        None => Ok(mode_in_words(session.runtime.mode())),
+        Some(error) => Err(error),
+    });
+    let verdict = verdict.as_ref();
     let output = &settings.output;
     match arguments.format.as_deref() {
-        None => output.data(report(&checks, &verdict, output.stdout).as_bytes())?,
+        None => output.data(report(&checks, verdict, output.stdout).as_bytes())?,
         Some(format) => {
             let value = json!({
                 "checks": checks.iter().map(check_value).collect::<Vec<_>>(),
                 "canBuild": verdict.is_ok(),
-                "mode": verdict.as_ref().ok(),
+                "mode": verdict.ok(),
                 "store": store.to_string_lossy(),
             });
             match format {
@@ -48,7 +49,14 @@ pub(super) fn run(arguments: &DoctorArguments, settings: &Settings) -> Result<Ex
     Ok(if verdict.is_ok() { Exit::Success } else { Exit::Host })
 }
 
-fn report(checks: &[Check], verdict: &Result<String, &CommandError>, stream: Stream) -> String {
+/// What keeps containers from running, although a store and a mode were found.
+fn missing(checks: &[Check]) -> Option<CommandError> {
+    let missing = checks.iter().find(|check| check.outcome == Outcome::Missing)?;
+    let message = format!("RUN steps and containers need what is missing: {}", missing.name);
+    Some(CommandError::new(Exit::Host, message))
+}
+
+fn report(checks: &[Check], verdict: Result<&String, &CommandError>, stream: Stream) -> String {
     let mut text = String::new();
     for check in checks {
         let word = match check.outcome {
@@ -119,19 +127,24 @@ mod tests {
             check("overlay", Outcome::Missing, None),
         ];
         let stream = Stream::default();
-        insta::assert_snapshot!(report(&checks, &Ok("as root".to_owned()), stream), @"
+        insta::assert_snapshot!(report(&checks[..2], Ok(&"as root".to_owned()), stream), @"
         ok        user namespaces: found
         degraded  ranges of ids: found
                   why it matters: because
                   how to mend it: ask an administrator
-        missing   overlay: found
-                  why it matters: because
 
         tug can build here: as root
         ");
+        insta::assert_snapshot!(report(&checks[2..], Err(&missing(&checks).unwrap()), stream), @"
+        missing   overlay: found
+                  why it matters: because
+
+        tug cannot build here
+        error: RUN steps and containers need what is missing: overlay
+        ");
         let error =
             CommandError::new(Exit::Host, "this host does not let us create user namespaces").hint("do x");
-        insta::assert_snapshot!(report(&[], &Err(&error), stream), @"
+        insta::assert_snapshot!(report(&[], Err(&error), stream), @"
         tug cannot build here
         error: this host does not let us create user namespaces
 
