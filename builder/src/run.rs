@@ -2,6 +2,7 @@
 
 mod output;
 
+use std::error::Error as _;
 use std::ffi::OsString;
 use std::path::Path;
 
@@ -113,8 +114,15 @@ fn not_started(error: tug_runtime::Error, output: &Output) -> Result<Ran, tug_ru
         tug_runtime::Error::NotExecutable { .. } => 126,
         other => return Err(other),
     };
-    output.note(&error.to_string());
-    Ok(Ran::Failed { ending: Ending::Code(code), tail: vec![error.to_string()], lines: 1 })
+    let mut tail = vec![match error.source() {
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
+    }];
+    tail.extend(error.hint());
+    for line in &tail {
+        output.note(line);
+    }
+    Ok(Ran::Failed { ending: Ending::Code(code), lines: tail.len(), tail })
 }
 
 fn container(context: RunContext<'_>, action: &RunAction, root: Root) -> Container {

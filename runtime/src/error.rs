@@ -189,6 +189,10 @@ impl Error {
             Self::NotExecutable { cause, .. } if cause.0 == libc::ENOEXEC => {
                 Some("it is for another architecture, or a script without `#!` in its first line".to_owned())
             }
+            Self::NotExecutable { cause, .. } if cause.0 == libc::E2BIG => Some(
+                "its arguments or variables are longer than the kernel takes: 128 KiB for one of them"
+                    .to_owned(),
+            ),
             Self::NotExecutable { cause, .. } if cause.0 == libc::EACCES => {
                 Some("is it a regular file with an execute bit, for this user?".to_owned())
             }

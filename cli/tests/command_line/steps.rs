@@ -32,3 +32,15 @@ fn a_step_that_cannot_begin_is_shown_at_its_line_needs_root_needs_busybox() {
     hint: add the user in an earlier step, or use its numeric id
     ");
 }
+
+#[test]
+#[ignore = "needs root, busybox"]
+fn variables_that_are_too_long_are_told_from_a_command_without_a_mode_needs_root_needs_busybox() {
+    let tug = Tug::new();
+    tug.base();
+    let a = "a".repeat(60_000);
+    tug.write("app/Dockerfile", format!("FROM base\nENV A={a}\nENV B=$A$A$A\nRUN true\n"));
+    let shown = tug.run(&["build", "--progress", "none", "app"]);
+    assert!(shown.starts_with("exit code 1\n"), "{shown}");
+    assert!(shown.contains("cannot execute `/bin/sh`: argument list too long\n"), "{shown}");
+}
