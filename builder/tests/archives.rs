@@ -109,6 +109,19 @@ fn an_archive_that_ends_early_or_has_a_wrong_sum_is_refused() {
 }
 
 #[test]
+fn zeros_in_an_archive_are_kept_wherever_they_stand() {
+    let zeros = "\0".repeat(200_000);
+    let (middle, end) = (format!("a{zeros}b"), format!("c{zeros}"));
+    let archive = tar(&[file("end", &end), file("middle", &middle), file("only", &zeros), file("z", "z")]);
+    let listing = add(&archive).unwrap();
+    for content in [middle, end, zeros] {
+        let shown = format!("\"{}\"", content.as_bytes().escape_ascii());
+        assert!(listing.contains(&shown), "{} bytes, most of them zeros", content.len());
+    }
+    assert!(listing.ends_with("t/z 644 0:0 \"z\""), "what follows is where it should be");
+}
+
+#[test]
 fn a_decompression_bomb_is_refused_before_it_fills_the_disk() {
     let entry = NewEntry::file("zeros", 0o644, 8 << 30);
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());

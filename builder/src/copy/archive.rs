@@ -92,7 +92,11 @@ pub(crate) fn open(
             if count == 0 {
                 break;
             }
-            out.write_all(&buffer[..count]).map_err(failed)?;
+            match buffer[..count].iter().all(|byte| *byte == 0) {
+                // A sparse file in the archive may be larger than the disk.
+                true => drop(out.seek(SeekFrom::Current(count as i64)).map_err(failed)?),
+                false => out.write_all(&buffer[..count]).map_err(failed)?,
+            }
             offset += count as u64;
         }
         entries.push((entry, member));
@@ -100,7 +104,7 @@ pub(crate) fn open(
     }
     // The checksum of a compressed archive stands at its very end.
     reader.finish().map_err(damaged)?;
-    out.flush().map_err(failed)?;
+    out.flush().and_then(|()| out.get_ref().set_len(offset)).map_err(failed)?;
     if Some(&source.digest().map_err(damaged)?) != item.digest.get() {
         return Err(changed(files, item));
     }
