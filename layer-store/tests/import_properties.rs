@@ -84,6 +84,24 @@ fn tar(all: &[Said]) -> Vec<u8> {
     writer.finish().unwrap()
 }
 
+/// Whether a link comes before the file that it is a name of. It is a link for us, whatever the layers below have; for
+/// the other reading it is one to a file of theirs.
+fn has_a_link_before_its_file(all: &[Said]) -> bool {
+    let makes = |said: &Said, wanted: &str| match said {
+        Said::File(path, _) | Said::Symlink(path) | Said::Fifo(path) | Said::HardLink(path, _) => {
+            path == wanted
+        }
+        Said::Directory(..) | Said::Whiteout(_) | Said::Opaque(_) => false,
+    };
+    all.iter().enumerate().any(|(at, said)| match said {
+        Said::HardLink(_, target) => {
+            let made = |all: &[Said]| all.iter().any(|said| makes(said, target));
+            !made(&all[..at]) && made(&all[at..])
+        }
+        _ => false,
+    })
+}
+
 /// Directories that no layer lists are there for us, and not for the other reading: they are left out.
 fn without_directories(listing: &Listing) -> String {
     listing
@@ -106,6 +124,7 @@ proptest! {
             let bytes = tar(all);
             // A link to nothing is refused by both, one to what comes later only by the other reading.
             let Ok(layer) = ground.import(&bytes) else { continue };
+            prop_assume!(!has_a_link_before_its_file(all));
             let mut with = expected.clone();
             prop_assume!(with.apply_layer(bytes.as_slice()).is_ok());
             expected = with;
