@@ -60,12 +60,12 @@ impl Images for Store {
 }
 
 fn find_in(store: &Store, name: &str, platform: &Platform) -> Result<Option<Image>, tug_layer_store::Error> {
-    let digits = name.strip_prefix("sha256:").unwrap_or(name);
-    let is_name = match name.parse::<Reference>() {
-        Ok(reference) => store.resolve(&reference)?.is_some(),
-        Err(_) => false,
-    };
-    match is_name || digits.len() >= SHORT_ID {
+    if let Ok(reference) = name.parse::<Reference>()
+        && let Some(descriptor) = store.resolve(&reference)?
+    {
+        return store.image(&descriptor, platform).map(Some);
+    }
+    match name.strip_prefix("sha256:").unwrap_or(name).len() >= SHORT_ID {
         true => store.find_image(name, platform),
         false => Ok(None),
     }

@@ -91,8 +91,9 @@ pub fn build(
     let build = build_id();
     let steps = plan.steps.iter().map(|step| step.summary.clone()).collect();
     reporter.report(Event::Planned { build: build.clone(), steps });
+    let lines = LineIndex::new(&source.text);
     for warning in &plan.warnings {
-        let line = LineIndex::new(&source.text).location(warning.span.start).line;
+        let line = lines.location(warning.span.start).line;
         let line = if warning.span.is_empty() { 0 } else { line };
         reporter.report(Event::Warning { message: warning.message.clone(), line });
     }

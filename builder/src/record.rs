@@ -37,10 +37,10 @@ pub(crate) enum Lookup {
     Miss(Option<String>),
 }
 
-/// Looks for the result of the step with these `inputs`. A damaged or unreadable record counts as none.
-pub(crate) fn look_up(store: &Store, slot: &Digest, inputs: &Inputs) -> Result<Lookup, Error> {
-    let key = inputs.key();
-    let known = store.cache_record(&key)?;
+/// Looks for the result of the step with these `inputs`, whose key is `key`. A damaged or unreadable record counts as
+/// none.
+pub(crate) fn look_up(store: &Store, slot: &Digest, key: &Digest, inputs: &Inputs) -> Result<Lookup, Error> {
+    let known = store.cache_record(key)?;
     if let Some(result) = known.and_then(|bytes| serde_json::from_slice::<StepResult>(&bytes).ok()) {
         if store.layer(&result.layer)?.is_some() {
             return Ok(Lookup::Hit(result));
@@ -48,26 +48,26 @@ pub(crate) fn look_up(store: &Store, slot: &Digest, inputs: &Inputs) -> Result<L
         return Ok(Lookup::Miss(Some("its layer is no longer in the store".to_owned())));
     }
     let last = store.last_record(slot)?.and_then(|bytes| serde_json::from_slice::<SlotRecord>(&bytes).ok());
-    Ok(Lookup::Miss(last.map(|last| match last.key == key {
+    Ok(Lookup::Miss(last.map(|last| match last.key == *key {
         true => "its record is no longer in the store".to_owned(),
         false => inputs.difference(&last.inputs),
     })))
 }
 
-/// Remembers the `result` of the step with these `inputs`.
+/// Remembers the `result` of the step with these `inputs`, whose key is `key`.
 pub(crate) fn remember(
     store: &Store,
     slot: &Digest,
+    key: Digest,
     inputs: Inputs,
     result: &StepResult,
 ) -> Result<(), Error> {
-    store.put_cache_record(&inputs.key(), &encode(result))?;
-    note(store, slot, inputs)
+    store.put_cache_record(&key, &encode(result))?;
+    note(store, slot, key, inputs)
 }
 
 /// Remembers what the step had as inputs, to explain the next miss.
-pub(crate) fn note(store: &Store, slot: &Digest, inputs: Inputs) -> Result<(), Error> {
-    let key = inputs.key();
+pub(crate) fn note(store: &Store, slot: &Digest, key: Digest, inputs: Inputs) -> Result<(), Error> {
     store.put_last_record(slot, &encode(&SlotRecord { key, inputs: inputs.into_list() }))?;
     Ok(())
 }

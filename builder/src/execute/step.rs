@@ -71,18 +71,19 @@ impl Execution<'_> {
                 Work::Workdir(action)
             }
         };
-        let claim = match self.claims.claim(inputs.key()) {
+        let key = inputs.key();
+        let claim = match self.claims.claim(key.clone()) {
             Claimed::Ours(claim) => claim,
             Claimed::Known(result) => {
                 self.reporter.report(Event::Cached { step: id });
-                record::note(self.store, &step.slot, inputs)?;
+                record::note(self.store, &step.slot, key, inputs)?;
                 return Ok(done(below, result, true));
             }
         };
         if self.no_cache {
             self.reporter.report(Event::Missed { step: id, reason: "`--no-cache` was given".to_owned() });
         } else {
-            match record::look_up(self.store, &step.slot, &inputs)? {
+            match record::look_up(self.store, &step.slot, &key, &inputs)? {
                 Lookup::Hit(result) => {
                     self.reporter.report(Event::Cached { step: id });
                     claim.fulfil(&result);
@@ -99,7 +100,7 @@ impl Execution<'_> {
             created: self.time(),
             build: self.build.to_owned(),
         };
-        record::remember(self.store, &step.slot, inputs, &result)?;
+        record::remember(self.store, &step.slot, key, inputs, &result)?;
         self.reporter.report(Event::Finished {
             step: id,
             duration: started.elapsed(),

@@ -1,6 +1,6 @@
 //! What the target needs: which stages, and which layers as folders.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use tug_dockerfile::{Dockerfile, InstructionKind, Stage, closest, expand};
 
@@ -14,13 +14,8 @@ use crate::event::StepId;
 pub(super) fn target(dockerfile: &Dockerfile, name: Option<&str>) -> Result<usize, PlanError> {
     let stages = &dockerfile.stages;
     let Some(name) = name else { return Ok(stages.len() - 1) };
-    let lower = name.to_lowercase();
-    let named = |stage: &Stage| stage.from.name.as_ref().is_some_and(|own| own.as_str() == lower);
-    if let Some(found) = stages.iter().rposition(named) {
+    if let Some(found) = named_or_numbered(stages, name) {
         return Ok(found);
-    }
-    if let Some(number) = name.parse::<usize>().ok().filter(|number| *number < stages.len()) {
-        return Ok(number);
     }
     let names = stage_names(dockerfile);
     let help = match closest(name, &names) {
@@ -34,13 +29,19 @@ pub(super) fn target(dockerfile: &Dockerfile, name: Option<&str>) -> Result<usiz
     Err(PlanError::Problems(vec![problem]))
 }
 
+/// The last of `stages` that is called `name`. Case does not count.
+pub(super) fn named(stages: &[Stage], name: &str) -> Option<usize> {
+    let lower = name.to_lowercase();
+    stages.iter().rposition(|stage| stage.from.name.as_ref().is_some_and(|own| own.as_str() == lower))
+}
+
+/// As [`named`], or the stage with that number: no stage has a number for its name.
+pub(super) fn named_or_numbered(stages: &[Stage], name: &str) -> Option<usize> {
+    named(stages, name).or_else(|| name.parse::<usize>().ok().filter(|number| *number < stages.len()))
+}
+
 /// The stages that `target` reads from, as far as the text shows it, lowest first, itself included.
 pub(super) fn stages(dockerfile: &Dockerfile, globals: &Globals, target: usize) -> BTreeSet<usize> {
-    let names: BTreeMap<&str, usize> = dockerfile
-        .stages
-        .iter()
-        .filter_map(|stage| stage.from.name.as_ref().map(|name| (name.as_str(), stage.index)))
-        .collect();
     let mut found = BTreeSet::new();
     let mut open = vec![target];
     while let Some(index) = open.pop() {
@@ -54,10 +55,10 @@ pub(super) fn stages(dockerfile: &Dockerfile, globals: &Globals, target: usize) 
             InstructionKind::Copy(copy) => copy.from.as_ref().map(|word| word.raw.clone()),
             _ => None,
         });
-        let by_name = |name: &str| names.get(name.to_lowercase().as_str()).copied();
-        let copied = copied.filter_map(|name| by_name(&name).or_else(|| name.parse().ok()));
+        let before = &dockerfile.stages[..index];
+        let copied = copied.filter_map(|name| named_or_numbered(before, &name));
         // A number is a stage only for COPY.
-        open.extend(copied.chain(by_name(&base)).filter(|used| *used < index));
+        open.extend(copied.chain(named(before, &base)));
     }
     found
 }

@@ -152,16 +152,6 @@ impl Planner<'_> {
         Ok(Some(evaluated))
     }
 
-    /// The position of the stage that `name` means in a stage before `before`: a name, or a number.
-    pub(super) fn stage_named(&self, name: &str, before: usize) -> Option<usize> {
-        let lower = name.to_lowercase();
-        let stages = &self.dockerfile.stages;
-        let by_name = stages[..before]
-            .iter()
-            .rposition(|stage| stage.from.name.as_ref().is_some_and(|own| own.as_str() == lower));
-        by_name.or_else(|| name.parse::<usize>().ok().filter(|number| *number < before))
-    }
-
     /// The layers of an image that COPY reads from.
     pub(super) fn foreign_image(&mut self, name: &str, span: Range<usize>) -> Result<Option<State>, Error> {
         if let Some(known) = self.foreign.get(name) {
@@ -243,7 +233,7 @@ impl Planner<'_> {
             return Ok(None);
         }
         let Some(platform) = self.platform(stage)? else { return Ok(None) };
-        if let Some(earlier) = self.stage_by_name(&name, stage.index) {
+        if let Some(earlier) = needed::named(&self.dockerfile.stages[..stage.index], &name) {
             return self.stage(earlier);
         }
         if name == "scratch" {
@@ -274,13 +264,6 @@ impl Planner<'_> {
         let step = self.push(text, label, stage.span.range(), State::Scratch, action, "from");
         let result = StageResult { state: State::After(step), config, history };
         Ok(Some(Evaluated { result, scope }))
-    }
-
-    fn stage_by_name(&self, name: &str, before: usize) -> Option<usize> {
-        match name.parse::<usize>() {
-            Ok(_) => None,
-            Err(_) => self.stage_named(name, before),
-        }
     }
 
     fn platform(&mut self, stage: &Stage) -> Result<Option<Platform>, Error> {

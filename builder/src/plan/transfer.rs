@@ -8,6 +8,7 @@ use tug_dockerfile::{
 
 use super::evaluate::{StageState, absolute, problem_of};
 use super::history;
+use super::needed;
 use super::stages::{Planner, stage_names};
 use super::{Action, CopyAction, CopyFrom, CopySource, State};
 use crate::error::{Error, Problem};
@@ -48,7 +49,7 @@ impl StageState {
         stage: &Stage,
     ) -> Result<Option<State>, Error> {
         let (name, span) = (word.raw.as_str(), word.span.range());
-        if let Some(index) = planner.stage_named(name, stage.index) {
+        if let Some(index) = needed::named_or_numbered(&planner.dockerfile.stages[..stage.index], name) {
             return Ok(planner.stage(index)?.map(|evaluated| evaluated.result.state));
         }
         let stages = &planner.dockerfile.stages;
