@@ -138,7 +138,7 @@ fn a_full_disk_is_a_matter_of_the_host_needs_root() {
 fn a_terminal_shows_a_build_live_needs_root_needs_busybox() {
     let tug = Tug::new().with("TERM", "xterm");
     tug.base();
-    tug.write("app/Dockerfile", "FROM base\nRUN echo working; sleep 4321\n");
+    tug.write("app/Dockerfile", "FROM base\nRUN echo working; sleep 5432\n");
     let mut pty = Pty::new();
     pty.resize(24, 80);
     let mut command = tug.command(&["build", "--network", "none", "app"]);
