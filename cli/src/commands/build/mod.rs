@@ -25,7 +25,7 @@ use crate::signals::Interrupts;
 /// Builds the image.
 pub(super) fn run(arguments: &BuildArguments, settings: &Settings) -> Result<Exit, CommandError> {
     let environment = &settings.environment;
-    let flag = if arguments.quiet { Some(ProgressMode::Quiet) } else { arguments.progress };
+    let flag = if arguments.tell.quiet { Some(ProgressMode::Quiet) } else { arguments.tell.progress };
     let mode = ProgressMode::chosen(flag, environment, &settings.output)?;
     let platform = platform(arguments, environment)?;
     let source_date_epoch = source_date_epoch(arguments, settings)?;
@@ -41,22 +41,22 @@ pub(super) fn run(arguments: &BuildArguments, settings: &Settings) -> Result<Exi
         let cancel = cancel.clone();
         Interrupts::watch(move || cancel.cancel())?
     };
-    let file = names_from(arguments).join(arguments.file.as_deref().unwrap_or("Dockerfile".as_ref()));
+    let file = names_from(arguments).join(arguments.what.file.as_deref().unwrap_or("Dockerfile".as_ref()));
     let mut progress = Progress::start(mode, &file.to_string_lossy(), &interrupts, settings);
     let options = BuildOptions {
         context,
         dockerfile,
-        target: arguments.target.clone(),
-        build_args: arguments.build_args(environment),
-        labels: arguments.labels(),
-        tags: arguments.tags.clone(),
-        no_cache: arguments.no_cache,
+        target: arguments.what.target.clone(),
+        build_args: arguments.what.build_args(environment),
+        labels: arguments.what.labels(),
+        tags: arguments.what.tags.clone(),
+        no_cache: arguments.how.no_cache,
         platform,
-        network: match arguments.network {
+        network: match arguments.how.network {
             NetworkChoice::Host | NetworkChoice::Default => NetworkMode::Host,
             NetworkChoice::None => NetworkMode::None,
         },
-        jobs: arguments.jobs.map_or_else(default_jobs, std::num::NonZero::get),
+        jobs: arguments.how.jobs.map_or_else(default_jobs, std::num::NonZero::get),
         source_date_epoch,
         proxy_environment: proxies(environment),
         resolv_conf: None,
@@ -87,7 +87,7 @@ fn failed(
         (_, Some(signal)) => CommandError::from(error).exiting(Exit::Signal(signal)),
         (_, None) => CommandError::from(error),
     };
-    if let (true, Some(code)) = (arguments.propagate_exit_code, own_code) {
+    if let (true, Some(code)) = (arguments.tell.propagate_exit_code, own_code) {
         failure = failure.exiting(Exit::Command(code));
     }
     if let Err(error) = record {
@@ -105,15 +105,15 @@ fn failed(
 
 /// The folder from which the name of the Dockerfile is seen in messages: the context, unless `-f` names it from here.
 fn names_from(arguments: &BuildArguments) -> &Path {
-    let context = Path::new(&arguments.context);
-    let is_here = arguments.file.is_some() || context == "-" || context == ".";
+    let context = Path::new(&arguments.what.context);
+    let is_here = arguments.what.file.is_some() || context == "-" || context == ".";
     if is_here { Path::new("") } else { context.strip_prefix("./").unwrap_or(context) }
 }
 
 /// What the image is for. We can only build for the machine we are on.
 fn platform(arguments: &BuildArguments, environment: &Environment) -> Result<Platform, CommandError> {
     let variable = environment::DOCKER_DEFAULT_PLATFORM;
-    let (text, origin) = match (&arguments.platform, environment.text(variable)) {
+    let (text, origin) = match (&arguments.how.platform, environment.text(variable)) {
         (Some(text), _) => (text.as_str(), "--platform"),
         (None, Some(text)) => (text, variable),
         (None, None) => return Ok(Platform::host()),
@@ -136,11 +136,11 @@ fn platform(arguments: &BuildArguments, environment: &Environment) -> Result<Pla
 
 /// The time of everything new: the flag, else the build argument as in buildx, else the environment.
 fn source_date_epoch(arguments: &BuildArguments, settings: &Settings) -> Result<Option<i64>, CommandError> {
-    if let Some(seconds) = arguments.timestamp {
+    if let Some(seconds) = arguments.how.timestamp {
         return Ok(Some(seconds));
     }
     let variable = environment::SOURCE_DATE_EPOCH;
-    match arguments.build_args(&settings.environment).get(variable) {
+    match arguments.what.build_args(&settings.environment).get(variable) {
         Some(text) if !text.is_empty() => values::seconds(text).map(Some).map_err(|error| {
             CommandError::usage(error).hint(format!("this is about `--build-arg {variable}={text}`"))
         }),

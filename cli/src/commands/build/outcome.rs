@@ -17,7 +17,7 @@ use crate::progress::ProgressMode;
 
 /// Looks whether the files that were asked for can be there at the end: better now than after the build.
 pub(super) fn check_files(arguments: &BuildArguments) -> Result<(), CommandError> {
-    for file in [&arguments.iidfile, &arguments.metadata_file].into_iter().flatten() {
+    for file in [&arguments.tell.iidfile, &arguments.tell.metadata_file].into_iter().flatten() {
         let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let problem = match fs::metadata(folder) {
             Ok(found) if found.is_dir() && !file.is_dir() => continue,
@@ -37,11 +37,11 @@ pub(super) fn succeeded(
     mode: ProgressMode,
     output: &Output,
 ) -> Result<(), CommandError> {
-    if let Some(file) = &arguments.iidfile {
+    if let Some(file) = &arguments.tell.iidfile {
         // Docker and buildx write the image id, which is the digest of the config, without a line break.
         write(file, built.config.to_string().as_bytes())?;
     }
-    if let Some(file) = &arguments.metadata_file {
+    if let Some(file) = &arguments.tell.metadata_file {
         write_json(file, &metadata(built, took))?;
     }
     let digest = &built.descriptor.digest;
@@ -58,7 +58,7 @@ pub(super) fn succeeded(
 
 /// Writes the metadata of a build that failed.
 pub(super) fn record_failure(arguments: &BuildArguments, error: &Error) -> Result<(), CommandError> {
-    let (Some(file), Error::StepFailed(failure)) = (&arguments.metadata_file, error) else {
+    let (Some(file), Error::StepFailed(failure)) = (&arguments.tell.metadata_file, error) else {
         return Ok(());
     };
     let record = json!({

@@ -24,15 +24,15 @@ const HEAD: u64 = 512;
 
 /// What the build reads.
 pub(super) fn find(arguments: &BuildArguments) -> Result<(ContextSource, DockerfileSource), CommandError> {
-    let file = arguments.file.as_deref();
-    if arguments.context == "-" {
+    let file = arguments.what.file.as_deref();
+    if arguments.what.context == "-" {
         if file == Some(OsStr::new("-")) {
             return Err(CommandError::usage("standard input cannot be both the context and the Dockerfile"));
         }
         return from_stdin(file);
     }
-    refuse_address(&arguments.context)?;
-    let folder = PathBuf::from(&arguments.context);
+    refuse_address(&arguments.what.context)?;
+    let folder = PathBuf::from(&arguments.what.context);
     check_folder(&folder)?;
     let dockerfile = match file {
         None => DockerfileSource::InContext(None),

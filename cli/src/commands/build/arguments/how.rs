@@ -1,0 +1,40 @@
+//! In which way an image is made.
+
+use std::num::NonZero;
+
+use crate::arguments::values;
+
+/// In which way an image is made.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "How to build")]
+pub(crate) struct HowArguments {
+    /// Run every step again
+    #[arg(long)]
+    pub(crate) no_cache: bool,
+    /// Build for this platform; only that of this machine is possible
+    #[arg(long, value_name = "OS/ARCH")]
+    pub(crate) platform: Option<String>,
+    /// The network that RUN steps see
+    #[arg(long, value_name = "MODE", default_value = "default", hide_default_value = true)]
+    pub(crate) network: NetworkChoice,
+    /// Run at most so many steps at once
+    #[arg(short, long, value_name = "N")]
+    pub(crate) jobs: Option<NonZero<usize>>,
+    /// Give everything new this time, in seconds since 1970, so that the digest is the same each time
+    ///
+    /// The variable and the build argument `SOURCE_DATE_EPOCH` do the same.
+    #[arg(long, value_name = "SECONDS", alias = "source-date-epoch", allow_negative_numbers = true)]
+    #[arg(value_parser = values::seconds)]
+    pub(crate) timestamp: Option<i64>,
+}
+
+/// `--network`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum NetworkChoice {
+    /// The host's
+    Default,
+    /// The host's
+    Host,
+    /// None but loopback
+    None,
+}

@@ -1,0 +1,43 @@
+//! The flags of `tug build`: those of docker and buildx, and buildah's where docker has none.
+//!
+//! Each group of the help is a struct in a file of its own, and flattened into [`BuildArguments`].
+
+mod how;
+mod no_effect;
+mod tell;
+mod what;
+
+pub(super) use how::{HowArguments, NetworkChoice};
+pub(super) use no_effect::NoEffectArguments;
+pub(super) use tell::TellArguments;
+pub(super) use what::WhatArguments;
+
+/// Arguments of `tug build`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  tug build -t app .                                 Build the Dockerfile in this folder
+  tug build -t app -f deploy/Dockerfile .            Use another Dockerfile
+  tug build --target test --build-arg VERSION=2 .    One stage only, with a value for ARG VERSION
+  tug build -q . | xargs tug run --rm                Only the digest on standard output
+  tar c . | tug build -t app -                       The context as a tar on standard input
+  tug build -t app - < Dockerfile                    A Dockerfile without any context
+
+FROM and COPY --from take the name or id of an image in the store, and images in files:
+  oci:PATH[:NAME]              in an OCI layout, a folder
+  oci-archive:PATH[:NAME]      in a tar of such a layout
+  docker-archive:PATH[:NAME]   in what `docker save` has written")]
+pub(crate) struct BuildArguments {
+    /// What goes in and which image comes out.
+    #[command(flatten)]
+    pub(super) what: WhatArguments,
+    /// In which way it is made.
+    #[command(flatten)]
+    pub(super) how: HowArguments,
+    /// What people and scripts are told.
+    #[command(flatten)]
+    pub(super) tell: TellArguments,
+    /// What is accepted only because scripts say it.
+    #[command(flatten)]
+    pub(super) no_effect: NoEffectArguments,
+}
