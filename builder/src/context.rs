@@ -4,6 +4,7 @@
 //! `<Dockerfile>.dockerignore` beside the Dockerfile, else of `.dockerignore`, else of `.containerignore` in the root of
 //! the context. A tar is taken as it is, without rules, as docker does.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -18,17 +19,16 @@ use crate::cancel::Cancel;
 use crate::error::Error;
 use crate::files::{Files, Folder, IgnoreFile, Item, ItemKind, Layered, clean, resolve};
 use crate::options::{ContextSource, DockerfileSource};
+use crate::plan::FilesId;
 
 const NAMES: [&str; 3] = ["Dockerfile", "dockerfile", "Containerfile"];
 const IGNORE_NAMES: [&str; 2] = [".dockerignore", ".containerignore"];
 const LARGEST_IGNORE_FILE: u64 = 16 * 1024 * 1024;
 
-/// What a build reads.
+/// What a unit of a build reads.
 pub(crate) struct Opened {
     /// The files of the context.
-    pub files: Arc<dyn Files>,
-    /// The same, when it is a folder: to remember digests at the end.
-    pub folder: Option<Arc<Folder>>,
+    pub files: FilesId,
     /// The name of the Dockerfile and its bytes.
     pub name: String,
     pub text: Vec<u8>,
@@ -36,80 +36,175 @@ pub(crate) struct Opened {
     pub identity: String,
 }
 
-/// Opens `context` and finds the Dockerfile.
-pub(crate) fn open(
-    store: &Store,
-    context: ContextSource,
-    dockerfile: DockerfileSource,
-) -> Result<Opened, Error> {
-    match context {
-        ContextSource::Folder(path) => open_folder(store, &path, dockerfile),
-        ContextSource::Tar(mut tar) => {
-            let options = ImportLayer { keep_plain_tar: true, ..ImportLayer::default() };
-            let layer = store.import_layer(&mut tar, &options).map_err(|error| match error {
-                StoreError::Layer(_) | StoreError::Stream { .. } if !error.is_disk_full() => {
-                    Error::ContextTar { source: error }
-                }
-                error => error.into(),
-            })?;
-            let view = store.view(std::slice::from_ref(layer.diff_id()))?;
-            open_files(Arc::new(Layered::new(view)), dockerfile, "the tar")
+/// Opens contexts. Units that read the same folder by the same rules get the same files, which are read once.
+pub(crate) struct Contexts<'a> {
+    store: &'a Store,
+    files: Vec<Arc<dyn Files>>,
+    /// The contexts of the units so far.
+    units: Vec<FilesId>,
+    /// Folders by path and by the ignore file that holds for them.
+    folders: HashMap<(PathBuf, Option<PathBuf>), (FilesId, Arc<Folder>)>,
+}
+
+impl<'a> Contexts<'a> {
+    pub(crate) fn new(store: &'a Store) -> Self {
+        Self { store, files: Vec::new(), units: Vec::new(), folders: HashMap::new() }
+    }
+
+    pub(crate) fn store(&self) -> &'a Store {
+        self.store
+    }
+
+    /// Everything that was opened, by [`FilesId`].
+    pub(crate) fn files(&self) -> &[Arc<dyn Files>] {
+        &self.files
+    }
+
+    /// Writes down the digests of files that were learned meanwhile.
+    pub(crate) fn remember(&self) {
+        self.folders.values().for_each(|(_, folder)| folder.remember());
+    }
+
+    /// Opens the `context` of a unit and finds its Dockerfile.
+    pub(crate) fn open(
+        &mut self,
+        context: ContextSource,
+        dockerfile: DockerfileSource,
+    ) -> Result<Opened, Error> {
+        let opened = match context {
+            ContextSource::Folder(path) => self.open_folder(&path, dockerfile),
+            ContextSource::Tar(mut tar) => {
+                let files = self.tar(&mut tar)?;
+                self.with_dockerfile(files, dockerfile, "the tar")
+            }
+            ContextSource::Empty => {
+                let files = self.add(Arc::new(Nothing));
+                self.with_dockerfile(files, dockerfile, "the empty context")
+            }
+            ContextSource::OfUnit(unit) => {
+                let files = self.of_unit(unit)?;
+                self.with_dockerfile(files, dockerfile, "the context")
+            }
+        }?;
+        self.units.push(opened.files);
+        Ok(opened)
+    }
+
+    /// Opens a named context. A folder has rules of its own.
+    pub(crate) fn open_named(&mut self, context: ContextSource) -> Result<FilesId, Error> {
+        match context {
+            ContextSource::Folder(path) => {
+                let absolute = folder(&path)?;
+                self.folder(absolute, None)
+            }
+            ContextSource::Tar(mut tar) => self.tar(&mut tar),
+            ContextSource::Empty => Ok(self.add(Arc::new(Nothing))),
+            ContextSource::OfUnit(unit) => self.of_unit(unit),
         }
-        ContextSource::Empty => open_files(Arc::new(Nothing), dockerfile, "the empty context"),
+    }
+
+    fn of_unit(&self, unit: usize) -> Result<FilesId, Error> {
+        let known = self.units.get(unit).copied();
+        known.ok_or_else(|| Error::Context("a context is that of a build that comes later".to_owned()))
+    }
+
+    fn add(&mut self, files: Arc<dyn Files>) -> FilesId {
+        self.files.push(files);
+        FilesId(self.files.len() - 1)
+    }
+
+    fn tar(&mut self, tar: &mut (impl Read + Send)) -> Result<FilesId, Error> {
+        let options = ImportLayer { keep_plain_tar: true, ..ImportLayer::default() };
+        let layer = self.store.import_layer(tar, &options).map_err(|error| match error {
+            StoreError::Layer(_) | StoreError::Stream { .. } if !error.is_disk_full() => {
+                Error::ContextTar { source: error }
+            }
+            error => error.into(),
+        })?;
+        let view = self.store.view(std::slice::from_ref(layer.diff_id()))?;
+        Ok(self.add(Arc::new(Layered::new(view))))
+    }
+
+    fn folder(&mut self, absolute: PathBuf, dockerfile: Option<&Path>) -> Result<FilesId, Error> {
+        let (ignore_path, ignore) = match read_ignore(&absolute, dockerfile)? {
+            Some((path, ignore)) => (Some(path), Some(ignore)),
+            None => (None, None),
+        };
+        let key = (absolute, ignore_path);
+        if let Some((known, _)) = self.folders.get(&key) {
+            return Ok(*known);
+        }
+        let digests = self.store.file_digests(&key.0)?;
+        let folder = Arc::new(Folder::open(&key.0, ignore, digests)?);
+        let id = self.add(Arc::clone(&folder) as Arc<dyn Files>);
+        self.folders.insert(key, (id, folder));
+        Ok(id)
+    }
+
+    fn open_folder(&mut self, path: &Path, dockerfile: DockerfileSource) -> Result<Opened, Error> {
+        let absolute = folder(path)?;
+        let (name, text, beside) = match dockerfile {
+            DockerfileSource::Text { name, text, path } => (name, text, path),
+            DockerfileSource::InContext(wanted) => {
+                let candidates = wanted.as_deref().map_or_else(|| NAMES.to_vec(), |name| vec![name]);
+                let found = candidates.iter().map(|name| absolute.join(name)).find(|path| path.exists());
+                let found = found
+                    .ok_or_else(|| Error::NoDockerfile { folder: path.to_owned(), name: wanted.clone() })?;
+                let shown = found.strip_prefix(&absolute).unwrap_or(&found).display().to_string();
+                (shown, read_file(&found, tug_dockerfile::MAX_SOURCE_BYTES as u64 + 1)?, Some(found))
+            }
+        };
+        let identity = format!("{}\n{name}", absolute.display());
+        let files = self.folder(absolute, beside.as_deref())?;
+        Ok(Opened { files, name, text, identity })
+    }
+
+    fn with_dockerfile(
+        &self,
+        id: FilesId,
+        dockerfile: DockerfileSource,
+        place: &str,
+    ) -> Result<Opened, Error> {
+        let files = &*self.files[id.0];
+        let (name, text) = match dockerfile {
+            DockerfileSource::Text { name, text, .. } => (name, text),
+            DockerfileSource::InContext(wanted) => {
+                let candidates = wanted.as_deref().map_or_else(|| NAMES.to_vec(), |name| vec![name]);
+                let mut found = None;
+                for name in candidates {
+                    let item = files.item(&resolve(files, &clean(name.as_bytes()))?)?;
+                    if let Some(item) = item.filter(|item| matches!(item.kind, ItemKind::File { .. })) {
+                        found = Some((name.to_owned(), item));
+                        break;
+                    }
+                }
+                let (name, item) = found.ok_or_else(|| Error::NoDockerfile {
+                    folder: PathBuf::from(place),
+                    name: wanted.clone(),
+                })?;
+                let mut text = Vec::new();
+                let limit = tug_dockerfile::MAX_SOURCE_BYTES as u64 + 1;
+                let read = files.open(&item)?.take(limit).read_to_end(&mut text);
+                read.map_err(|source| Error::Io { action: "read", path: PathBuf::from(&name), source })?;
+                (name, text)
+            }
+        };
+        Ok(Opened { files: id, identity: format!("{place}\n{name}"), name, text })
     }
 }
 
-fn open_folder(store: &Store, path: &Path, dockerfile: DockerfileSource) -> Result<Opened, Error> {
+/// The absolute path of a folder.
+fn folder(path: &Path) -> Result<PathBuf, Error> {
     let absolute =
         path.canonicalize().map_err(|source| Error::Io { action: "open", path: path.to_owned(), source })?;
     if !absolute.is_dir() {
         return Err(Error::Context(format!("the context `{}` is not a folder", path.display())));
     }
-    let (name, text, beside) = match dockerfile {
-        DockerfileSource::Text { name, text, path } => (name, text, path),
-        DockerfileSource::InContext(wanted) => {
-            let candidates = wanted.as_deref().map_or_else(|| NAMES.to_vec(), |name| vec![name]);
-            let found = candidates.iter().map(|name| absolute.join(name)).find(|path| path.exists());
-            let found =
-                found.ok_or_else(|| Error::NoDockerfile { folder: path.to_owned(), name: wanted.clone() })?;
-            let shown = found.strip_prefix(&absolute).unwrap_or(&found).display().to_string();
-            (shown, read_file(&found, tug_dockerfile::MAX_SOURCE_BYTES as u64 + 1)?, Some(found))
-        }
-    };
-    let ignore = read_ignore(&absolute, beside.as_deref())?;
-    let digests = store.file_digests(&absolute)?;
-    let folder = Arc::new(Folder::open(&absolute, ignore, digests)?);
-    let identity = format!("{}\n{name}", absolute.display());
-    Ok(Opened { files: Arc::clone(&folder) as Arc<dyn Files>, folder: Some(folder), name, text, identity })
-}
-
-fn open_files(files: Arc<dyn Files>, dockerfile: DockerfileSource, place: &str) -> Result<Opened, Error> {
-    let (name, text) = match dockerfile {
-        DockerfileSource::Text { name, text, .. } => (name, text),
-        DockerfileSource::InContext(wanted) => {
-            let candidates = wanted.as_deref().map_or_else(|| NAMES.to_vec(), |name| vec![name]);
-            let mut found = None;
-            for name in candidates {
-                let item = files.item(&resolve(&*files, &clean(name.as_bytes()))?)?;
-                if let Some(item) = item.filter(|item| matches!(item.kind, ItemKind::File { .. })) {
-                    found = Some((name.to_owned(), item));
-                    break;
-                }
-            }
-            let (name, item) = found
-                .ok_or_else(|| Error::NoDockerfile { folder: PathBuf::from(place), name: wanted.clone() })?;
-            let mut text = Vec::new();
-            let limit = tug_dockerfile::MAX_SOURCE_BYTES as u64 + 1;
-            let read = files.open(&item)?.take(limit).read_to_end(&mut text);
-            read.map_err(|source| Error::Io { action: "read", path: PathBuf::from(&name), source })?;
-            (name, text)
-        }
-    };
-    Ok(Opened { files, folder: None, identity: format!("{place}\n{name}"), name, text })
+    Ok(absolute)
 }
 
 /// The rules that hide files of the context.
-fn read_ignore(context: &Path, dockerfile: Option<&Path>) -> Result<Option<IgnoreFile>, Error> {
+fn read_ignore(context: &Path, dockerfile: Option<&Path>) -> Result<Option<(PathBuf, IgnoreFile)>, Error> {
     let beside = dockerfile.map(|path| {
         let mut name = path.as_os_str().to_owned();
         name.push(".dockerignore");
@@ -129,7 +224,7 @@ fn read_ignore(context: &Path, dockerfile: Option<&Path>) -> Result<Option<Ignor
         let name = path.strip_prefix(context).unwrap_or(&path).display().to_string();
         let rules = Ignore::parse(&text)
             .map_err(|error| Error::Context(format!("`{name}` is not valid: {error}")))?;
-        return Ok(Some(IgnoreFile { name, rules }));
+        return Ok(Some((path, IgnoreFile { name, rules })));
     }
     Ok(None)
 }

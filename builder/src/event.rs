@@ -21,6 +21,9 @@ pub struct StepSummary {
     pub id: StepId,
     /// `[build 2/5] RUN cargo build`.
     pub name: String,
+    /// The name of its unit, where a build has several: a platform or a target.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub unit: String,
     /// The name of its stage, or its number.
     pub stage: String,
     /// The line of the instruction in the Dockerfile, from 1; 0 for what stands in no line, such as reading the context.
@@ -113,6 +116,9 @@ pub enum Event {
     },
     /// The image is in the store.
     Written {
+        /// The name of the unit that it is of, where a build has several.
+        #[serde(skip_serializing_if = "String::is_empty")]
+        unit: String,
         /// The digest of its manifest.
         manifest: Digest,
         /// The digest of its config.

@@ -30,19 +30,26 @@ pub(crate) struct Execution<'a> {
     pub runtime: &'a Runtime,
     pub reporter: &'a dyn Reporter,
     pub plan: &'a Plan,
-    pub files: Arc<dyn Files>,
-    pub source: &'a Source,
+    /// What each unit of the plan has to itself.
+    pub units: &'a [Unit],
+    /// By [`crate::plan::FilesId`].
+    pub files: &'a [Arc<dyn Files>],
     pub build: &'a str,
     pub jobs: usize,
-    pub no_cache: bool,
-    pub platform: String,
-    /// `SOURCE_DATE_EPOCH`.
-    pub epoch: Option<i64>,
-    pub proxy_environment: &'a [(String, String)],
-    pub resolv_conf: Option<&'a str>,
     /// Ends all steps: thrown by the user, or by a step that failed.
     pub stop: &'a Cancel,
     pub claims: Claims,
+}
+
+/// What the steps of one unit have in common.
+pub(crate) struct Unit {
+    /// Its Dockerfile.
+    pub source: Source,
+    pub no_cache: bool,
+    /// `SOURCE_DATE_EPOCH`.
+    pub epoch: Option<i64>,
+    pub proxy_environment: Vec<(String, String)>,
+    pub resolv_conf: Option<String>,
 }
 
 /// What a step came to.
@@ -76,8 +83,8 @@ pub(crate) fn execute(execution: &Execution<'_>) -> Result<Vec<Done>, Error> {
         let _bell = Bell { board: &board, changed: &changed, stop };
         while let Some((step, inputs)) = next(steps, &board, &changed, stop) {
             let begun = Instant::now();
-            let result =
-                execution.step(step, &inputs, &bases).map_err(|error| error.at(execution.source, &step.span));
+            let source = &execution.units[step.unit].source;
+            let result = execution.step(step, &inputs, &bases).map_err(|error| error.at(source, &step.span));
             if let Err(error) = &result {
                 execution.tell_failure(step, error, begun.elapsed());
             }

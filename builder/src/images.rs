@@ -21,42 +21,41 @@ use tug_layer_store::{ArchiveError, Image, LoadOptions, Loaded, Names, Store};
 use tug_oci::{Platform, Reference};
 
 use crate::error::Error;
-use crate::plan::{Images, NoImage};
+use crate::plan::NoImage;
 
 const TRANSPORTS: [&str; 3] = ["oci", "oci-archive", "docker-archive"];
 
 /// How many digits of an id lists show.
 const SHORT_ID: usize = 12;
 
-impl Images for Store {
-    fn find(&self, name: &str, platform: &Platform) -> Result<Image, NoImage> {
-        match find_in(self, name, platform) {
-            Ok(Some(image)) => return Ok(image),
-            Ok(None) => {}
-            Err(error @ tug_layer_store::Error::AmbiguousId { .. }) => {
-                return Err(NoImage::Problem { message: error.to_string(), help: error.hint() });
-            }
-            Err(error) => return Err(failed(error)),
+/// The image called `name` for `platform`, or what to tell about it not being there.
+pub(crate) fn find(store: &Store, name: &str, platform: &Platform) -> Result<Image, NoImage> {
+    match find_in(store, name, platform) {
+        Ok(Some(image)) => return Ok(image),
+        Ok(None) => {}
+        Err(error @ tug_layer_store::Error::AmbiguousId { .. }) => {
+            return Err(NoImage::Problem { message: error.to_string(), help: error.hint() });
         }
-        if let Some((path, image)) = at_path(name) {
-            return load(self, name, &path, image, platform);
-        }
-        let reference = match name.parse::<Reference>() {
-            Ok(reference) => reference,
-            Err(error) => return Err(NoImage::Problem { message: error.to_string(), help: None }),
-        };
-        let known: Vec<String> =
-            self.refs().map_err(failed)?.into_iter().map(|(reference, _)| reference.familiar()).collect();
-        let known: Vec<&str> = known.iter().map(String::as_str).collect();
-        let help = match tug_dockerfile::closest(&reference.familiar(), &known) {
-            Some(similar) => format!("an image with a similar name is there: `{similar}`"),
-            None => "put it there with `tug load`, `tug import` or `tug build`, or name a file as \
-                     `oci-archive:PATH`"
-                .to_owned(),
-        };
-        let message = format!("no image `{}` in the store", reference.familiar());
-        Err(NoImage::Problem { message, help: Some(help) })
+        Err(error) => return Err(failed(error)),
     }
+    if let Some((path, image)) = at_path(name) {
+        return load(store, name, &path, image, platform);
+    }
+    let reference = match name.parse::<Reference>() {
+        Ok(reference) => reference,
+        Err(error) => return Err(NoImage::Problem { message: error.to_string(), help: None }),
+    };
+    let known: Vec<String> =
+        store.refs().map_err(failed)?.into_iter().map(|(reference, _)| reference.familiar()).collect();
+    let known: Vec<&str> = known.iter().map(String::as_str).collect();
+    let help = match tug_dockerfile::closest(&reference.familiar(), &known) {
+        Some(similar) => format!("an image with a similar name is there: `{similar}`"),
+        None => "put it there with `tug load`, `tug import` or `tug build`, or name a file as \
+                 `oci-archive:PATH`"
+            .to_owned(),
+    };
+    let message = format!("no image `{}` in the store", reference.familiar());
+    Err(NoImage::Problem { message, help: Some(help) })
 }
 
 fn find_in(store: &Store, name: &str, platform: &Platform) -> Result<Option<Image>, tug_layer_store::Error> {

@@ -1,6 +1,6 @@
 //! Turns a Dockerfile, a context and options into an image: plan, keys, execution.
 //!
-//! [`build`] is the way in. It joins the other crates: `dockerfile` parses, `layer-store` keeps, `runtime` runs.
+//! [`build`] and [`build_all`] are the way in. It joins the other crates: `dockerfile` parses, `layer-store` keeps, `runtime` runs.
 
 mod cancel;
 mod context;
@@ -17,18 +17,22 @@ mod parallel;
 mod plan;
 mod record;
 mod run;
+mod units;
 
 pub use cancel::{Cancel, CancelGuard};
 pub use error::{Ending, Error, Problem, Source, StepFailure};
 pub use event::{Event, Recording, Reporter, StepId, StepSummary, Stream};
-pub use options::{BuildOptions, ContextSource, DockerfileSource, NetworkMode, PROXY_VARIABLES};
+pub use options::{
+    BuildOptions, ContextSource, DockerfileSource, NamedContext, NetworkMode, PROXY_VARIABLES,
+};
 
+use context::Contexts;
 use execute::{Claims, Execution};
-use plan::{PlanError, PlanOptions};
-use tug_dockerfile::{Dockerfile, LineIndex};
+use plan::Plan;
 use tug_layer_store::Store;
 use tug_oci::{Descriptor, Digest, Reference};
 use tug_runtime::Runtime;
+use units::Opened;
 
 /// An image that was built.
 #[derive(Clone, Debug)]
@@ -51,8 +55,7 @@ pub struct Built {
 
 /// Builds an image and puts it into `store`.
 ///
-/// Everything that happens is told to `reporter`, from many threads. After an error or `cancel`, finished layers stay
-/// in the store, so that the next build goes on from there.
+/// As [`build_all`] with one unit.
 pub fn build(
     store: &Store,
     runtime: &Runtime,
@@ -60,6 +63,23 @@ pub fn build(
     reporter: &dyn Reporter,
     cancel: &Cancel,
 ) -> Result<Built, Error> {
+    let mut built = build_all(store, runtime, vec![options], reporter, cancel)?;
+    Ok(built.remove(0))
+}
+
+/// Builds several images at once and puts them into `store`: all `units` are one graph of steps, in which equal steps
+/// are done once.
+///
+/// The answer has one image for each unit, in the same order. Everything that happens is told to `reporter`, from many
+/// threads. After an error or `cancel`, no image has been written, but finished layers stay in the store, so that the
+/// next build goes on from there. At most [`BuildOptions::jobs`] of the first unit run at once.
+pub fn build_all(
+    store: &Store,
+    runtime: &Runtime,
+    units: Vec<BuildOptions>,
+    reporter: &dyn Reporter,
+    cancel: &Cancel,
+) -> Result<Vec<Built>, Error> {
     let stop = Cancel::default();
     let _guard = {
         let stop = stop.clone();
@@ -69,72 +89,57 @@ pub fn build(
         let stop = stop.clone();
         store.stopping_when(move || stop.is_cancelled())
     };
-    let proxy_environment = options.proxies();
-    let opened = context::open(store, options.context, options.dockerfile)?;
-    let source =
-        Source { name: opened.name.clone(), text: String::from_utf8_lossy(&opened.text).into_owned() };
-    let in_source = |problems| Error::Dockerfile { source_text: source.clone(), problems };
-    let dockerfile = Dockerfile::parse(&opened.text)
-        .map_err(|errors| in_source(errors.into_iter().map(plan::problem_of).collect()))?;
-    let plan_options = PlanOptions {
-        target: options.target.as_deref(),
-        build_args: &options.build_args,
-        labels: &options.labels,
-        platform: &options.platform,
-        network: options.network,
-        identity: &opened.identity,
-    };
-    let plan = plan::plan(&dockerfile, &source.text, &plan_options, store).map_err(|error| match error {
-        PlanError::Problems(problems) => in_source(problems),
-        PlanError::Failed(error) => error,
-    })?;
+    let jobs = units.first().map_or(1, |unit| unit.jobs);
+    let mut plan = Plan::default();
+    let mut contexts = Contexts::new(store);
+    let units: Vec<Opened> = units
+        .into_iter()
+        .map(|unit| units::open(unit, &mut plan, &mut contexts))
+        .collect::<Result<_, _>>()?;
     let build = build_id();
     let steps = plan.steps.iter().map(|step| step.summary.clone()).collect();
     reporter.report(Event::Planned { build: build.clone(), steps });
-    let lines = LineIndex::new(&source.text);
-    for warning in &plan.warnings {
-        let line = lines.location(warning.span.start).line;
-        let line = if warning.span.is_empty() { 0 } else { line };
-        reporter.report(Event::Warning { message: warning.message.clone(), line });
+    for (unit, planned) in units.iter().zip(&plan.units) {
+        unit.warn(&planned.warnings, reporter);
     }
+    let (units, wanted): (Vec<_>, Vec<_>) = units.into_iter().map(|unit| (unit.unit, unit.wanted)).unzip();
     let execution = Execution {
         store,
         runtime,
         reporter,
         plan: &plan,
-        files: opened.files,
-        source: &source,
+        units: &units,
+        files: contexts.files(),
         build: &build,
-        jobs: options.jobs,
-        no_cache: options.no_cache,
-        platform: options.platform.to_string(),
-        epoch: options.source_date_epoch,
-        proxy_environment: &proxy_environment,
-        resolv_conf: options.resolv_conf.as_deref(),
+        jobs,
         stop: &stop,
         claims: Claims::default(),
     };
     let executed = execute::execute(&execution);
-    if let Some(folder) = &opened.folder {
-        folder.remember();
-    }
+    contexts.remember();
     let done = executed?;
-    let image = finish::finish(store, &plan.result, &done, &options.tags, options.source_date_epoch)?;
-    let names: Vec<String> = options.tags.iter().map(Reference::familiar).collect();
-    reporter.report(Event::Written {
-        manifest: image.descriptor.digest.clone(),
-        config: image.id().clone(),
-        names,
-    });
-    Ok(Built {
-        config: image.id().clone(),
-        descriptor: image.descriptor,
-        names: options.tags,
-        steps: done.len(),
-        cached: done.iter().filter(|done| done.cached).count(),
-        new_bytes: done.iter().filter(|done| !done.cached).map(|done| done.size).sum(),
-        build,
-    })
+    let mut all = Vec::with_capacity(units.len());
+    for (number, (planned, wanted)) in plan.units.iter().zip(wanted).enumerate() {
+        let image = finish::finish(store, &planned.result, &done, &wanted.tags, units[number].epoch)?;
+        reporter.report(Event::Written {
+            unit: wanted.name,
+            manifest: image.descriptor.digest.clone(),
+            config: image.id().clone(),
+            names: wanted.tags.iter().map(Reference::familiar).collect(),
+        });
+        let own = plan.steps.iter().filter(|step| step.unit == number);
+        let own: Vec<_> = own.map(|step| &done[step.summary.id.0]).collect();
+        all.push(Built {
+            config: image.id().clone(),
+            descriptor: image.descriptor,
+            names: wanted.tags,
+            steps: own.len(),
+            cached: own.iter().filter(|done| done.cached).count(),
+            new_bytes: own.iter().filter(|done| !done.cached).map(|done| done.size).sum(),
+            build: build.clone(),
+        });
+    }
+    Ok(all)
 }
 
 /// A name for a build that sorts by time and is not given twice.

@@ -29,6 +29,9 @@ pub enum ContextSource {
     Tar(Box<dyn Read + Send>),
     /// No files at all: the Dockerfile came alone.
     Empty,
+    /// The files of an earlier unit of the same build, by its place in the list: what can be read once only, such as a
+    /// tar on standard input, can serve several units.
+    OfUnit(usize),
 }
 
 /// Where the text of the Dockerfile comes from.
@@ -56,12 +59,26 @@ pub enum NetworkMode {
     None,
 }
 
-/// Everything that can be asked of one build.
+/// What a name in `FROM`, `--from` or `from=` means instead of a stage or an image of that name.
+pub enum NamedContext {
+    /// Files.
+    Files(ContextSource),
+    /// An image, under any name that `FROM` takes.
+    Image(String),
+    /// What another unit of the same build makes: its place in the list that [`crate::build_all`] gets, before this one.
+    Unit(usize),
+}
+
+/// Everything that can be asked of one unit of a build.
 pub struct BuildOptions {
+    /// What tells this unit from the others of the same build in the names of steps; empty when it is alone.
+    pub name: String,
     /// The files.
     pub context: ContextSource,
     /// The Dockerfile.
     pub dockerfile: DockerfileSource,
+    /// Further contexts by name. They hide stages and images of the same name.
+    pub named_contexts: Vec<(String, NamedContext)>,
     /// The stage to build, by name or number; the last one by default.
     pub target: Option<String>,
     /// `--build-arg`: values of ARG.
@@ -91,8 +108,10 @@ impl BuildOptions {
     /// Builds the last stage for this machine, with everything as it is by default.
     pub fn new(context: ContextSource, dockerfile: DockerfileSource) -> Self {
         Self {
+            name: String::new(),
             context,
             dockerfile,
+            named_contexts: Vec::new(),
             target: None,
             build_args: BTreeMap::new(),
             labels: Vec::new(),

@@ -121,7 +121,7 @@ pub(crate) fn copy(
             owner::look_up(&*below, text).map_err(|error| owner_error(error, "--chown=", &context.span))?,
         ),
     };
-    let keep = action.from != CopyFrom::Context;
+    let keep = matches!(action.from, CopyFrom::Layers(_));
     let ownership = Ownership { chown, chmod: action.chmod.clone(), keep };
     let mut target = Target::new((!action.link).then_some(below), context.now());
     let is_slashed = action.destination.ends_with('/');

@@ -10,7 +10,7 @@ use tug_layer_store::{Layer, Trees};
 use tug_oci::{Descriptor, DiffId, Digest};
 
 use super::claims::Claimed;
-use super::{Done, Execution, Inputs as Below};
+use super::{Done, Execution, Inputs as Below, Unit};
 use crate::copy::{self, CopyContext, CopyError, Sources};
 use crate::error::{Error, StepFailure};
 use crate::event::Event;
@@ -32,11 +32,22 @@ impl Execution<'_> {
         let mut attempt = 1;
         loop {
             match self.attempt(step, below, bases) {
-                Err(Error::Changed { .. }) if attempt < ATTEMPTS => self.files.refresh(),
+                Err(Error::Changed { .. }) if attempt < ATTEMPTS => self.refresh(step),
                 outcome => return outcome,
             }
             attempt += 1;
         }
+    }
+
+    /// Looks anew at the files that a step reads.
+    fn refresh(&self, step: &Step) {
+        if let Action::Copy(CopyAction { from: CopyFrom::Files(files), .. }) = &step.action {
+            self.files[files.0].refresh();
+        }
+    }
+
+    fn unit(&self, step: &Step) -> &Unit {
+        &self.units[step.unit]
     }
 
     fn attempt(&self, step: &Step, below: &Below, bases: &Bases) -> Result<Done, Error> {
@@ -50,12 +61,12 @@ impl Execution<'_> {
                 return Ok(Done { chain, created: None, cached: true, size: 0 });
             }
             Action::Run(action) => {
-                self.add_common(Some(below), &mut inputs);
+                self.add_common(step, Some(below), &mut inputs);
                 run_inputs(action, &mut inputs);
                 Work::Run(action)
             }
             Action::Copy(action) => {
-                self.add_common(copy::depends_on_below(action).then_some(below), &mut inputs);
+                self.add_common(step, copy::depends_on_below(action).then_some(below), &mut inputs);
                 let sources = self.sources(step, action, below, bases)?;
                 for pattern in &sources.empty {
                     let message = format!("`{pattern}` matches nothing, so nothing is copied");
@@ -65,7 +76,7 @@ impl Execution<'_> {
                 Work::Copy(action, sources)
             }
             Action::Workdir(action) => {
-                self.add_common(Some(below), &mut inputs);
+                self.add_common(step, Some(below), &mut inputs);
                 inputs.value("WORKDIR", action.path.clone());
                 inputs.value("USER", action.user.clone());
                 Work::Workdir(action)
@@ -80,7 +91,7 @@ impl Execution<'_> {
                 return Ok(done(below, result, true));
             }
         };
-        if self.no_cache {
+        if self.unit(step).no_cache {
             self.reporter.report(Event::Missed { step: id, reason: "`--no-cache` was given".to_owned() });
         } else {
             match record::look_up(self.store, &step.slot, &key, &inputs)? {
@@ -97,7 +108,7 @@ impl Execution<'_> {
         let result = StepResult {
             layer: layer.diff_id().clone(),
             size: layer.tar_size(),
-            created: self.time(),
+            created: time(self.unit(step).epoch),
             build: self.build.to_owned(),
         };
         record::remember(self.store, &step.slot, key, inputs, &result)?;
@@ -132,14 +143,15 @@ impl Execution<'_> {
     }
 
     fn run(&self, step: &Step, action: &RunAction, below: &Below) -> Result<Layer, Error> {
+        let unit = self.unit(step);
         let context = RunContext {
             store: self.store,
             runtime: self.runtime,
             reporter: self.reporter,
             cancel: self.stop,
-            proxy_environment: self.proxy_environment,
-            resolv_conf: self.resolv_conf,
-            clamp: self.epoch,
+            proxy_environment: &unit.proxy_environment,
+            resolv_conf: unit.resolv_conf.as_deref(),
+            clamp: unit.epoch,
         };
         let log = self.store.build_dir(self.build)?.join(format!("{}.log", step.summary.id.0 + 1));
         match run::run(context, step, action, &below.below, &log)? {
@@ -148,7 +160,7 @@ impl Execution<'_> {
                 step: step.summary.clone(),
                 total: self.plan.steps.len(),
                 ending,
-                source_text: self.source.clone(),
+                source_text: unit.source.clone(),
                 span: step.span.clone(),
                 log,
                 tail,
@@ -159,14 +171,15 @@ impl Execution<'_> {
     }
 
     /// What goes into every key: see the table of [`crate::key`]. `below` if that counts.
-    fn add_common(&self, below: Option<&Below>, inputs: &mut Inputs) {
+    fn add_common(&self, step: &Step, below: Option<&Below>, inputs: &mut Inputs) {
         if let Some(below) = below {
             let chain: Vec<String> = below.below.iter().map(ToString::to_string).collect();
             let digest = Digest::of(chain.join(" ").as_bytes());
             inputs.content("the result of an earlier step", digest.to_string());
         }
-        inputs.value("platform", self.platform.clone());
-        inputs.value("SOURCE_DATE_EPOCH", self.epoch.map_or_else(String::new, |epoch| epoch.to_string()));
+        inputs.value("platform", step.platform.to_string());
+        let epoch = self.unit(step).epoch;
+        inputs.value("SOURCE_DATE_EPOCH", epoch.map_or_else(String::new, |epoch| epoch.to_string()));
     }
 
     fn sources(
@@ -177,7 +190,7 @@ impl Execution<'_> {
         bases: &Bases,
     ) -> Result<Sources, Error> {
         let (files, place): (Arc<dyn Files>, _) = match action.from {
-            CopyFrom::Context => (Arc::clone(&self.files), "the context"),
+            CopyFrom::Files(files) => (Arc::clone(&self.files[files.0]), "the context"),
             CopyFrom::Layers(State::Scratch) => (Arc::new(Layered::new(self.store.view(&[])?)), "the stage"),
             CopyFrom::Layers(State::After(id)) => {
                 let chain = &below.uses[&id];
@@ -189,13 +202,14 @@ impl Execution<'_> {
     }
 
     fn copy_context(&self, step: &Step, below: &Below) -> Result<CopyContext<'_>, Error> {
+        let epoch = self.unit(step).epoch;
         Ok(CopyContext {
             store: self.store,
             cancel: self.stop,
             below: self.store.view(&below.below)?,
             materialise: step.materialise,
-            now: self.epoch.unwrap_or_else(|| jiff::Timestamp::now().as_second()),
-            clamp: self.epoch,
+            now: epoch.unwrap_or_else(|| jiff::Timestamp::now().as_second()),
+            clamp: epoch,
             span: step.span.clone(),
         })
     }
@@ -214,16 +228,16 @@ impl Execution<'_> {
                 if problem.span.is_empty() {
                     problem.span = step.span.clone();
                 }
-                Error::Dockerfile { source_text: self.source.clone(), problems: vec![problem] }
+                Error::Dockerfile { source_text: self.unit(step).source.clone(), problems: vec![problem] }
             }
         }
     }
+}
 
-    fn time(&self) -> String {
-        match self.epoch.map(jiff::Timestamp::from_second) {
-            Some(Ok(epoch)) => epoch.to_string(),
-            _ => jiff::Timestamp::now().to_string(),
-        }
+fn time(epoch: Option<i64>) -> String {
+    match epoch.map(jiff::Timestamp::from_second) {
+        Some(Ok(epoch)) => epoch.to_string(),
+        _ => jiff::Timestamp::now().to_string(),
     }
 }
 

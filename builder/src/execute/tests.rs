@@ -6,19 +6,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tug_dockerfile::Dockerfile;
-use tug_layer_store::{FileIdentity, Owners, Store, StoreOptions};
+use tug_layer_store::{FileIdentity, Image, Owners, Store, StoreOptions};
 use tug_oci::{Digest, Platform};
 use tug_runtime::{Mode, Runtime};
 
 use super::step::run_inputs;
-use super::{Claims, Done, Execution, execute};
+use super::{Claims, Done, Execution, Unit, execute};
 use crate::cancel::Cancel;
 use crate::error::{Error, Source};
 use crate::event::{Event, Recording, Reporter};
 use crate::files::{Files, Item, ItemKind};
+use crate::images;
 use crate::key::Inputs;
 use crate::options::NetworkMode;
-use crate::plan::{Plan, PlanOptions, RunAction, Script, plan};
+use crate::plan::{FilesId, NoImage, Plan, PlanOptions, RunAction, Script, Surroundings, plan};
 
 /// A context with a file that is another one each time it is read, until it was looked at anew a few times.
 struct Shifting {
@@ -65,6 +66,18 @@ fn store() -> (tempfile::TempDir, Store) {
     (folder, store)
 }
 
+struct Around<'a>(&'a Store);
+
+impl Surroundings for Around<'_> {
+    fn image(&self, name: &str, platform: &Platform) -> Result<Image, NoImage> {
+        images::find(self.0, name, platform)
+    }
+
+    fn files(&self, _number: usize) -> Result<FilesId, Error> {
+        Err(Error::Context("there are no named contexts".to_owned()))
+    }
+}
+
 fn planned(store: &Store, text: &str) -> Plan {
     let options = PlanOptions {
         target: None,
@@ -73,9 +86,15 @@ fn planned(store: &Store, text: &str) -> Plan {
         platform: &Platform::host(),
         network: NetworkMode::Host,
         identity: "test",
+        unit_name: "",
+        context: FilesId(0),
+        named: &[],
     };
     let dockerfile = Dockerfile::parse(text.as_bytes()).unwrap();
-    plan(&dockerfile, text, &options, store).unwrap_or_else(|_| panic!("this can be planned: {text}"))
+    let mut planned = Plan::default();
+    let added = plan(&mut planned, &dockerfile, text, &options, &Around(store));
+    added.unwrap_or_else(|_| panic!("this can be planned: {text}"));
+    planned
 }
 
 fn run(
@@ -90,15 +109,16 @@ fn run(
         runtime: &Runtime::new(Mode::Root),
         reporter,
         plan: &planned(store, text),
-        files,
-        source: &Source { name: "Dockerfile".to_owned(), text: text.to_owned() },
+        units: &[Unit {
+            source: Source { name: "Dockerfile".to_owned(), text: text.to_owned() },
+            no_cache: false,
+            epoch: Some(0),
+            proxy_environment: Vec::new(),
+            resolv_conf: None,
+        }],
+        files: &[files],
         build: "test",
         jobs: 4,
-        no_cache: false,
-        platform: "linux/amd64".to_owned(),
-        epoch: Some(0),
-        proxy_environment: &[],
-        resolv_conf: None,
         stop: &stop,
         claims: Claims::default(),
     };

@@ -14,7 +14,7 @@ use tug_dockerfile::{
 use super::config;
 use super::history;
 use super::scope::set_env;
-use super::stages::{Evaluated, Planner};
+use super::stages::{Evaluated, NewStep, Planner};
 use super::{Action, PlannedHistory, RunAction, Script, State, WorkdirAction};
 use crate::error::{Error, Problem};
 use crate::event::StepId;
@@ -40,7 +40,8 @@ impl StageState {
     /// Evaluates the triggers of the base and the instructions of `stage`.
     pub(super) fn evaluate(mut self, planner: &mut Planner<'_>, stage: &Stage) -> Result<Evaluated, Error> {
         let first_own_step = planner.steps.last().filter(|step| {
-            matches!(step.action, Action::Base(_))
+            step.unit == planner.unit
+                && step.summary.name.starts_with("FROM ")
                 && step.summary.stage == self.label
                 && self.evaluated.result.state == State::After(step.summary.id)
         });
@@ -315,7 +316,15 @@ impl StageState {
     ) -> StepId {
         let place = format!("{keyword} {}", self.steps.len());
         let below = self.evaluated.result.state;
-        let step = planner.push(text, self.label.clone(), span, below, action, &place);
+        let step = planner.push(NewStep {
+            name: text,
+            stage: self.label.clone(),
+            span,
+            below,
+            action,
+            place: &place,
+            platform: &self.evaluated.result.config.platform,
+        });
         self.evaluated.result.state = State::After(step);
         self.steps.push(step);
         step
@@ -343,7 +352,8 @@ impl StageState {
 
     /// Puts `[stage 2/5]` in front of the names of the steps of this stage.
     fn name_steps(&self, planner: &mut Planner<'_>) {
-        let label = if self.label.is_empty() { String::new() } else { format!("{} ", self.label) };
+        let parts = [planner.options.unit_name, &self.label].into_iter().filter(|part| !part.is_empty());
+        let label: String = parts.map(|part| format!("{part} ")).collect();
         let own: BTreeSet<StepId> = self.steps.iter().copied().collect();
         let total = own.len();
         for (number, id) in own.into_iter().enumerate() {

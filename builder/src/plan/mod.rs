@@ -5,10 +5,14 @@
 //! later only adds layers. Only stages that the target needs are in the plan.
 //!
 //! A plan is a pure function of the Dockerfile, the options and the configs of the base images.
+//!
+//! One plan may be for several *units*, each with a Dockerfile and options of its own: the platforms of an image, or the
+//! targets of a bake file. They share one graph, so that what one unit makes can be the base of another.
 
 mod config;
 mod evaluate;
 mod history;
+mod named;
 mod needed;
 mod scope;
 mod stages;
@@ -20,24 +24,36 @@ mod tests;
 use std::ops::Range;
 
 use tug_layer_store::Image;
-use tug_oci::{Digest, History, ImageConfig};
+use tug_oci::{Digest, History, ImageConfig, Platform};
 
 use crate::error::Problem;
 use crate::event::{StepId, StepSummary};
 use crate::options::NetworkMode;
 
 pub(crate) use evaluate::problem_of;
-pub(crate) use stages::{Images, NoImage, PlanError, PlanOptions, plan};
+pub(crate) use named::Named;
+pub(crate) use stages::{NoImage, PlanError, PlanOptions, Surroundings, plan};
 
-/// The graph of steps that lead to an image.
+/// The graph of steps that lead to images.
+#[derive(Default)]
 pub(crate) struct Plan {
     /// Every step; a step comes after those it needs.
     pub steps: Vec<Step>,
+    /// What comes out, in the order in which units were added.
+    pub units: Vec<PlannedUnit>,
+}
+
+/// What a plan says about one unit.
+pub(crate) struct PlannedUnit {
     /// What the image will be.
     pub result: StageResult,
     /// What the user should know.
     pub warnings: Vec<Problem>,
 }
+
+/// Files that steps read, by their number in the list of a build.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct FilesId(pub usize);
 
 /// The layers that something stands on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +67,10 @@ pub(crate) enum State {
 /// One node of the graph.
 pub(crate) struct Step {
     pub summary: StepSummary,
+    /// The unit whose Dockerfile it stands in.
+    pub unit: usize,
+    /// What its stage is for.
+    pub platform: Platform,
     /// Its instruction in the Dockerfile.
     pub span: Range<usize>,
     /// The layers below it.
@@ -126,7 +146,8 @@ pub(crate) enum CopySource {
 /// Where sources are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CopyFrom {
-    Context,
+    /// A context.
+    Files(FilesId),
     Layers(State),
 }
 

@@ -41,7 +41,13 @@ pub(super) fn named_or_numbered(stages: &[Stage], name: &str) -> Option<usize> {
 }
 
 /// The stages that `target` reads from, as far as the text shows it, lowest first, itself included.
-pub(super) fn stages(dockerfile: &Dockerfile, globals: &Globals, target: usize) -> BTreeSet<usize> {
+/// `is_named` tells names that stand for something else than a stage.
+pub(super) fn stages(
+    dockerfile: &Dockerfile,
+    globals: &Globals,
+    target: usize,
+    is_named: &dyn Fn(&str) -> bool,
+) -> BTreeSet<usize> {
     let mut found = BTreeSet::new();
     let mut open = vec![target];
     while let Some(index) = open.pop() {
@@ -49,6 +55,9 @@ pub(super) fn stages(dockerfile: &Dockerfile, globals: &Globals, target: usize) 
             continue;
         }
         let stage = &dockerfile.stages[index];
+        if stage.from.name.as_ref().is_some_and(|name| is_named(name.as_str())) {
+            continue;
+        }
         let base = expand(&stage.from.image.raw, dockerfile.directives.escape, &|name| globals.lookup(name));
         let base = base.map(|expanded| expanded.text).unwrap_or_default();
         let copied = stage.instructions.iter().filter_map(|instruction| match &instruction.kind {
@@ -56,9 +65,10 @@ pub(super) fn stages(dockerfile: &Dockerfile, globals: &Globals, target: usize) 
             _ => None,
         });
         let before = &dockerfile.stages[..index];
-        let copied = copied.filter_map(|name| named_or_numbered(before, &name));
+        let copied =
+            copied.filter(|name| !is_named(name)).filter_map(|name| named_or_numbered(before, &name));
         // A number is a stage only for COPY.
-        open.extend(copied.chain(named(before, &base)));
+        open.extend(copied.chain(named(before, &base).filter(|_| !is_named(&base))));
     }
     found
 }

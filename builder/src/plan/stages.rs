@@ -8,20 +8,24 @@ use tug_layer_store::Image;
 use tug_oci::{Digest, ImageConfig, Platform};
 
 use super::evaluate::StageState;
+use super::named::Named;
 use super::needed;
 use super::scope::{Globals, Scope, set_env};
-use super::{Action, Plan, PlannedHistory, StageResult, State, Step};
+use super::{Action, CopyFrom, FilesId, Plan, PlannedHistory, PlannedUnit, StageResult, State, Step};
 use crate::error::{Error, Problem};
 use crate::event::{StepId, StepSummary};
 use crate::options::NetworkMode;
 
 /// The `PATH` of images that have none.
-const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+pub(super) const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// Where images come from.
-pub(crate) trait Images {
+/// What lies around the Dockerfiles of a build.
+pub(crate) trait Surroundings {
     /// The image called `name` for `platform`, or what to tell about it not being there.
-    fn find(&self, name: &str, platform: &Platform) -> Result<Image, NoImage>;
+    fn image(&self, name: &str, platform: &Platform) -> Result<Image, NoImage>;
+
+    /// Opens the files of the named context with this `number`.
+    fn files(&self, number: usize) -> Result<FilesId, Error>;
 }
 
 /// Why there is no image of a name.
@@ -44,6 +48,12 @@ pub(crate) struct PlanOptions<'a> {
     pub labels: &'a [(String, String)],
     pub platform: &'a Platform,
     pub network: NetworkMode,
+    /// What tells this unit from the others in the names of steps; may be empty.
+    pub unit_name: &'a str,
+    /// The files of the context.
+    pub context: FilesId,
+    /// Named contexts.
+    pub named: &'a [(String, Named)],
     /// What tells this Dockerfile from others on the machine.
     pub identity: &'a str,
 }
@@ -62,30 +72,34 @@ impl From<Error> for PlanError {
     }
 }
 
-/// Evaluates what the target needs of `dockerfile`.
+/// Evaluates what the target needs of `dockerfile`, as one more unit of `plan`. After an error the plan is of no use.
 pub(crate) fn plan(
+    plan: &mut Plan,
     dockerfile: &Dockerfile,
     text: &str,
     options: &PlanOptions<'_>,
-    images: &dyn Images,
-) -> Result<Plan, PlanError> {
+    surroundings: &dyn Surroundings,
+) -> Result<(), PlanError> {
     let target = needed::target(dockerfile, options.target)?;
     let target_name = dockerfile.stages[target].from.name.as_ref().map_or("default", |name| name.as_str());
     let mut planner = Planner {
         dockerfile,
         lines: LineIndex::new(text),
         options,
-        images,
+        surroundings,
+        unit: plan.units.len(),
+        units: &plan.units,
         globals: Globals::new(options.build_args.clone(), options.platform, target_name),
         results: dockerfile.stages.iter().map(|_| None).collect(),
         open: BTreeSet::new(),
         foreign: BTreeMap::new(),
-        steps: Vec::new(),
+        steps: std::mem::take(&mut plan.steps),
         problems: Vec::new(),
         warnings: Vec::new(),
     };
     planner.declare_globals();
-    for stage in needed::stages(dockerfile, &planner.globals, target) {
+    let needed = needed::stages(dockerfile, &planner.globals, target, &|name| planner.named(name).is_some());
+    for stage in needed {
         planner.stage(stage)?;
     }
     let result = planner.stage(target)?;
@@ -102,9 +116,11 @@ pub(crate) fn plan(
     if !options.labels.is_empty() {
         super::config::add_labels(&mut result, options.labels);
     }
-    let (mut steps, warnings) = (planner.steps, planner.warnings);
-    needed::mark_materialised(&mut steps);
-    Ok(Plan { steps, result, warnings })
+    let warnings = planner.warnings;
+    plan.steps = planner.steps;
+    plan.units.push(PlannedUnit { result, warnings });
+    needed::mark_materialised(&mut plan.steps);
+    Ok(())
 }
 
 /// A stage that was evaluated.
@@ -115,11 +131,28 @@ pub(super) struct Evaluated {
     pub scope: Scope,
 }
 
+/// A step that is not in the plan yet.
+pub(super) struct NewStep<'a> {
+    pub name: String,
+    /// The label of its stage.
+    pub stage: String,
+    pub span: Range<usize>,
+    pub below: State,
+    pub action: Action,
+    /// Its place in its stage.
+    pub place: &'a str,
+    pub platform: &'a Platform,
+}
+
 pub(super) struct Planner<'a> {
     pub(super) dockerfile: &'a Dockerfile,
     pub(super) lines: LineIndex<'a>,
     pub(super) options: &'a PlanOptions<'a>,
-    pub(super) images: &'a dyn Images,
+    pub(super) surroundings: &'a dyn Surroundings,
+    /// The number of the unit that is being planned.
+    pub(super) unit: usize,
+    /// Those that were planned before.
+    pub(super) units: &'a [PlannedUnit],
     pub(super) globals: Globals,
     results: Vec<Option<Evaluated>>,
     /// Stages that are being evaluated, or failed.
@@ -142,6 +175,15 @@ impl Planner<'_> {
         }
         let dockerfile = self.dockerfile;
         let stage = &dockerfile.stages[index];
+        if let Some(name) = &stage.from.name
+            && let Some(named) = self.named(name.as_str())
+        {
+            let Some(platform) = self.platform(stage)? else { return Ok(None) };
+            let evaluated =
+                self.base_of(&named, name.as_str(), stage.from.image.span.range(), stage, &platform)?;
+            self.results[index].clone_from(&evaluated);
+            return Ok(evaluated);
+        }
         let Some(base) = self.base(stage)? else { return Ok(None) };
         let problems_before = self.problems.len();
         let evaluated = StageState::new(base, stage_label(dockerfile, stage)).evaluate(self, stage)?;
@@ -159,40 +201,46 @@ impl Planner<'_> {
         }
         let platform = self.options.platform.clone();
         let Some(image) = self.image(name, &platform, &span)? else { return Ok(None) };
-        let step = self.push(
-            format!("FROM {name}"),
-            String::new(),
+        let step = self.push(NewStep {
+            name: format!("FROM {name}"),
+            stage: String::new(),
             span,
-            State::Scratch,
-            Action::Base(Box::new(image)),
-            &format!("image {name}"),
-        );
+            below: State::Scratch,
+            action: Action::Base(Box::new(image)),
+            place: &format!("image {name}"),
+            platform: &platform,
+        });
         self.foreign.insert(name.to_owned(), step);
         Ok(Some(State::After(step)))
     }
 
     /// Adds a step to the plan.
-    pub(super) fn push(
-        &mut self,
-        name: String,
-        stage: String,
-        span: Range<usize>,
-        below: State,
-        action: Action,
-        place: &str,
-    ) -> StepId {
+    pub(super) fn push(&mut self, new: NewStep<'_>) -> StepId {
+        let NewStep { name, stage, span, below, action, place, platform } = new;
         let id = StepId(self.steps.len());
         let line = self.lines.location(span.start).line;
-        let slot = Digest::of(format!("{}\n{stage}\n{place}", self.options.identity).as_bytes());
+        let slot = Digest::of(
+            format!("{}\n{}\n{stage}\n{place}", self.options.identity, self.options.unit_name).as_bytes(),
+        );
         let uses = match &action {
             Action::Copy(copy) => match copy.from {
-                super::CopyFrom::Layers(State::After(step)) => vec![step],
+                CopyFrom::Layers(State::After(step)) => vec![step],
                 _ => Vec::new(),
             },
             _ => Vec::new(),
         };
-        let summary = StepSummary { id, name, stage, line };
-        self.steps.push(Step { summary, span, below, uses, action, slot, materialise: false });
+        let unit_name = self.options.unit_name.to_owned();
+        self.steps.push(Step {
+            summary: StepSummary { id, name, unit: unit_name, stage, line },
+            unit: self.unit,
+            platform: platform.clone(),
+            span,
+            below,
+            uses,
+            action,
+            slot,
+            materialise: false,
+        });
         id
     }
 
@@ -233,15 +281,29 @@ impl Planner<'_> {
             return Ok(None);
         }
         let Some(platform) = self.platform(stage)? else { return Ok(None) };
+        if let Some(named) = self.named(&name) {
+            return self.base_of(&named, &name, span, stage, &platform);
+        }
         if let Some(earlier) = needed::named(&self.dockerfile.stages[..stage.index], &name) {
             return self.stage(earlier);
         }
         if name == "scratch" {
             return Ok(Some(scratch(platform)));
         }
-        let Some(image) = self.image(&name, &platform, &span)? else { return Ok(None) };
+        self.image_base(&name, span, stage, &platform)
+    }
+
+    /// A stage that starts from the image called `name`.
+    pub(super) fn image_base(
+        &mut self,
+        name: &str,
+        span: Range<usize>,
+        stage: &Stage,
+        platform: &Platform,
+    ) -> Result<Option<Evaluated>, Error> {
+        let Some(image) = self.image(name, platform, &span)? else { return Ok(None) };
         if let Some(asked) = &stage.from.platform
-            && !image.config.platform.satisfies(&platform)
+            && !image.config.platform.satisfies(platform)
         {
             let message = format!("image `{name}` is for `{}`, not for `{platform}`", image.config.platform);
             self.problems.push(Problem::new(asked.span.range(), message));
@@ -251,17 +313,19 @@ impl Planner<'_> {
         let mut config = (*image.config).clone();
         let history = std::mem::take(&mut config.history).into_iter().map(PlannedHistory::Base).collect();
         config.rootfs.diff_ids.clear();
-        let mut scope = Scope::default();
         if !config.config.env.iter().any(|line| line.starts_with("PATH=")) {
             set_env(&mut config.config.env, "PATH", DEFAULT_PATH);
         }
-        for line in &config.config.env {
-            let (name, value) = line.split_once('=').unwrap_or((line, ""));
-            scope.set(name, value);
-        }
-        let text = format!("FROM {name}");
-        let action = Action::Base(Box::new(image));
-        let step = self.push(text, label, stage.span.range(), State::Scratch, action, "from");
+        let scope = scope_of(&config);
+        let step = self.push(NewStep {
+            name: format!("FROM {name}"),
+            stage: label,
+            span: stage.span.range(),
+            below: State::Scratch,
+            action: Action::Base(Box::new(image)),
+            place: "from",
+            platform: &config.platform,
+        });
         let result = StageResult { state: State::After(step), config, history };
         Ok(Some(Evaluated { result, scope }))
     }
@@ -287,7 +351,7 @@ impl Planner<'_> {
         platform: &Platform,
         span: &Range<usize>,
     ) -> Result<Option<Image>, Error> {
-        match self.images.find(name, platform) {
+        match self.surroundings.image(name, platform) {
             Ok(image) => Ok(Some(image)),
             Err(NoImage::Failed(error)) => Err(error),
             Err(NoImage::Problem { message, help }) => {
@@ -310,7 +374,7 @@ pub(super) fn stage_names(dockerfile: &Dockerfile) -> Vec<&str> {
 }
 
 /// How a stage is called in the names of its steps: empty when it is the only one and has no name.
-fn stage_label(dockerfile: &Dockerfile, stage: &Stage) -> String {
+pub(super) fn stage_label(dockerfile: &Dockerfile, stage: &Stage) -> String {
     match &stage.from.name {
         Some(name) => name.as_str().to_owned(),
         None if dockerfile.stages.len() == 1 => String::new(),
@@ -318,11 +382,20 @@ fn stage_label(dockerfile: &Dockerfile, stage: &Stage) -> String {
     }
 }
 
+/// The variables that a stage inherits from an image.
+pub(super) fn scope_of(config: &ImageConfig) -> Scope {
+    let mut scope = Scope::default();
+    for line in &config.config.env {
+        let (name, value) = line.split_once('=').unwrap_or((line, ""));
+        scope.set(name, value);
+    }
+    scope
+}
+
 fn scratch(platform: Platform) -> Evaluated {
     let mut config = ImageConfig::empty(platform);
     set_env(&mut config.config.env, "PATH", DEFAULT_PATH);
     config.config.working_dir = "/".to_owned();
-    let mut scope = Scope::default();
-    scope.set("PATH", DEFAULT_PATH);
+    let scope = scope_of(&config);
     Evaluated { result: StageResult { state: State::Scratch, config, history: Vec::new() }, scope }
 }

@@ -7,9 +7,9 @@ use tug_dockerfile::Dockerfile;
 use tug_layer_store::Image;
 use tug_oci::{Descriptor, Digest, History, ImageConfig, Manifest, Platform, Raw, media_type};
 
-use super::stages::{Images, NoImage, PlanError, PlanOptions, plan};
-use super::{Action, CopyFrom, CopySource, Plan, PlannedHistory, State};
-use crate::error::Problem;
+use super::stages::{NoImage, PlanError, PlanOptions, Surroundings, plan};
+use super::{Action, CopyFrom, CopySource, FilesId, Named, Plan, PlannedHistory, State};
+use crate::error::{Error, Problem};
 use crate::options::NetworkMode;
 
 /// One image, `base`, with an environment, a user and a trigger.
@@ -17,8 +17,8 @@ struct OneImage {
     on_build: Vec<String>,
 }
 
-impl Images for OneImage {
-    fn find(&self, name: &str, platform: &Platform) -> Result<Image, NoImage> {
+impl Surroundings for OneImage {
+    fn image(&self, name: &str, platform: &Platform) -> Result<Image, NoImage> {
         if name != "base" {
             return Err(NoImage::Problem { message: format!("no image `{name}` in the store"), help: None });
         }
@@ -34,15 +34,21 @@ impl Images for OneImage {
             Descriptor::new(media_type::OCI_MANIFEST, Digest::of(manifest.bytes()), manifest.size());
         Ok(Image { descriptor, manifest, config })
     }
+
+    /// The files of the context have the number 0.
+    fn files(&self, number: usize) -> Result<FilesId, Error> {
+        Ok(FilesId(number + 1))
+    }
 }
 
 struct Asked<'a> {
     build_args: &'a [(&'a str, &'a str)],
     target: Option<&'a str>,
     on_build: &'a [&'a str],
+    named: &'a [(String, Named)],
 }
 
-const PLAIN: Asked<'_> = Asked { build_args: &[], target: None, on_build: &[] };
+const PLAIN: Asked<'_> = Asked { build_args: &[], target: None, on_build: &[], named: &[] };
 
 fn planned(text: &str, asked: &Asked<'_>) -> Result<Plan, Vec<Problem>> {
     let dockerfile = Dockerfile::parse(text.as_bytes()).unwrap();
@@ -55,9 +61,14 @@ fn planned(text: &str, asked: &Asked<'_>) -> Result<Plan, Vec<Problem>> {
         platform: &Platform::linux("amd64"),
         network: NetworkMode::Host,
         identity: "test",
+        unit_name: "",
+        context: FilesId(0),
+        named: asked.named,
     };
     let images = OneImage { on_build: asked.on_build.iter().map(|text| (*text).to_owned()).collect() };
-    plan(&dockerfile, text, &options, &images).map_err(|error| match error {
+    let mut planned = Plan::default();
+    let added = plan(&mut planned, &dockerfile, text, &options, &images);
+    added.map(|()| planned).map_err(|error| match error {
         PlanError::Problems(problems) => problems,
         PlanError::Failed(error) => panic!("{error}"),
     })
@@ -75,7 +86,8 @@ fn listing(plan: &Plan) -> String {
             Action::Base(_) => String::new(),
             Action::Run(run) => format!("{:?} user={} dir={}", run.args, run.user, run.working_directory),
             Action::Copy(copy) => match copy.from {
-                CopyFrom::Context => format!("-> {}", copy.destination),
+                CopyFrom::Files(FilesId(0)) => format!("-> {}", copy.destination),
+                CopyFrom::Files(FilesId(number)) => format!("context {number} -> {}", copy.destination),
                 CopyFrom::Layers(from) => format!("from {} -> {}", state(from), copy.destination),
             },
             Action::Workdir(workdir) => format!("{} user={}", workdir.path, workdir.user),
@@ -88,7 +100,7 @@ fn listing(plan: &Plan) -> String {
 }
 
 fn history(plan: &Plan) -> Vec<String> {
-    let lines = plan.result.history.iter().map(|line| match line {
+    let lines = plan.units[0].result.history.iter().map(|line| match line {
         PlannedHistory::Base(line) => line.created_by.clone().unwrap_or_default(),
         PlannedHistory::Own { created_by, step } => match step {
             Some(step) => format!("{}: {created_by}", step.0),
@@ -137,7 +149,7 @@ fn a_stage_inherits_variables_user_directory_and_command_of_the_stage_below() {
     assert_eq!((run.user.as_str(), run.working_directory.as_str()), ("7", "/x"));
     let env: Vec<String> = run.env.iter().map(|(name, value)| format!("{name}={value}")).collect();
     assert_eq!(env, ["PATH=/bin", "LANG=C", "A=1", "B=1"]);
-    assert_eq!(plan.result.config.config.cmd, Some(vec!["sh".to_owned()]));
+    assert_eq!(plan.units[0].result.config.config.cmd, Some(vec!["sh".to_owned()]));
 }
 
 #[test]
@@ -169,22 +181,22 @@ fn the_history_is_what_docker_writes() {
 #[test]
 fn an_entrypoint_clears_an_inherited_command_but_not_one_of_its_own_stage() {
     let inherited = planned("FROM base\nENTRYPOINT [\"x\"]\n", &PLAIN).unwrap();
-    assert_eq!(inherited.result.config.config.cmd, None);
+    assert_eq!(inherited.units[0].result.config.config.cmd, None);
     let own = planned("FROM base\nCMD [\"y\"]\nENTRYPOINT [\"x\"]\n", &PLAIN).unwrap();
-    assert_eq!(own.result.config.config.cmd, Some(vec!["y".to_owned()]));
+    assert_eq!(own.units[0].result.config.config.cmd, Some(vec!["y".to_owned()]));
 }
 
 #[test]
 fn values_of_one_instruction_see_the_variables_before_it() {
     let plan = planned("FROM scratch\nENV a=1\nENV a=2 b=$a\n", &PLAIN).unwrap();
-    assert!(plan.result.config.config.env.contains(&"b=1".to_owned()));
+    assert!(plan.units[0].result.config.config.env.contains(&"b=1".to_owned()));
 }
 
 #[test]
 fn a_global_argument_is_seen_by_from_and_only_declared_by_a_stage() {
     let text = "ARG IMAGE=base\nARG V=3\nFROM ${IMAGE}\nENV X=<$V>\nARG V\nENV Y=<$V>\n";
     let plan = planned(text, &PLAIN).unwrap();
-    let env = &plan.result.config.config.env;
+    let env = &plan.units[0].result.config.config.env;
     assert!(env.contains(&"X=<>".to_owned()) && env.contains(&"Y=<3>".to_owned()), "{env:?}");
 }
 
@@ -193,8 +205,8 @@ fn triggers_of_the_base_run_first_and_are_gone_from_the_image() {
     let asked = Asked { on_build: &["RUN setup", "ENV T=1"], ..PLAIN };
     let plan = planned("FROM base\nRUN make $T\n", &asked).unwrap();
     assert!(plan.steps[1].summary.name.contains("RUN setup"), "{}", listing(&plan));
-    assert!(plan.result.config.config.on_build.is_empty());
-    assert!(plan.result.config.config.env.contains(&"T=1".to_owned()));
+    assert!(plan.units[0].result.config.config.on_build.is_empty());
+    assert!(plan.units[0].result.config.config.env.contains(&"T=1".to_owned()));
 }
 
 #[test]
@@ -239,8 +251,8 @@ fn what_cannot_be_built_yet_is_refused_by_name() {
 fn build_args_that_no_arg_takes_are_warned_about() {
     let asked = Asked { build_args: &[("NOPE", "1"), ("HTTP_PROXY", "x")], ..PLAIN };
     let plan = planned("FROM base\n", &asked).unwrap();
-    assert_eq!(plan.warnings.len(), 1);
-    assert!(plan.warnings[0].message.contains("NOPE"));
+    assert_eq!(plan.units[0].warnings.len(), 1);
+    assert!(plan.units[0].warnings[0].message.contains("NOPE"));
 }
 
 #[test]
@@ -285,4 +297,77 @@ fn sources_of_a_trigger_have_the_place_of_the_base() {
 fn a_number_in_from_is_no_stage() {
     let text = "FROM base AS first\nRUN make\nFROM 0\n";
     assert_eq!(messages(text, &PLAIN), ["\"0\" no image `0` in the store"]);
+}
+
+#[test]
+fn a_named_context_hides_stages_and_images_of_its_name() {
+    let named = [
+        ("files".to_owned(), Named::Files(0)),
+        ("other".to_owned(), Named::Image("base".to_owned())),
+        ("debian".to_owned(), Named::Image("base".to_owned())),
+    ];
+    let asked = Asked { named: &named, ..PLAIN };
+    let text = "FROM nowhere AS other\nRUN never\nFROM debian:latest\nCOPY --from=FILES a /a\n\
+                COPY --from=other b /b\nCOPY --from=0 c /c\n";
+    assert_eq!(
+        listing(&planned(text, &asked).unwrap()),
+        "0 on -: FROM base \n\
+         1 on -: [stage-1 1/4] FROM base \n\
+         2 on 1: [stage-1 2/4] COPY --from=FILES a /a context 1 -> /a\n\
+         3 on -: FROM base \n\
+         4 on 2: [stage-1 3/4] COPY --from=other b /b from 3 -> /b\n\
+         5 on 4: [stage-1 4/4] COPY --from=0 c /c from 0 -> /c\n"
+    );
+}
+
+#[test]
+fn a_stage_can_start_from_the_files_of_a_context() {
+    let named = [("files".to_owned(), Named::Files(0))];
+    let asked = Asked { named: &named, ..PLAIN };
+    let plan = planned("FROM files\nRUN ls\n", &asked).unwrap();
+    assert_eq!(
+        listing(&plan),
+        "0 on -: [1/2] FROM files (tree) context 1 -> /\n\
+         1 on 0: [2/2] RUN ls [\"/bin/sh\", \"-c\", \"ls\"] user= dir=/\n"
+    );
+    assert_eq!(history(&plan)[0], "0: FROM files");
+}
+
+#[test]
+fn a_misspelled_named_context_is_recognised() {
+    let named = [("sources".to_owned(), Named::Files(0))];
+    let asked = Asked { named: &named, ..PLAIN };
+    let Err(problems) = planned("FROM base\nCOPY --from=source a /\n", &asked) else { panic!("it is none") };
+    assert_eq!(problems[0].help.as_deref(), Some("a named context with a similar name exists: `sources`"));
+}
+
+#[test]
+fn units_of_one_plan_build_on_each_other() {
+    let mut all = Plan::default();
+    let images = OneImage { on_build: Vec::new() };
+    let named = [("app".to_owned(), Named::Unit(0))];
+    for (name, text) in [("app", "FROM base\nENV A=1\nRUN a\n"), ("test", "FROM app\nRUN $A\n")] {
+        let dockerfile = Dockerfile::parse(text.as_bytes()).unwrap();
+        let options = PlanOptions {
+            target: None,
+            build_args: &BTreeMap::new(),
+            labels: &[],
+            platform: &Platform::linux("amd64"),
+            network: NetworkMode::Host,
+            identity: "test",
+            unit_name: name,
+            context: FilesId(0),
+            named: if name == "test" { &named } else { &[] },
+        };
+        assert!(plan(&mut all, &dockerfile, text, &options, &images).is_ok());
+    }
+    assert_eq!(
+        listing(&all),
+        "0 on -: [app 1/2] FROM base (tree) \n\
+         1 on 0: [app 2/2] RUN a (tree) [\"/bin/sh\", \"-c\", \"a\"] user= dir=/\n\
+         2 on 1: [test 1/1] RUN $A [\"/bin/sh\", \"-c\", \"$A\"] user= dir=/\n"
+    );
+    let Action::Run(run) = &all.steps[2].action else { panic!("a RUN") };
+    assert!(run.env.contains(&("A".to_owned(), "1".to_owned())), "{:?}", run.env);
+    assert_eq!(all.steps.iter().map(|step| step.unit).collect::<Vec<_>>(), [0, 0, 1]);
 }

@@ -3,14 +3,13 @@
 use std::ops::Range;
 
 use tug_dockerfile::{
-    Add, Copy, Instruction, InstructionKind, Mode, Source, Stage, Transfer, Word, closest, expand_heredoc,
+    Add, Copy, Instruction, InstructionKind, Mode, Source, Stage, Transfer, expand_heredoc,
 };
 
 use super::evaluate::{StageState, absolute, problem_of};
 use super::history;
-use super::needed;
-use super::stages::{Planner, stage_names};
-use super::{Action, CopyAction, CopyFrom, CopySource, State};
+use super::stages::Planner;
+use super::{Action, CopyAction, CopyFrom, CopySource};
 use crate::error::{Error, Problem};
 
 impl StageState {
@@ -25,8 +24,8 @@ impl StageState {
             planner.problems.push(refused("COPY --parents", flag_span(instruction, "parents")));
         }
         let from = match &copy.from {
-            None => Some(CopyFrom::Context),
-            Some(word) => self.from(planner, word, stage)?.map(CopyFrom::Layers),
+            None => Some(CopyFrom::Files(planner.options.context)),
+            Some(word) => planner.origin(&word.raw, word.span.range(), stage)?.map(CopyFrom::from),
         };
         if let Some(from) = from {
             self.transfer(planner, instruction, &copy.files, from, false);
@@ -38,53 +37,8 @@ impl StageState {
         if add.checksum.is_some() {
             planner.problems.push(refused("ADD --checksum", flag_span(instruction, "checksum")));
         }
-        self.transfer(planner, instruction, &add.files, CopyFrom::Context, add.unpack != Some(false));
-    }
-
-    /// What `--from` names: an earlier stage, or an image.
-    fn from(
-        &mut self,
-        planner: &mut Planner<'_>,
-        word: &Word,
-        stage: &Stage,
-    ) -> Result<Option<State>, Error> {
-        let (name, span) = (word.raw.as_str(), word.span.range());
-        if let Some(index) = needed::named_or_numbered(&planner.dockerfile.stages[..stage.index], name) {
-            return Ok(planner.stage(index)?.map(|evaluated| evaluated.result.state));
-        }
-        let stages = &planner.dockerfile.stages;
-        let later = stages
-            .iter()
-            .find(|stage| stage.from.name.as_ref().is_some_and(|own| own.as_str() == name.to_lowercase()));
-        if let Some(later) = later {
-            let problem = match later.index == stage.index {
-                true => Problem::new(span, format!("stage `{name}` cannot copy from itself")),
-                false => {
-                    Problem::new(span, format!("stage `{name}` needs to be defined before it is copied from"))
-                        .help("move its `FROM` above this stage")
-                }
-            };
-            planner.problems.push(problem);
-            return Ok(None);
-        }
-        if name.parse::<usize>().is_ok() {
-            let problem = Problem::new(span, format!("there is no stage {name} before this one"));
-            planner.problems.push(problem.help(match stage.index {
-                0 => "this is the first stage".to_owned(),
-                index => format!("numbers go from 0 to {}", index - 1),
-            }));
-            return Ok(None);
-        }
-        if let Some(similar) = closest(name, &stage_names(planner.dockerfile))
-            && planner.images.find(name, planner.options.platform).is_err()
-        {
-            let problem = Problem::new(span, format!("no stage named `{name}`"))
-                .label("not a stage of this file, nor an image in the store")
-                .help(format!("a stage with a similar name exists: `{similar}`"));
-            planner.problems.push(problem);
-            return Ok(None);
-        }
-        planner.foreign_image(name, span)
+        let from = CopyFrom::Files(planner.options.context);
+        self.transfer(planner, instruction, &add.files, from, add.unpack != Some(false));
     }
 
     fn transfer(

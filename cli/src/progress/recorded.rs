@@ -14,6 +14,7 @@ pub(super) fn planned(names: &[&str]) -> Event {
     let steps = names.iter().enumerate().map(|(number, name)| StepSummary {
         id: StepId(number),
         name: (*name).to_owned(),
+        unit: String::new(),
         stage: "0".to_owned(),
         line: number + 1,
     });

@@ -177,7 +177,7 @@ fn what_is_wrong_in_a_dockerfile_is_shown_in_its_lines_all_at_once() {
      --> Dockerfile:3:13
       |
     3 | COPY --from=biuld /app /app
-      |             ^^^^^ not a stage of this file, nor an image in the store
+      |             ^^^^^ not a stage of this file, nor a named context, nor an image in the store
       |
     help: a stage with a similar name exists: `build`
     ");

@@ -44,8 +44,6 @@ pub(super) fn run(arguments: &BuildArguments, settings: &Settings) -> Result<Exi
     let file = names_from(arguments).join(arguments.what.file.as_deref().unwrap_or("Dockerfile".as_ref()));
     let mut progress = Progress::start(mode, &file.to_string_lossy(), &interrupts, settings);
     let options = BuildOptions {
-        context,
-        dockerfile,
         target: arguments.what.target.clone(),
         build_args: arguments.what.build_args(environment),
         labels: arguments.what.labels(),
@@ -59,7 +57,7 @@ pub(super) fn run(arguments: &BuildArguments, settings: &Settings) -> Result<Exi
         jobs: arguments.how.jobs.map_or_else(default_jobs, std::num::NonZero::get),
         source_date_epoch,
         proxy_environment: proxies(environment),
-        resolv_conf: None,
+        ..BuildOptions::new(context, dockerfile)
     };
     let result = tug_builder::build(&session.store, &session.runtime, options, &progress, &cancel);
     progress.finish();
