@@ -83,6 +83,13 @@ pub fn named(name: &str) -> Option<Set> {
     NAMES.iter().position(|known| *known == plain).map(|number| 1 << number)
 }
 
+/// The names of a set, in the order of the numbers, each with its `CAP_`.
+#[must_use]
+pub fn names(set: Set) -> Vec<String> {
+    let numbered = NAMES.iter().enumerate().filter(|(number, _)| set & (1 << number) != 0);
+    numbered.map(|(_, name)| format!("CAP_{name}")).collect()
+}
+
 /// The set of `names`, for constants.
 const fn set(names: &[&str]) -> Set {
     let mut set = 0;
@@ -129,5 +136,6 @@ mod tests {
         assert_eq!(named("net_admin"), Some(1 << 12));
         assert_eq!(named("all"), Some(ALL));
         assert_eq!(named("net_admins"), None);
+        assert_eq!(names(named("all").unwrap() & 0x1001), ["CAP_CHOWN", "CAP_NET_ADMIN"]);
     }
 }

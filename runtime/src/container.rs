@@ -18,6 +18,12 @@ pub struct Container {
     pub root: Root,
     /// What is mounted into it, in this order.
     pub mounts: Vec<Mount>,
+    /// Directories that are made where they are missing (mode 0755, root). They stay.
+    #[serde(with = "wire::many")]
+    pub directories: Vec<PathBuf>,
+    /// Targets of mounts whose files, with all below them, are given to the user of the process.
+    #[serde(with = "wire::many")]
+    pub owned: Vec<PathBuf>,
     /// The process to run.
     pub process: Process,
     /// The name the container sees as its own.
@@ -51,6 +57,8 @@ impl Container {
         Self {
             root,
             mounts: Vec::new(),
+            directories: Vec::new(),
+            owned: Vec::new(),
             process,
             hostname: "tug".to_owned(),
             network: Network::Host,
@@ -230,14 +238,31 @@ pub enum ResolvConf {
 
 /// Limits for the container as a whole. Where the host does not let us set them, the container runs without and a
 /// warning says so.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Resources {
     /// Memory in bytes; swap is not added to it.
     pub memory: Option<u64>,
-    /// Processors, such as `1.5`.
+    /// Swap in bytes beside `memory`: none when absent, as much as there is with [`u64::MAX`]. Means nothing without
+    /// `memory`.
+    pub swap: Option<u64>,
+    /// Processors, such as `1.5`. Counts before `cpu_quota` and `cpu_period`.
     pub cpus: Option<f64>,
+    /// Microseconds of processor time in each `cpu_period`.
+    pub cpu_quota: Option<u64>,
+    /// Microseconds; 100,000 when absent.
+    pub cpu_period: Option<u64>,
+    /// Weight against others when processors are short: 2 to 262,144, and 1,024 is what everybody has.
+    pub cpu_shares: Option<u64>,
+    /// The processors it may run on, as the kernel writes lists: `0-3,8`.
+    pub cpuset_cpus: Option<String>,
+    /// The memory nodes it may use, written in the same way.
+    pub cpuset_mems: Option<String>,
     /// Number of processes and threads.
     pub pids: Option<u64>,
+    /// The control group below which the container's own is made, seen from the root of the groups; where it seems best
+    /// when absent.
+    #[serde(with = "wire::maybe")]
+    pub parent: Option<PathBuf>,
 }
 
 impl Resources {
@@ -318,6 +343,22 @@ pub struct Security {
     /// Whether set-uid programs and file capabilities have no effect. Builds need it off: package managers and
     /// `sudo` rely on them.
     pub no_new_privileges: bool,
+    /// Whether nothing of `/proc` and `/sys` is hidden or protected, and devices that the container makes can be
+    /// opened. It says nothing of `capabilities` and `seccomp`: see [`Security::privileged`].
+    pub open: bool,
+}
+
+impl Security {
+    /// Everything that this process may do itself: all capabilities, all system calls, nothing hidden.
+    #[must_use]
+    pub fn privileged() -> Self {
+        Self {
+            capabilities: crate::capabilities::ALL,
+            seccomp: Seccomp::Unconfined,
+            no_new_privileges: false,
+            open: true,
+        }
+    }
 }
 
 impl Default for Security {
@@ -326,6 +367,7 @@ impl Default for Security {
             capabilities: crate::capabilities::DOCKER,
             seccomp: Seccomp::Default,
             no_new_privileges: false,
+            open: false,
         }
     }
 }

@@ -38,6 +38,8 @@ pub(crate) struct Containment {
     pub(crate) user_namespace: bool,
     /// How many user and group ids exist.
     pub(crate) ids: (u32, u32),
+    /// How many files a process of the container may have open: what held before we raised it for ourselves.
+    pub(crate) open_files: Option<(Option<u64>, Option<u64>)>,
     /// Contents of `/etc/resolv.conf`, if it is to be replaced.
     pub(crate) resolv_conf: Option<String>,
     /// Whether the host's control groups are of version 2, so that the container can see its own.

@@ -101,6 +101,17 @@ pub enum Error {
         cause: MountCause,
     },
 
+    /// The files of a mount could not be given to the user of the process.
+    #[error("cannot give what is mounted on `{}` to the user of the container", path.display())]
+    Owner {
+        /// Where it is mounted.
+        #[serde(with = "wire::one")]
+        path: PathBuf,
+        /// What the kernel said.
+        #[source]
+        cause: Cause,
+    },
+
     /// The layers could not be merged.
     #[error("cannot merge {layers} layers into one file system")]
     Overlay {
@@ -332,6 +343,12 @@ pub enum Warning {
         path: String,
         /// Why.
         reason: String,
+    },
+    /// Capabilities were asked for that we do not have ourselves.
+    #[error("without {names}: tug itself does not have what it cannot give")]
+    NoCapabilities {
+        /// Their names.
+        names: String,
     },
     /// A limit on a process could not be set.
     #[error("the limit `{resource}` is not in force: {reason}")]

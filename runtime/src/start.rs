@@ -75,6 +75,7 @@ impl Container {
             container: self.clone(),
             user_namespace: runtime.mode() != crate::Mode::Root,
             ids: runtime.ids(),
+            open_files: crate::enter::open_files::before(),
             resolv_conf,
             cgroup2: runtime.has_cgroup2(),
             filter: runtime.filter(self),

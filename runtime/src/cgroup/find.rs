@@ -7,8 +7,10 @@ use std::path::{Path, PathBuf};
 pub(crate) struct Hierarchy {
     /// Where it is mounted.
     pub(crate) mount: PathBuf,
-    /// Our own group.
+    /// Our own group, or the one that was chosen instead.
     pub(crate) own: PathBuf,
+    /// Whether somebody chose it: then the container's group is made below it and nowhere else.
+    pub(crate) chosen: bool,
     /// The controllers of version 1 that are in this tree.
     controllers: Vec<String>,
 }
@@ -26,12 +28,33 @@ pub(crate) fn hierarchies() -> Hierarchies {
     parse(&read("/proc/self/mountinfo"), &read("/proc/self/cgroup"))
 }
 
+impl Hierarchy {
+    /// The groups from below the mount down to our own, outermost first.
+    pub(super) fn way(&self) -> Vec<&Path> {
+        let mut way: Vec<&Path> = self.own.ancestors().take_while(|group| *group != self.mount).collect();
+        way.reverse();
+        way
+    }
+}
+
 impl Hierarchies {
+    /// The same with the group `parent`, seen from the root of every tree, in place of our own.
+    pub(crate) fn below(mut self, parent: Option<&Path>) -> Self {
+        let Some(parent) = parent else { return self };
+        let parent = parent.strip_prefix("/").unwrap_or(parent);
+        for hierarchy in self.version2.iter_mut().chain(&mut self.version1) {
+            hierarchy.own = hierarchy.mount.join(parent);
+            hierarchy.chosen = true;
+        }
+        self
+    }
+
     /// The tree of version 2, if it has this controller for us.
     pub(crate) fn version2_with(&self, controller: &str) -> Option<&Hierarchy> {
         self.version2.as_ref().filter(|hierarchy| {
-            let offered =
-                std::fs::read_to_string(hierarchy.own.join("cgroup.controllers")).unwrap_or_default();
+            // A group that was chosen may not be there yet.
+            let own = if hierarchy.own.exists() { &hierarchy.own } else { &hierarchy.mount };
+            let offered = std::fs::read_to_string(own.join("cgroup.controllers")).unwrap_or_default();
             let above = hierarchy.own.parent().filter(|_| hierarchy.own != hierarchy.mount);
             let above = above.map(|above| above.join("cgroup.subtree_control"));
             let handed_on = above.and_then(|file| std::fs::read_to_string(file).ok()).unwrap_or_default();
@@ -61,6 +84,7 @@ pub(super) fn parse(mountinfo: &str, groups: &str) -> Hierarchies {
         let hierarchy = |group: &str, controllers| Hierarchy {
             mount: PathBuf::from(mount),
             own: own_directory(mount, root, group),
+            chosen: false,
             controllers,
         };
         match kind {

@@ -5,10 +5,11 @@
 //! controllers that limits need (memory, cpu, pids).
 //!
 //! A process of version 2 may not be in a group that hands controllers on to groups below it. So the container's
-//! group is made, in this order: below the real root; beside our own group, where the group above hands the
+//! group is made, in this order: below the one that was asked for; below the real root; beside our own group, where the group above hands the
 //! controllers on already; below our own group, after we moved into a leaf of it, if we are alone there.
 
 mod find;
+mod limits;
 mod version1;
 mod version2;
 
@@ -19,6 +20,7 @@ use rustix::process::Pid;
 
 use crate::{Resources, Warning};
 pub(crate) use find::{Hierarchies, hierarchies};
+use limits::{Limit, Setting};
 
 /// A group that was made for one container. It is removed when it is dropped, which has to be after all its
 /// processes have ended.
@@ -35,9 +37,9 @@ impl Group {
         if resources.is_empty() {
             return None;
         }
-        let hierarchies = hierarchies();
+        let hierarchies = hierarchies().below(resources.parent.as_deref());
         let mut group = Self { directories: Vec::new(), kills: None };
-        for limit in limits(resources) {
+        for limit in limits::limits(resources) {
             if let Err(reason) = group.set(&limit, &hierarchies) {
                 warnings.push(Warning::NoLimit { what: limit.what.to_owned(), reason });
             }
@@ -68,7 +70,7 @@ impl Group {
         let directory = match hierarchies.version2_with(limit.controller) {
             Some(hierarchy) => version2::make(hierarchy, limit, &self.directories)?,
             None => match hierarchies.version1_with(limit.controller) {
-                Some(hierarchy) => version1::make(hierarchy, limit)?,
+                Some(hierarchy) => version1::make_group(hierarchy, limit)?,
                 None => return Err(format!("no control group offers the controller `{}`", limit.controller)),
             },
         };
@@ -98,62 +100,6 @@ impl Drop for Group {
             }
         }
     }
-}
-
-/// One limit, in the words of both versions.
-struct Limit {
-    what: &'static str,
-    controller: &'static str,
-    /// Files and what is written to them. What is optional may be missing.
-    version2: Vec<Setting>,
-    version1: Vec<Setting>,
-}
-
-struct Setting {
-    file: &'static str,
-    value: String,
-    optional: bool,
-}
-
-fn must(file: &'static str, value: &dyn ToString) -> Setting {
-    Setting { file, value: value.to_string(), optional: false }
-}
-
-fn may(file: &'static str, value: &dyn ToString) -> Setting {
-    Setting { file, value: value.to_string(), optional: true }
-}
-
-fn limits(resources: &Resources) -> Vec<Limit> {
-    /// Microseconds over which the share of the processors is counted.
-    const PERIOD: f64 = 100_000.0;
-    let mut limits = Vec::new();
-    if let Some(bytes) = resources.memory {
-        limits.push(Limit {
-            what: "memory",
-            controller: "memory",
-            version2: vec![must("memory.max", &bytes), may("memory.swap.max", &0)],
-            version1: vec![must("memory.limit_in_bytes", &bytes), may("memory.memsw.limit_in_bytes", &bytes)],
-        });
-    }
-    if let Some(cpus) = resources.cpus {
-        // The kernel takes no less than a millisecond.
-        let quota = (cpus * PERIOD).max(1000.0) as u64;
-        limits.push(Limit {
-            what: "processors",
-            controller: "cpu",
-            version2: vec![must("cpu.max", &format!("{quota} {PERIOD}"))],
-            version1: vec![must("cpu.cfs_period_us", &PERIOD), must("cpu.cfs_quota_us", &quota)],
-        });
-    }
-    if let Some(count) = resources.pids {
-        limits.push(Limit {
-            what: "processes",
-            controller: "pids",
-            version2: vec![must("pids.max", &count)],
-            version1: vec![must("pids.max", &count)],
-        });
-    }
-    limits
 }
 
 /// A name that no other container of this host has.

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use super::find::Hierarchy;
-use super::{Limit, make_directory, name, write, write_all};
+use super::limits::Limit;
+use super::{make_directory, name, write, write_all};
 
 /// Sets a limit on the group among `made`, which is made if it is not there yet.
 pub(super) fn make(hierarchy: &Hierarchy, limit: &Limit, made: &[PathBuf]) -> Result<PathBuf, String> {
@@ -11,6 +12,13 @@ pub(super) fn make(hierarchy: &Hierarchy, limit: &Limit, made: &[PathBuf]) -> Re
         Some(directory) => directory.clone(),
         None => place(hierarchy)?,
     };
+    if hierarchy.chosen {
+        for above in hierarchy.way().into_iter().filter_map(Path::parent) {
+            if !hands_on(above, limit.controller) {
+                hand_on(above, limit.controller)?;
+            }
+        }
+    }
     let above = directory.parent().unwrap_or(&hierarchy.mount);
     if !hands_on(above, limit.controller) {
         hand_on(above, limit.controller)?;
@@ -20,7 +28,15 @@ pub(super) fn make(hierarchy: &Hierarchy, limit: &Limit, made: &[PathBuf]) -> Re
 }
 
 fn place(hierarchy: &Hierarchy) -> Result<PathBuf, String> {
-    let Hierarchy { mount, own, .. } = hierarchy;
+    let Hierarchy { mount, own, chosen, .. } = hierarchy;
+    if *chosen {
+        for group in hierarchy.way() {
+            make_directory(group)?;
+        }
+        let below = own.join(name());
+        make_directory(&below)?;
+        return Ok(below);
+    }
     let is_real_root = own == mount && !own.join("cgroup.type").exists();
     let beside = own.parent().filter(|_| own != mount).map(|above| above.join(name()));
     if !is_real_root
@@ -60,7 +76,7 @@ fn hand_on(directory: &Path, controller: &str) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::limits;
+    use super::super::limits::limits;
     use super::*;
     use crate::Resources;
 

@@ -14,6 +14,7 @@
 
 mod host;
 mod map;
+pub(crate) mod open_files;
 mod subordinate;
 
 use rustix::io::Errno;
@@ -56,7 +57,8 @@ pub enum ModePreference {
     SingleId,
 }
 
-/// Finds out what this process may do and makes it root over the ids it may use.
+/// Finds out what this process may do and makes it root over the ids it may use. It may have more files open from then
+/// on; containers get the limit that it had before.
 ///
 /// Call it once, right after [`crate::run_init_if_asked`], while no other thread exists.
 ///
@@ -64,6 +66,7 @@ pub enum ModePreference {
 /// [`Error::Namespaces`] when the host lets us do nothing of this, [`Error::ModeUnavailable`] when the mode that was
 /// asked for is not possible.
 pub fn enter(preference: ModePreference) -> Result<Mode, Error> {
+    open_files::raise();
     let administrator = geteuid().is_root() && may_administer()?;
     let unavailable = |mode: &str, reason: &str| {
         Err(Error::ModeUnavailable { mode: mode.to_owned(), reason: reason.to_owned() })

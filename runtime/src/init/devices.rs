@@ -14,7 +14,7 @@ use rustix::io::Errno;
 use rustix::mount::{MountAttrFlags, MountPropagationFlags, mount_change};
 
 use super::mounting::{STRICT, Setting, attach, clone_of, new_file_system};
-use crate::{Error, Warning};
+use crate::{Container, Error, Warning};
 
 /// Name, major and minor number of the character devices that every container has.
 const NODES: [(&str, u32, u32); 6] =
@@ -86,16 +86,18 @@ impl Private {
 pub(super) fn make_dev(
     target: BorrowedFd<'_>,
     private: &Private,
-    shm_size: u64,
+    container: &Container,
     warnings: &mut Vec<Warning>,
 ) -> Result<Dev, Error> {
     let failed = |what: &str| {
         let action = format!("make `{what}` for the container");
         move |errno: Errno| Error::system(action, errno)
     };
-    let flags = MountAttrFlags::MOUNT_ATTR_NOSUID
-        | MountAttrFlags::MOUNT_ATTR_STRICTATIME
-        | MountAttrFlags::MOUNT_ATTR_NODEV;
+    let open = container.security.open && !private.user_namespace;
+    let mut flags = MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_STRICTATIME;
+    if !open {
+        flags |= MountAttrFlags::MOUNT_ATTR_NODEV;
+    }
     let settings = [Setting::Text("mode", "0755"), Setting::Text("size", "65536k")];
     let dev = new_file_system("tmpfs", &settings, flags).map_err(failed("/dev"))?;
     attach(&dev, target).map_err(failed("/dev"))?;
@@ -112,6 +114,9 @@ pub(super) fn make_dev(
         let place = empty_file(dev.as_fd(), name).map_err(failed(&path))?;
         clone_of(&node, false).and_then(|node| attach(node, place.as_fd())).map_err(failed(&path))?;
     }
+    if open {
+        more_nodes(dev.as_fd());
+    }
     for (name, to) in LINKS {
         symlinkat(to, &dev, name).map_err(failed(&format!("/dev/{name}")))?;
     }
@@ -120,7 +125,7 @@ pub(super) fn make_dev(
     attach(&terminals, directory(dev.as_fd(), "pts").map_err(failed("/dev/pts"))?.as_fd())
         .map_err(failed("/dev/pts"))?;
 
-    let size = shm_size.to_string();
+    let size = container.shm_size.to_string();
     let settings = [Setting::Text("mode", "1777"), Setting::Text("size", &size)];
     let shm = new_file_system("tmpfs", &settings, STRICT).map_err(failed("/dev/shm"))?;
     attach(&shm, directory(dev.as_fd(), "shm").map_err(failed("/dev/shm"))?.as_fd())
@@ -135,6 +140,18 @@ pub(super) fn make_dev(
         }),
     }
     Ok(Dev { root: dev, terminals })
+}
+
+/// What steps that may do everything use most: file systems in user space and images of disks. A kernel without such a
+/// device only fails when it is opened.
+fn more_nodes(dev: BorrowedFd<'_>) {
+    let loops = (0..8).map(|number| (format!("loop{number}"), FileType::BlockDevice, 7, number));
+    let others = [("fuse", 10, 229), ("loop-control", 10, 237)]
+        .map(|(name, major, minor)| (name.to_owned(), FileType::CharacterDevice, major, minor));
+    for (name, kind, major, minor) in others.into_iter().chain(loops) {
+        // Without the right to make nodes there is none, as in every other container.
+        let _ = mknodat(dev, name, kind, Mode::from_raw_mode(0o660), makedev(major, minor));
+    }
 }
 
 /// The container's `/dev`.

@@ -66,6 +66,18 @@ impl Launch {
         // From here on nobody in the container may look into us or trace us (CVE-2016-9962).
         set_dumpable_behavior(DumpableBehavior::NotDumpable)
             .map_err(|errno| Error::system("become unreadable", errno))?;
+        let missing = order.container.security.capabilities
+            & crate::capabilities::ALL
+            & !sys::process::permitted_capabilities()
+                .map_err(|errno| Error::system("read capabilities", errno))?;
+        // The usual set is not worth a word where part of it is missing: nobody asked for it.
+        if missing & !crate::capabilities::DOCKER != 0 {
+            let names = crate::capabilities::names(missing).join(", ");
+            say(control.send(&Report::Warning(Warning::NoCapabilities { names })))?;
+        }
+        if let Some((soft, hard)) = order.open_files {
+            let _ = sys::process::set_limit(number(Resource::OpenFiles), soft, hard);
+        }
         for limit in &order.container.ulimits {
             if let Err(errno) = sys::process::set_limit(number(limit.resource), limit.soft, limit.hard) {
                 let reason = crate::Cause::from(errno).to_string();

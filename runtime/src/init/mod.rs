@@ -18,6 +18,7 @@ mod launch;
 mod mounting;
 mod mounts;
 mod overlay;
+mod own;
 mod reaper;
 mod system;
 mod walk;
@@ -85,6 +86,13 @@ fn furnish(order: &Containment, control: &Control) -> Result<Launch, Error> {
     let Furnished { root, dev, private } = furnish_root(order, control)?;
     change_root(&root, &private)?;
     let identity = identity::resolve(root.as_fd(), &container.process.user)?;
+    for path in &container.directories {
+        make_directory(&root, path)?;
+    }
+    for target in &container.owned {
+        own::give(root.as_fd(), target, identity.uid, identity.gid)
+            .map_err(|errno| Error::Owner { path: target.clone(), cause: errno.into() })?;
+    }
     let directory = working_directory(&root, order)?;
     if container.root.read_only {
         set_attributes(&root, Attributes { read_only: true, ..Attributes::default() })
@@ -106,7 +114,13 @@ fn furnish_root(order: &Containment, control: &Control) -> Result<Furnished, Err
     let contents: u64 = container.mounts.iter().map(contents_of).sum();
     let private = Private::new(order.user_namespace, contents + (16 << 20))
         .map_err(|errno| Error::system("cut the container's mounts off from the host's", errno))?;
-    let merged = overlay::merge(&container.root, order.user_namespace, private.descriptor())?;
+    let open = container.security.open;
+    let merged = overlay::merge(
+        &container.root,
+        order.user_namespace,
+        open && !order.user_namespace,
+        private.descriptor(),
+    )?;
     let place = private.directory("root").map_err(|errno| Error::system("make a directory", errno))?;
     mounting::attach(&merged.mount, place.as_fd())
         .map_err(|errno| Error::system("put the root in place", errno))?;
@@ -122,8 +136,9 @@ fn furnish_root(order: &Containment, control: &Control) -> Result<Furnished, Err
     };
     let proc = system::make_proc(furnishing.system_directory("/proc")?.as_fd(), &mut warnings)?;
     let dev_directory = furnishing.system_directory("/dev")?;
-    let dev = devices::make_dev(dev_directory.as_fd(), &private, container.shm_size, &mut warnings)?;
-    let sys = system::make_sys(furnishing.system_directory("/sys")?.as_fd(), order.cgroup2, &mut warnings)?;
+    let dev = devices::make_dev(dev_directory.as_fd(), &private, container, &mut warnings)?;
+    let sys =
+        system::make_sys(furnishing.system_directory("/sys")?.as_fd(), order.cgroup2, open, &mut warnings)?;
     for warning in warnings {
         say(control.send(&Report::Warning(warning)))?;
     }
@@ -141,7 +156,9 @@ fn furnish_root(order: &Containment, control: &Control) -> Result<Furnished, Err
     if container.network == Network::None {
         system::open_network(&proc, order.ids.1);
     }
-    system::protect(&proc, &sys, &private)?;
+    if !open {
+        system::protect(&proc, &sys, &private)?;
+    }
     Ok(Furnished { root: furnishing.root, dev, private })
 }
 
@@ -203,7 +220,7 @@ pub(crate) fn try_proc() -> Result<(), rustix::io::Errno> {
 pub(crate) fn try_merge(root: &Root, user_namespace: bool) -> Result<OwnedFd, Error> {
     let private = Private::new(user_namespace, 1 << 20)
         .map_err(|errno| Error::system("cut our mounts off from the host's", errno))?;
-    Ok(overlay::merge(root, user_namespace, private.descriptor())?.mount)
+    Ok(overlay::merge(root, user_namespace, false, private.descriptor())?.mount)
 }
 
 /// Makes `root` the root of this process and lets go of all else, so that no path leads there any more.
@@ -241,6 +258,14 @@ fn working_directory(root: &OwnedFd, order: &Containment) -> Result<OwnedFd, Err
         return Err(refused(rustix::io::Errno::NOTDIR));
     }
     place.descriptor().try_clone_to_owned().map_err(|error| Error::system("open a directory", error))
+}
+
+/// Makes a directory that is not there. Something else in its place stays.
+fn make_directory(root: &OwnedFd, path: &Path) -> Result<(), Error> {
+    match walk(root.as_fd(), path, LastLink::Follow, Missing::MakeDirectory, &mut ()) {
+        Ok(_) => Ok(()),
+        Err(errno) => Err(Error::Mount { target: path.to_owned(), cause: mounts::target_failed(errno) }),
+    }
 }
 
 /// Our parent is gone if it does not hear us, and so is the reason to go on.

@@ -68,13 +68,15 @@ impl Furnishing<'_> {
     fn foreign(&mut self, foreign: &ForeignRoot, target: &Path) -> Result<(), MountCause> {
         let scratch = self.private_directory()?;
         let merged =
-            merge(&foreign.root, self.user_namespace, scratch.as_fd()).map_err(|error| match error {
-                Error::Overlay { cause, .. } => {
-                    MountCause::System { action: "merge its layers".to_owned(), cause }
-                }
-                Error::Source { path, .. } => MountCause::NoSource { path },
-                _ => MountCause::Escapes,
-            })?;
+            merge(&foreign.root, self.user_namespace, false, scratch.as_fd()).map_err(
+                |error| match error {
+                    Error::Overlay { cause, .. } => {
+                        MountCause::System { action: "merge its layers".to_owned(), cause }
+                    }
+                    Error::Source { path, .. } => MountCause::NoSource { path },
+                    _ => MountCause::Escapes,
+                },
+            )?;
         let place = self.private_directory()?;
         attach(&merged.mount, place.as_fd()).map_err(failed("put its layers in place"))?;
         let source = walk(merged.mount.as_fd(), &foreign.path, LastLink::Follow, Missing::Refuse, &mut ())
@@ -243,7 +245,7 @@ fn source_failed(errno: Errno, path: &Path) -> MountCause {
     }
 }
 
-fn target_failed(errno: Errno) -> MountCause {
+pub(super) fn target_failed(errno: Errno) -> MountCause {
     match errno {
         Errno::LOOP => MountCause::Escapes,
         Errno::ROFS => MountCause::ReadOnlyRoot,

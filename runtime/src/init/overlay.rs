@@ -27,7 +27,14 @@ pub(super) struct Merged {
 }
 
 /// Merges the layers of `root`. `scratch` is a directory of our own.
-pub(super) fn merge(root: &Root, user_namespace: bool, scratch: BorrowedFd<'_>) -> Result<Merged, Error> {
+///
+/// With `devices`, nodes in the layers can be opened; a user namespace knows none anyway.
+pub(super) fn merge(
+    root: &Root,
+    user_namespace: bool,
+    devices: bool,
+    scratch: BorrowedFd<'_>,
+) -> Result<Merged, Error> {
     let mut lower = Vec::with_capacity(root.lower.len() + 1);
     for path in &root.lower {
         lower.push(directory(path)?);
@@ -43,7 +50,7 @@ pub(super) fn merge(root: &Root, user_namespace: bool, scratch: BorrowedFd<'_>) 
         );
     }
 
-    let layers = Layers { lower: &lower, upper: upper.as_ref().zip(work.as_ref()), user_namespace };
+    let layers = Layers { lower: &lower, upper: upper.as_ref().zip(work.as_ref()), user_namespace, devices };
     let mount = layers.mount(scratch).map_err(|failure| Error::Overlay {
         layers: root.lower.len(),
         cause: failure.errno.into(),
@@ -56,6 +63,7 @@ struct Layers<'a> {
     lower: &'a [OwnedFd],
     upper: Option<(&'a OwnedFd, &'a OwnedFd)>,
     user_namespace: bool,
+    devices: bool,
 }
 
 struct Failure {
@@ -95,8 +103,9 @@ impl Layers<'_> {
 
     fn mount_as(&self, naming: Naming) -> Result<OwnedFd, Failure> {
         let context = fsopen("overlay", FsOpenFlags::FSOPEN_CLOEXEC)?;
+        let flags = if self.devices { MountAttrFlags::empty() } else { MountAttrFlags::MOUNT_ATTR_NODEV };
         self.configure(&context, naming)
-            .and_then(|()| mount_of(&context, MountAttrFlags::MOUNT_ATTR_NODEV))
+            .and_then(|()| mount_of(&context, flags))
             .map_err(|errno| Failure { errno, detail: messages(&context) })
     }
 
@@ -138,7 +147,8 @@ impl Layers<'_> {
         }
         let options = std::ffi::CString::new(options).map_err(|_| Errno::INVAL)?;
         let place = empty_directory(scratch, usize::MAX)?;
-        mount("overlay", by_number(&place), "overlay", MountFlags::NODEV, Some(options.as_c_str()))?;
+        let flags = if self.devices { MountFlags::empty() } else { MountFlags::NODEV };
+        mount("overlay", by_number(&place), "overlay", flags, Some(options.as_c_str()))?;
         let path = format!("directory-{}", usize::MAX);
         openat(scratch, path, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
     }

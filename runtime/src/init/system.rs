@@ -49,21 +49,23 @@ pub(super) fn make_proc(target: BorrowedFd<'_>, warnings: &mut Vec<Warning>) -> 
     Ok(proc)
 }
 
-/// Puts a `/sys` where `target` is, with the container's own control group in it.
+/// Puts a `/sys` where `target` is, with the container's own control group in it. It can only be read, but `writable`.
 pub(super) fn make_sys(
     target: BorrowedFd<'_>,
     cgroup2: bool,
+    writable: bool,
     warnings: &mut Vec<Warning>,
 ) -> Result<OwnedFd, Error> {
     let failed = |errno: Errno| Error::system("make `/sys` for the container", errno);
-    let flags = STRICT | MountAttrFlags::MOUNT_ATTR_RDONLY;
+    let read_only = MountAttrFlags::MOUNT_ATTR_RDONLY;
+    let flags = if writable { STRICT } else { STRICT | read_only };
     let mut borrowed = false;
     let sys = match new_file_system("sysfs", &[], flags) {
         // Only the owner of the network namespace may have a fresh one.
         Err(Errno::PERM) => {
             let sys = clone_path("/sys").map_err(failed)?;
             let attributes = Attributes {
-                read_only: true,
+                read_only: !writable,
                 no_devices: true,
                 no_set_uid: true,
                 no_execute: true,
@@ -86,7 +88,7 @@ pub(super) fn make_sys(
         }
     } else if borrowed {
         // The host's groups are none of the container's business.
-        let empty = new_file_system("tmpfs", &EMPTY, flags).map_err(failed)?;
+        let empty = new_file_system("tmpfs", &EMPTY, STRICT | read_only).map_err(failed)?;
         attach(empty, below(sys.as_fd(), "fs/cgroup").map_err(failed)?.as_fd()).map_err(failed)?;
     }
     Ok(sys)

@@ -72,7 +72,8 @@ pub(super) fn filter() -> Check {
 /// Makes a group with each limit and removes it again.
 pub(super) fn groups() -> Check {
     let mut warnings = Vec::new();
-    let wanted = Resources { memory: Some(64 << 20), cpus: Some(1.0), pids: Some(64) };
+    let wanted =
+        Resources { memory: Some(64 << 20), cpus: Some(1.0), pids: Some(64), ..Resources::default() };
     drop(Group::new(&wanted, &mut warnings));
     let reasons: Vec<String> = warnings.iter().map(ToString::to_string).collect();
     let good = reasons.is_empty();

@@ -38,7 +38,8 @@ fn needs_busybox_needs_root_a_container_that_starts_too_many_processes_is_stoppe
 fn needs_busybox_needs_root_groups_are_removed_again() {
     let place = Place::new(Who::Root);
     let mut container = place.script("cat /proc/self/cgroup");
-    container.resources = Resources { memory: Some(32 << 20), cpus: Some(0.5), pids: Some(50) };
+    container.resources =
+        Resources { memory: Some(32 << 20), cpus: Some(0.5), pids: Some(50), ..Resources::default() };
     let answer = place.run(&container);
     assert!(!answer.good().contains("tug-"), "the container sees its own group as the root: {answer:?}");
     let left = std::process::Command::new("find")
@@ -65,4 +66,32 @@ fn needs_busybox_needs_root_needs_users_without_rights_to_a_group_the_container_
         warnings.iter().any(|warning| warning.starts_with("the limit on memory is not in force")),
         "{warnings:?}"
     );
+}
+
+#[test]
+#[ignore = "needs root and busybox"]
+fn needs_busybox_needs_root_the_group_is_made_below_the_one_that_was_chosen() {
+    let place = Place::new(Who::Root);
+    let parent = format!("box-of-tug-{}", std::process::id());
+    let mut container = place.script("echo runs");
+    container.resources = Resources {
+        cpuset_cpus: Some("0".to_owned()),
+        cpu_shares: Some(100),
+        parent: Some(format!("/{parent}/inner").into()),
+        ..Resources::default()
+    };
+    let answer = place.run(&container);
+    answer.good();
+    let made = std::process::Command::new("find")
+        .args(["/sys/fs/cgroup", "-depth", "-type", "d", "-path", &format!("*/{parent}*")])
+        .output()
+        .unwrap();
+    let made: Vec<String> = String::from_utf8(made.stdout).unwrap().lines().map(str::to_owned).collect();
+    for group in &made {
+        std::fs::remove_dir(group).unwrap();
+    }
+    if answer.warnings().is_empty() {
+        assert!(made.iter().any(|group| group.ends_with(&format!("{parent}/inner"))), "{made:?} {answer:?}");
+    }
+    assert!(!made.iter().any(|group| group.contains("/inner/")), "the container's own is gone: {made:?}");
 }

@@ -10,5 +10,6 @@ mod isolation;
 mod layers;
 mod limits;
 mod owners;
+mod privileges;
 mod support;
 mod surroundings;

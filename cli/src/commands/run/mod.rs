@@ -128,6 +128,7 @@ fn container(
         memory: limit(arguments.memory),
         cpus: arguments.cpus,
         pids: limit(arguments.pids_limit),
+        ..Resources::default()
     };
     if let Some(size) = arguments.shm_size {
         container.shm_size = size;
