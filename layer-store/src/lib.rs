@@ -15,12 +15,14 @@ mod file_digests;
 mod folder;
 mod garbage;
 mod image;
+mod image_form;
 mod image_writer;
 mod layer;
 mod lock;
 mod refs;
 mod scratch;
 mod settle;
+mod squash;
 mod stop;
 mod store;
 pub mod tar;
@@ -37,10 +39,12 @@ pub use blob::{BlobWriter, SealedBlob};
 pub use compression::{BlockWriter, Compression, Decompressed, DecompressionLimits};
 pub use entry::{Entry, EntryKind, Mtime, NewEntry, NewEntryKind, Xattrs, canonical_order};
 pub use error::{Error, Result};
+pub use export::{FolderOptions, WrittenFolder};
 pub use file::Durability;
 pub use file_digests::{FileDigests, FileIdentity};
 pub use garbage::Removed;
 pub use image::{Image, ImageSummary};
+pub use image_form::{ImageForm, LayerCompression, MediaTypes};
 pub use layer::{
     CommitOptions, ImportLayer, Layer, LayerError, LayerWriter, LayerWriterOptions, OwnerLookup, Trees,
 };

@@ -97,9 +97,14 @@ pub(crate) fn remove(path: &Path) -> io::Result<()> {
     };
     let name = CString::new(name.as_encoded_bytes())?;
     let top = openat(rustix::fs::CWD, parent, FOLDER, Mode::empty())?;
+    remove_in(top.as_fd(), name)
+}
+
+/// The same for something in an open folder.
+pub(crate) fn remove_in(folder: BorrowedFd<'_>, name: CString) -> io::Result<()> {
     let mut pending = vec![name];
     while let Some(name) = pending.pop() {
-        remove_at(&top, top.as_fd(), &name, 0, &mut pending)?;
+        remove_at(folder, folder, &name, 0, &mut pending)?;
     }
     Ok(())
 }
@@ -107,7 +112,7 @@ pub(crate) fn remove(path: &Path) -> io::Result<()> {
 const FOLDER: OFlags = OFlags::DIRECTORY.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
 fn remove_at(
-    top: &OwnedFd,
+    top: BorrowedFd<'_>,
     parent: BorrowedFd<'_>,
     name: &CStr,
     depth: usize,

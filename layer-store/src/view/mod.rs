@@ -62,6 +62,11 @@ impl Node {
     pub fn link(&self) -> Option<(u64, u64)> {
         self.link
     }
+
+    /// The number of the layer, lowest first, that it comes from; `None` for directories, which come from several.
+    pub(crate) fn layer(&self) -> Option<usize> {
+        self.position.map(|position| position.layer)
+    }
 }
 
 impl Store {

@@ -1,4 +1,4 @@
-//! Root file systems as tars: a whole merged tree out, and one in as an image of a single layer.
+//! Merged trees as tars.
 //!
 //! What comes out is the tree as a container would see it: no whiteouts, parents before what is in them, hard links
 //! as such, times in whole seconds. The same tree gives the same bytes.
@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
 
-use crate::entry::{EntryKind, NewEntry, NewEntryKind, shown};
+use crate::entry::{EntryKind, NewEntry, NewEntryKind, join, shown};
 use crate::error::{Error, Result};
 use crate::layer::LayerError;
 use crate::tar::{TarError, TarWriter};
@@ -17,8 +17,22 @@ const BUFFER: usize = 256 * 1024;
 impl View {
     /// Writes the merged tree as a tar to `out`.
     pub fn export(&self, out: &mut dyn Write) -> Result<()> {
-        let mut export =
-            Export { view: self, tar: TarWriter::new(out), names: HashMap::new(), buffer: vec![0; BUFFER] };
+        let tar = TarWriter::new(out);
+        finish(self.export_below(b"", tar)?)
+    }
+
+    /// Writes several merged trees as one tar to `out`, each in a directory of the name beside it.
+    pub fn export_each(trees: &[(String, Self)], out: &mut dyn Write) -> Result<()> {
+        let mut tar = TarWriter::new(out);
+        for (name, tree) in trees {
+            tar.header(&NewEntry::directory(name.as_bytes(), 0o755)).map_err(unwritable)?;
+            tar = tree.export_below(name.as_bytes(), tar)?;
+        }
+        finish(tar)
+    }
+
+    fn export_below<'a>(&self, prefix: &[u8], tar: Tar<'a>) -> Result<Tar<'a>> {
+        let mut export = Export { view: self, prefix, tar, names: HashMap::new(), buffer: vec![0; BUFFER] };
         // One list of children for each directory on the way down; paths may be deeper than a stack is.
         let mut open = vec![self.children(b"").into_iter()];
         while let Some(children) = open.last_mut() {
@@ -31,22 +45,31 @@ impl View {
                 open.push(self.children(node.path()).into_iter());
             }
         }
-        let out = export.tar.finish().map_err(unwritable)?;
-        out.flush().map_err(|error| unwritable(TarError::Write(error)))
+        Ok(export.tar)
     }
 }
 
-struct Export<'a> {
+type Tar<'a> = TarWriter<&'a mut dyn Write>;
+
+fn finish(tar: Tar<'_>) -> Result<()> {
+    let out = tar.finish().map_err(unwritable)?;
+    out.flush().map_err(|error| unwritable(TarError::Write(error)))
+}
+
+struct Export<'a, 'out> {
     view: &'a View,
-    tar: TarWriter<&'a mut dyn Write>,
-    /// The first name of each file that has several.
+    /// The directory of the tar that the tree is in; empty for its root.
+    prefix: &'a [u8],
+    tar: Tar<'out>,
+    /// The first name of each file that has several, in the tar.
     names: HashMap<(u64, u64), Vec<u8>>,
     buffer: Vec<u8>,
 }
 
-impl Export<'_> {
+impl Export<'_, '_> {
     fn add(&mut self, node: &Node) -> Result<()> {
         let entry = node.entry();
+        let path = join(self.prefix, &entry.path);
         let first_name = node.link().and_then(|link| self.names.get(&link)).cloned();
         let kind = match (&entry.kind, first_name) {
             (_, Some(target)) => NewEntryKind::HardLink { target },
@@ -64,12 +87,12 @@ impl Export<'_> {
             (EntryKind::HardLink { .. } | EntryKind::Whiteout | EntryKind::Opaque, _) => return Ok(()),
         };
         if let (Some(link), NewEntryKind::File { .. }) = (node.link(), &kind) {
-            self.names.insert(link, entry.path.clone());
+            self.names.insert(link, path.clone());
         }
         let size = if let NewEntryKind::File { size } = &kind { Some(*size) } else { None };
         self.tar
             .header(&NewEntry {
-                path: entry.path.clone(),
+                path,
                 kind,
                 mode: entry.mode,
                 uid: entry.uid,
@@ -201,6 +224,27 @@ mod tests {
         etc/motd = high
         link -> ../../etc
         pipe Fifo
+        ");
+    }
+
+    #[test]
+    fn several_trees_lie_side_by_side() {
+        let (_folder, store) = store();
+        let linked =
+            layer(&store, &[file("a", "1"), other("b", NewEntryKind::HardLink { target: b"a".to_vec() })]);
+        let single = layer(&store, &[file("a", "2")]);
+        let trees = [
+            ("linux_amd64".to_owned(), store.view(&[linked]).unwrap()),
+            ("linux_arm64".to_owned(), store.view(&[single]).unwrap()),
+        ];
+        let mut out = Vec::new();
+        View::export_each(&trees, &mut out).unwrap();
+        insta::assert_snapshot!(listing(&out), @r"
+        linux_amd64 directory
+        linux_amd64/a = 1
+        linux_amd64/b is linux_amd64/a
+        linux_arm64 directory
+        linux_arm64/a = 2
         ");
     }
 

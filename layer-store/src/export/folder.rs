@@ -1,0 +1,467 @@
+//! Merged trees as files in a folder of the user.
+//!
+//! | in the tree          | in the folder                                                                   |
+//! | -------------------- | ------------------------------------------------------------------------------- |
+//! | owner                | whoever runs us, as with every other program that unpacks something for its user |
+//! | mode, time           | as they are, to the second                                                      |
+//! | attributes           | those that the file system and our rights allow                                 |
+//! | device               | the device; left out and named where only root could make it                    |
+//! | what is there        | a file is replaced by rename; a directory stays, and what else is in it stays too |
+//!
+//! Everything is made in a directory that was reached beneath the folder without following links: neither a link in the
+//! image nor one that lies in the folder leads out of it. A link in the place of a directory is replaced by the
+//! directory.
+
+use std::collections::{BTreeSet, HashMap};
+use std::ffi::CString;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{
+    AtFlags, CWD, Dir, FileType, Mode, OFlags, XattrFlags, chmodat, fchmod, fsetxattr, futimens, linkat,
+    makedev, mkdirat, mknodat, openat, renameat, statat, symlinkat, unlinkat, utimensat,
+};
+use rustix::io::Errno;
+
+use crate::entry::{Entry, EntryKind, shown, split};
+use crate::error::{Error, Result, failed};
+use crate::file::unique_name;
+use crate::folder::Folder;
+use crate::layer::LayerError;
+use crate::store::Store;
+use crate::trash::remove_in;
+use crate::tree::times;
+use crate::view::{Node, View};
+use crate::xattr::CAPABILITY;
+
+const BUFFER: usize = 256 * 1024;
+
+/// How a tree is written into a folder.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FolderOptions {
+    /// Remove what is in the folder and not in the tree.
+    pub delete_others: bool,
+}
+
+/// What was written into a folder.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WrittenFolder {
+    /// The number of files, links and devices.
+    pub files: u64,
+    /// The bytes of all files.
+    pub bytes: u64,
+    /// The paths of devices that we may not make.
+    pub left_out: Vec<String>,
+}
+
+impl Store {
+    /// Writes a merged tree into the folder `path`, which is made when missing. Links on the way to it are followed,
+    /// none in it is.
+    pub fn write_folder(&self, view: &View, path: &Path, options: FolderOptions) -> Result<WrittenFolder> {
+        std::fs::create_dir_all(path).map_err(refused("create", path))?;
+        let flags = OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::RDONLY;
+        let root = openat(CWD, path, flags, Mode::empty()).map_err(refused("open", path))?;
+        let mut writer = Writer {
+            store: self,
+            view,
+            path: path.to_owned(),
+            folder: Folder::new(root),
+            names: HashMap::new(),
+            directories: Vec::new(),
+            written: WrittenFolder::default(),
+            buffer: vec![0; BUFFER],
+        };
+        writer.write(options)?;
+        Ok(writer.written)
+    }
+}
+
+struct Writer<'a> {
+    store: &'a Store,
+    view: &'a View,
+    path: PathBuf,
+    folder: Folder,
+    /// The first name of each file that has several.
+    names: HashMap<(u64, u64), Vec<u8>>,
+    /// Their metadata come last, when nothing is put into them any more.
+    directories: Vec<Entry>,
+    written: WrittenFolder,
+    buffer: Vec<u8>,
+}
+
+impl Writer<'_> {
+    fn write(&mut self, options: FolderOptions) -> Result<()> {
+        // One list of children for each directory on the way down; paths may be deeper than a stack is.
+        let mut open = vec![self.enter(b"", options)?.into_iter()];
+        while let Some(children) = open.last_mut() {
+            let Some(node) = children.next() else {
+                open.pop();
+                continue;
+            };
+            self.store.go_on()?;
+            if matches!(node.entry().kind, EntryKind::Directory) {
+                self.directory(node.path())?;
+                self.directories.push(node.entry().clone());
+                open.push(self.enter(node.path(), options)?.into_iter());
+            } else {
+                self.add(&node)?;
+            }
+        }
+        // From the inside out, so that a directory is still open to us while we are busy in it.
+        while let Some(entry) = self.directories.pop() {
+            let entered = self.folder.enter(&entry.path).map(|fd| fd.try_clone_to_owned());
+            let set = entered.and_then(|fd| set(fd?.as_fd(), &entry));
+            set.map_err(refused("write", self.shown(&entry.path)))?;
+        }
+        Ok(())
+    }
+
+    /// What the tree has in a directory that is in the folder by now.
+    fn enter(&mut self, directory: &[u8], options: FolderOptions) -> Result<Vec<Node>> {
+        let children = self.view.children(directory);
+        if options.delete_others {
+            let kept: BTreeSet<&[u8]> = children.iter().map(|node| split(node.path()).1).collect();
+            let removed = self.folder.enter(directory).and_then(|fd| remove_all_but(fd, &kept));
+            removed.map_err(refused("remove what else is in", self.shown(directory)))?;
+        }
+        Ok(children)
+    }
+
+    fn directory(&mut self, path: &[u8]) -> Result<()> {
+        self.at(path, "create", |parent, name| match mkdirat(parent, name, Mode::from_raw_mode(0o700)) {
+            Err(Errno::EXIST) if is_directory(parent, name)? => {
+                // It may have been closed to us by the mode that it has in the image.
+                let _ = chmodat(parent, name, Mode::from_raw_mode(0o700), AtFlags::empty());
+                Ok(())
+            }
+            Err(Errno::EXIST) => {
+                unlinkat(parent, name, AtFlags::empty())?;
+                Ok(mkdirat(parent, name, Mode::from_raw_mode(0o700))?)
+            }
+            made => Ok(made?),
+        })
+    }
+
+    fn add(&mut self, node: &Node) -> Result<()> {
+        let entry = node.entry();
+        let first_name = node.link().and_then(|link| self.names.get(&link)).cloned();
+        match (&entry.kind, first_name) {
+            (_, Some(first)) => self.link(&entry.path, &first)?,
+            (EntryKind::File { size, .. }, _) => self.file(node, *size)?,
+            (EntryKind::Symlink { target }, _) => {
+                self.put(entry, |parent, name| Ok(symlinkat(target.as_slice(), parent, name)?))?;
+            }
+            (EntryKind::Fifo, _) => self.node(entry, FileType::Fifo, 0)?,
+            (EntryKind::CharDevice { major, minor }, _) => {
+                self.node(entry, FileType::CharacterDevice, makedev(*major, *minor))?;
+            }
+            (EntryKind::BlockDevice { major, minor }, _) => {
+                self.node(entry, FileType::BlockDevice, makedev(*major, *minor))?;
+            }
+            // Directories are made before, and a view has resolved the rest.
+            _ => return Ok(()),
+        }
+        if let Some(link) = node.link() {
+            self.names.entry(link).or_insert_with(|| entry.path.clone());
+        }
+        self.written.files += 1;
+        Ok(())
+    }
+
+    fn file(&mut self, node: &Node, size: u64) -> Result<()> {
+        let entry = node.entry();
+        let temporary = unique_name(".tug");
+        let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let file = self.at(&entry.path, "create", |parent, _| {
+            Ok(File::from(openat(parent, temporary.as_str(), flags, Mode::from_raw_mode(0o600))?))
+        })?;
+        let filled = self
+            .fill(&file, node, size)
+            .and_then(|()| set(file.as_fd(), entry).map_err(refused("write", self.shown(&entry.path))));
+        match filled {
+            Ok(()) => {
+                self.written.bytes += size;
+                self.at(&entry.path, "write", |parent, name| settle(parent, &temporary, name))
+            }
+            Err(error) => {
+                let _ = self.at(&entry.path, "remove", |parent, _| {
+                    Ok(unlinkat(parent, temporary.as_str(), AtFlags::empty())?)
+                });
+                Err(error)
+            }
+        }
+    }
+
+    fn fill(&mut self, mut file: &File, node: &Node, size: u64) -> Result<()> {
+        let mut content = self.view.open(node)?.take(size);
+        let mut left = size;
+        while left > 0 {
+            self.store.go_on()?;
+            let count = match content.read(&mut self.buffer) {
+                Ok(0) => {
+                    let path = shown(node.path());
+                    return Err(Error::Layer(LayerError::ContentLength { path, expected: size }));
+                }
+                Ok(count) => count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(source) => return Err(Error::Stream { action: "read a layer", source }),
+            };
+            let written = file.write_all(&self.buffer[..count]);
+            written.map_err(refused("write", self.path.join(shown(node.path()))))?;
+            left -= count as u64;
+        }
+        Ok(())
+    }
+
+    fn link(&mut self, path: &[u8], first: &[u8]) -> Result<()> {
+        let (directory, first_name) = split(first);
+        let from: OwnedFd =
+            self.folder.open_directory(directory).map_err(refused("open", self.shown(first)))?;
+        let temporary = unique_name(".tug");
+        self.at(path, "create", |parent, name| {
+            linkat(&from, first_name, parent, temporary.as_str(), AtFlags::empty())?;
+            settle(parent, &temporary, name)
+        })
+    }
+
+    fn node(&mut self, entry: &Entry, kind: FileType, device: u64) -> Result<()> {
+        let made = self.put(entry, |parent, name| {
+            mknodat(parent, name, kind, Mode::from_raw_mode(0o600), device)?;
+            Ok(chmodat(parent, name, Mode::from_raw_mode(entry.mode), AtFlags::empty())?)
+        });
+        match made {
+            Err(Error::Filesystem { source, .. }) if source.kind() == io::ErrorKind::PermissionDenied => {
+                self.written.left_out.push(shown(&entry.path));
+                Ok(())
+            }
+            made => made,
+        }
+    }
+
+    /// Makes something that is no file under another name first, dates it, and lets it take its place.
+    fn put(
+        &mut self,
+        entry: &Entry,
+        make: impl FnOnce(BorrowedFd<'_>, &str) -> io::Result<()>,
+    ) -> Result<()> {
+        let temporary = unique_name(".tug");
+        self.at(&entry.path, "create", |parent, name| {
+            let dated = make(parent, &temporary).and_then(|()| {
+                let flags = AtFlags::SYMLINK_NOFOLLOW;
+                Ok(utimensat(parent, temporary.as_str(), &times(entry.mtime), flags)?)
+            });
+            match dated {
+                Ok(()) => settle(parent, &temporary, name),
+                Err(error) => {
+                    let _ = unlinkat(parent, temporary.as_str(), AtFlags::empty());
+                    Err(error)
+                }
+            }
+        })
+    }
+
+    /// Runs `action` on the directory that `path` is in and its name there.
+    fn at<T>(
+        &mut self,
+        path: &[u8],
+        what: &'static str,
+        action: impl FnOnce(BorrowedFd<'_>, &[u8]) -> io::Result<T>,
+    ) -> Result<T> {
+        let (directory, name) = split(path);
+        let done = self.folder.enter(directory).and_then(|parent| action(parent, name));
+        done.map_err(refused(what, self.shown(path)))
+    }
+
+    fn shown(&self, path: &[u8]) -> PathBuf {
+        if path.is_empty() { self.path.clone() } else { self.path.join(shown(path)) }
+    }
+}
+
+/// Lets what was made under another name take its place, whatever is there.
+fn settle(parent: BorrowedFd<'_>, temporary: &str, name: &[u8]) -> io::Result<()> {
+    let renamed = match renameat(parent, temporary, parent, name) {
+        Err(Errno::ISDIR | Errno::EXIST | Errno::NOTEMPTY) => {
+            let removed = CString::new(name).map_err(io::Error::from);
+            removed
+                .and_then(|name| remove_in(parent, name))
+                .and_then(|()| Ok(renameat(parent, temporary, parent, name)?))
+        }
+        renamed => Ok(renamed?),
+    };
+    if renamed.is_err() {
+        let _ = unlinkat(parent, temporary, AtFlags::empty());
+    }
+    renamed
+}
+
+fn remove_all_but(folder: BorrowedFd<'_>, kept: &BTreeSet<&[u8]>) -> io::Result<()> {
+    let mut others = Vec::new();
+    for entry in Dir::read_from(folder)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        if !matches!(name.to_bytes(), b"." | b"..") && !kept.contains(name.to_bytes()) {
+            others.push(name.to_owned());
+        }
+    }
+    others.into_iter().try_for_each(|name| remove_in(folder, name))
+}
+
+fn is_directory(parent: BorrowedFd<'_>, name: &[u8]) -> io::Result<bool> {
+    let status = statat(parent, name, AtFlags::SYMLINK_NOFOLLOW)?;
+    Ok(FileType::from_raw_mode(status.st_mode) == FileType::Directory)
+}
+
+/// Sets the metadata of something that is open.
+fn set(fd: BorrowedFd<'_>, entry: &Entry) -> io::Result<()> {
+    fchmod(fd, Mode::from_raw_mode(entry.mode))?;
+    for (name, value) in &entry.xattrs {
+        let is_ours_to_set = name != CAPABILITY || rustix::process::geteuid().is_root();
+        match fsetxattr(fd, name.as_slice(), value, XattrFlags::empty()) {
+            _ if !is_ours_to_set => {}
+            Ok(()) | Err(Errno::NOTSUP | Errno::PERM | Errno::NOSPC | Errno::INVAL) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(futimens(fd, &times(entry.mtime))?)
+}
+
+/// As [`failed`], but what is refused is the user's folder, about which the advice for stores says nothing.
+fn refused<E: Into<io::Error>>(action: &'static str, path: impl AsRef<Path>) -> impl FnOnce(E) -> Error {
+    move |error| {
+        let source: io::Error = error.into();
+        match failed(action, &path)(source) {
+            Error::NotAllowed { action, path } => {
+                Error::Filesystem { action, path, source: io::ErrorKind::PermissionDenied.into() }
+            }
+            Error::ReadOnly { action, path } => {
+                Error::Filesystem { action, path, source: io::ErrorKind::ReadOnlyFilesystem.into() }
+            }
+            other => other,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+
+    use super::*;
+    use crate::entry::{Mtime, NewEntry, NewEntryKind};
+    use crate::layer::LayerWriterOptions;
+    use crate::store::tests::store;
+
+    fn view(store: &Store, entries: &[(NewEntry, &str)]) -> View {
+        let mut writer = store.layer_writer(&LayerWriterOptions::default()).unwrap();
+        for (entry, content) in entries {
+            writer.add(entry, Some(&mut content.as_bytes())).unwrap();
+        }
+        let layer = writer.finish().unwrap().diff_id().clone();
+        store.view(&[layer]).unwrap()
+    }
+
+    fn directory(path: &str, mode: u32) -> (NewEntry, &'static str) {
+        (NewEntry { mtime: Mtime::from_seconds(1_000), ..NewEntry::directory(path, mode) }, "")
+    }
+
+    fn file(path: &str, mode: u32, content: &'static str) -> (NewEntry, &'static str) {
+        let entry = NewEntry::file(path, mode, content.len() as u64);
+        (NewEntry { uid: 7, gid: 8, mtime: Mtime::from_seconds(2_000), ..entry }, content)
+    }
+
+    fn write(store: &Store, view: &View, path: &Path) -> WrittenFolder {
+        store.write_folder(view, path, FolderOptions::default()).unwrap()
+    }
+
+    #[test]
+    fn files_have_modes_and_times_of_the_image_and_the_owner_who_asked() {
+        let (folder, store) = store();
+        let link = NewEntryKind::HardLink { target: b"bin/tool".to_vec() };
+        let tree = view(
+            &store,
+            &[
+                directory("bin", 0o555),
+                (NewEntry::new(b"bin/other".to_vec(), link, 0o755), ""),
+                file("bin/tool", 0o4755, "tool"),
+                (NewEntry::symlink("etc", "/etc"), ""),
+                (NewEntry::new(b"pipe".to_vec(), NewEntryKind::Fifo, 0o622), ""),
+            ],
+        );
+        let out = folder.path().join("a/b");
+        for _ in 0..2 {
+            let written = write(&store, &tree, &out);
+            assert_eq!((written.files, written.bytes, written.left_out.len()), (4, 4, 0));
+            let of = |path: &str| std::fs::symlink_metadata(out.join(path)).unwrap();
+            let (bin, tool) = (of("bin"), of("bin/tool"));
+            assert_eq!((bin.mode() & 0o7777, bin.mtime()), (0o555, 1_000));
+            assert_eq!((tool.mode() & 0o7777, tool.mtime(), tool.uid()), (0o4755, 2_000, of("pipe").uid()));
+            assert_eq!((of("bin/other").ino(), of("bin/other").nlink()), (tool.ino(), 2));
+            assert_eq!(of("pipe").mode() & 0o777, 0o622);
+            assert_eq!(std::fs::read_link(out.join("etc")).unwrap(), Path::new("/etc"));
+            assert_eq!(std::fs::read_dir(&out).unwrap().count(), 3);
+        }
+        std::fs::set_permissions(out.join("bin"), std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    #[test]
+    fn links_in_the_folder_lead_nowhere() {
+        let (folder, store) = store();
+        let outside = folder.path().join("outside");
+        std::fs::create_dir_all(outside.join("sub")).unwrap();
+        std::fs::write(outside.join("victim"), "untouched").unwrap();
+        let out = folder.path().join("out");
+        std::fs::create_dir_all(&out).unwrap();
+        symlink(&outside, out.join("d")).unwrap();
+        symlink(outside.join("victim"), out.join("f")).unwrap();
+        std::fs::hard_link(outside.join("victim"), out.join("g")).unwrap();
+        std::fs::create_dir_all(out.join("h/full")).unwrap();
+        let tree = view(
+            &store,
+            &[
+                directory("d", 0o755),
+                directory("d/sub", 0o755),
+                file("d/sub/new", 0o644, "new"),
+                file("f", 0o644, "f"),
+                file("g", 0o600, "g"),
+                file("h", 0o644, "h"),
+            ],
+        );
+        write(&store, &tree, &out);
+        assert_eq!(std::fs::read_to_string(outside.join("victim")).unwrap(), "untouched");
+        assert_eq!(std::fs::read_dir(outside.join("sub")).unwrap().count(), 0);
+        assert_eq!(std::fs::read_to_string(out.join("d/sub/new")).unwrap(), "new");
+        for name in ["f", "g", "h"] {
+            assert_eq!(std::fs::read_to_string(out.join(name)).unwrap(), name);
+            assert!(!out.join(name).is_symlink());
+        }
+    }
+
+    #[test]
+    fn what_else_is_there_stays_unless_it_is_to_be_deleted() {
+        let (folder, store) = store();
+        let outside = folder.path().join("outside");
+        std::fs::create_dir(&outside).unwrap();
+        std::fs::write(outside.join("file"), "").unwrap();
+        let out = folder.path().join("out");
+        std::fs::create_dir_all(out.join("d/old/deep")).unwrap();
+        std::fs::write(out.join("d/old/file"), "").unwrap();
+        symlink(&outside, out.join("link")).unwrap();
+        let tree = view(&store, &[directory("d", 0o755), file("d/a", 0o644, "a")]);
+        write(&store, &tree, &out);
+        assert!(out.join("d/old/file").exists() && out.join("link").is_symlink());
+        store.write_folder(&tree, &out, FolderOptions { delete_others: true }).unwrap();
+        assert_eq!(std::fs::read_dir(&out).unwrap().count(), 1);
+        assert_eq!(std::fs::read_dir(out.join("d")).unwrap().count(), 1);
+        assert!(outside.join("file").exists());
+    }
+
+    #[test]
+    fn a_file_in_the_place_of_the_folder_is_an_error_that_names_it() {
+        let (folder, store) = store();
+        let out = folder.path().join("out");
+        std::fs::write(&out, "").unwrap();
+        let error = store.write_folder(&view(&store, &[]), &out, FolderOptions::default()).unwrap_err();
+        assert!(error.to_string().contains("out`"), "{error}");
+    }
+}
