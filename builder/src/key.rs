@@ -25,7 +25,7 @@
 //! A network download inside RUN is *not* seen: the key cannot know that the remote file changed.
 //!
 //! The inputs are kept with names and values, so that a miss can be explained: the newest record of the same place in
-//! the same build is compared with the present inputs, and the first difference is told.
+//! the same build is compared with the present inputs; see [`crate::difference`].
 
 use serde::{Deserialize, Serialize};
 use tug_oci::{Digest, Hasher};
@@ -84,41 +84,10 @@ impl Inputs {
         self.0
     }
 
-    /// Why a step with these inputs is not the one that had `before`.
-    pub(crate) fn difference(&self, before: &[Input]) -> String {
-        let old: std::collections::HashMap<&str, &Input> =
-            before.iter().map(|input| (input.name.as_str(), input)).collect();
-        let new: std::collections::HashSet<&str> = self.0.iter().map(|input| input.name.as_str()).collect();
-        let mut found: Vec<String> = Vec::new();
-        for input in &self.0 {
-            match (old.get(input.name.as_str()), input.told) {
-                (Some(before), _) if before.value == input.value => {}
-                (Some(before), Told::Values) => {
-                    found.push(format!("{} {} → {}", input.name, short(&before.value), short(&input.value)));
-                }
-                (Some(_), Told::Name) => found.push(format!("{} changed", input.name)),
-                (None, Told::Values) => found.push(format!("{} {} is new", input.name, short(&input.value))),
-                (None, Told::Name) => found.push(format!("{} is new", input.name)),
-            }
-        }
-        let gone = before.iter().filter(|input| !new.contains(input.name.as_str()));
-        found.extend(gone.map(|input| format!("{} is gone", input.name)));
-        match found.as_slice() {
-            [] => "the order of its inputs changed".to_owned(),
-            [only] => only.clone(),
-            [first, rest @ ..] => format!("{first} (and {} more)", rest.len()),
-        }
+    /// The inputs, in order.
+    pub(crate) fn list(&self) -> &[Input] {
+        &self.0
     }
-}
-
-/// Long values are cut in the middle of messages, never in keys.
-fn short(value: &str) -> String {
-    const LONGEST: usize = 60;
-    let line = value.replace('\n', "⏎");
-    if line.chars().count() <= LONGEST {
-        return format!("`{line}`");
-    }
-    format!("`{}…`", line.chars().take(LONGEST).collect::<String>())
 }
 
 #[cfg(test)]
@@ -151,24 +120,5 @@ mod tests {
     fn moving_a_byte_from_one_part_to_the_next_changes_the_key() {
         assert_ne!(inputs(&[("ab", "c")]).key(), inputs(&[("a", "bc")]).key());
         assert_ne!(inputs(&[("a", "b"), ("c", "d")]).key(), inputs(&[("a", "bc"), ("", "d")]).key());
-    }
-
-    #[test]
-    fn a_difference_names_what_changed() {
-        let before = inputs(&[("ARG VERSION", "1"), ("src/main.rs", "x"), ("old.txt", "x")]).into_list();
-        let after = |list| inputs(list).difference(&before);
-        assert_eq!(
-            after(&[("ARG VERSION", "2"), ("src/main.rs", "x"), ("old.txt", "x")]),
-            "ARG VERSION `1` → `2`"
-        );
-        assert_eq!(
-            after(&[("ARG VERSION", "1"), ("src/main.rs", "y"), ("old.txt", "x")]),
-            "src/main.rs changed"
-        );
-        assert_eq!(after(&[("ARG VERSION", "1"), ("src/main.rs", "y")]), "src/main.rs changed (and 1 more)");
-        assert_eq!(
-            after(&[("ARG VERSION", "1"), ("src/main.rs", "x"), ("old.txt", "x"), ("a.txt", "")]),
-            "a.txt is new"
-        );
     }
 }

@@ -5,6 +5,7 @@
 mod cancel;
 mod context;
 mod copy;
+mod difference;
 mod error;
 mod event;
 mod execute;
@@ -21,7 +22,7 @@ mod units;
 
 pub use cancel::{Cancel, CancelGuard};
 pub use error::{Ending, Error, Problem, Source, StepFailure};
-pub use event::{Event, Recording, Reporter, StepId, StepSummary, Stream};
+pub use event::{BuiltBy, Change, ChangeKind, Event, Recording, Reporter, StepId, StepSummary};
 pub use options::{
     BuildOptions, ContextSource, DockerfileSource, NamedContext, NetworkMode, PROXY_VARIABLES,
 };
@@ -97,7 +98,7 @@ pub fn build_all(
         .map(|unit| units::open(unit, &mut plan, &mut contexts))
         .collect::<Result<_, _>>()?;
     let build = build_id();
-    let steps = plan.steps.iter().map(|step| step.summary.clone()).collect();
+    let steps = plan.steps.iter().map(plan::Step::summary).collect();
     reporter.report(Event::Planned { build: build.clone(), steps });
     for (unit, planned) in units.iter().zip(&plan.units) {
         unit.warn(&planned.warnings, reporter);

@@ -8,9 +8,7 @@ use std::path::Path;
 
 use tug_layer_store::{CommitOptions, Layer, OwnerLookup, Store};
 use tug_oci::DiffId;
-use tug_runtime::{
-    Container, Network, Process, ResolvConf, Root, Runtime, Status, Stdio, Stream as Pipe, SystemFiles,
-};
+use tug_runtime::{Container, Network, Process, ResolvConf, Root, Runtime, Status, Stdio, SystemFiles};
 
 use crate::cancel::Cancel;
 use crate::error::{Ending, Error};
@@ -75,11 +73,7 @@ pub(crate) fn run(
     };
     let killer = running.killer();
     let guard = context.cancel.on_cancel(move || killer.kill());
-    let (stdout, stderr) = (running.take_stdout(), running.take_stderr());
-    std::thread::scope(|scope| {
-        scope.spawn(|| output.pump(stdout, crate::event::Stream::Stdout, step.summary.id, context.reporter));
-        output.pump(stderr, crate::event::Stream::Stderr, step.summary.id, context.reporter);
-    });
+    output.pump(running.take_stdout(), step.summary.id, context.reporter);
     let exited = running.wait().map_err(failed)?;
     drop(guard);
     if context.cancel.is_cancelled() {
@@ -159,6 +153,6 @@ fn container(context: RunContext<'_>, action: &RunAction, root: Root) -> Contain
             read_only: true,
         });
     }
-    container.stdio = Stdio { stdin: Pipe::Null, stdout: Pipe::Pipe, stderr: Pipe::Pipe };
+    container.stdio = Stdio::CAPTURE_IN_ORDER;
     container
 }

@@ -402,8 +402,11 @@ impl Stdio {
     pub const PIPES: Self = Self { stdin: Stream::Pipe, stdout: Stream::Pipe, stderr: Stream::Pipe };
     /// All three are `/dev/null`.
     pub const NULL: Self = Self { stdin: Stream::Null, stdout: Stream::Null, stderr: Stream::Null };
-    /// Nothing to read, both outputs as pipes: what a build step gets.
+    /// Nothing to read, both outputs as pipes.
     pub const CAPTURE: Self = Self { stdin: Stream::Null, stdout: Stream::Pipe, stderr: Stream::Pipe };
+    /// Nothing to read, one pipe for both outputs, taken as standard output: what a build step gets.
+    pub const CAPTURE_IN_ORDER: Self =
+        Self { stdin: Stream::Null, stdout: Stream::Pipe, stderr: Stream::WithStdout };
 }
 
 /// One of the three standard streams.
@@ -415,4 +418,7 @@ pub enum Stream {
     Pipe,
     /// `/dev/null`.
     Null,
+    /// Of standard error: wherever standard output goes, so that what is written to both keeps its order. Of the other
+    /// two: the one our own process has.
+    WithStdout,
 }

@@ -165,6 +165,9 @@ impl Streams {
                 let (theirs, ours) = if number == 0 { (read, write) } else { (write, read) };
                 streams.theirs[number] = Some(theirs);
                 streams.ours[number] = Some(ours.into());
+            } else if stream == Stream::WithStdout && number == 2 {
+                let shared = rustix::io::fcntl_dupfd_cloexec(streams.theirs(1), 3).map_err(failed)?;
+                streams.theirs[number] = Some(shared);
             }
         }
         Ok(streams)

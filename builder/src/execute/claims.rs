@@ -80,7 +80,14 @@ mod tests {
 
     fn result() -> StepResult {
         let layer = DiffId::new(Digest::of(b"layer"));
-        StepResult { layer, size: 1, created: String::new(), build: String::new() }
+        StepResult {
+            layer,
+            size: 1,
+            created: String::new(),
+            build: String::new(),
+            made: String::new(),
+            seconds: 0.0,
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tug_layer_store::{Layer, Trees};
 use tug_oci::{Descriptor, DiffId, Digest};
@@ -17,7 +17,7 @@ use crate::event::Event;
 use crate::files::{Files, Layered};
 use crate::key::Inputs;
 use crate::plan::{Action, CopyAction, CopyFrom, RunAction, State, Step, WorkdirAction};
-use crate::record::{self, Lookup, StepResult};
+use crate::record::{self, Lookup, Miss, StepResult};
 use crate::run::{self, Ran, RunContext};
 
 type Bases = HashMap<DiffId, Descriptor>;
@@ -56,7 +56,7 @@ impl Execution<'_> {
         let mut inputs = Inputs::default();
         let work: Work<'_> = match &step.action {
             Action::Base(image) => {
-                self.reporter.report(Event::Cached { step: id });
+                self.reporter.report(Event::Cached { step: id, made_by: None });
                 let chain = Arc::new(image.diff_ids().to_vec());
                 return Ok(Done { chain, created: None, cached: true, size: 0 });
             }
@@ -86,22 +86,23 @@ impl Execution<'_> {
         let claim = match self.claims.claim(key.clone()) {
             Claimed::Ours(claim) => claim,
             Claimed::Known(result) => {
-                self.reporter.report(Event::Cached { step: id });
-                record::note(self.store, &step.slot, key, inputs)?;
+                self.reporter.report(Event::Cached { step: id, made_by: Some(result.made_by()) });
+                record::note(self.store, &step.slot, key, inputs, &result)?;
                 return Ok(done(below, result, true));
             }
         };
         if self.unit(step).no_cache {
-            self.reporter.report(Event::Missed { step: id, reason: "`--no-cache` was given".to_owned() });
+            let reason = "`--no-cache` was given".to_owned();
+            self.tell_miss(step, Miss { reason, ..Miss::default() });
         } else {
             match record::look_up(self.store, &step.slot, &key, &inputs)? {
                 Lookup::Hit(result) => {
-                    self.reporter.report(Event::Cached { step: id });
+                    self.reporter.report(Event::Cached { step: id, made_by: Some(result.made_by()) });
                     claim.fulfil(&result);
                     return Ok(done(below, result, true));
                 }
                 Lookup::Miss(None) => {}
-                Lookup::Miss(Some(reason)) => self.reporter.report(Event::Missed { step: id, reason }),
+                Lookup::Miss(Some(miss)) => self.tell_miss(step, miss),
             }
         }
         let layer = self.work(step, &work, below, bases)?;
@@ -110,6 +111,8 @@ impl Execution<'_> {
             size: layer.tar_size(),
             created: time(self.unit(step).epoch),
             build: self.build.to_owned(),
+            made: jiff::Timestamp::now().strftime("%FT%TZ").to_string(),
+            seconds: started.elapsed().as_secs_f64(),
         };
         record::remember(self.store, &step.slot, key, inputs, &result)?;
         self.reporter.report(Event::Finished {
@@ -120,6 +123,12 @@ impl Execution<'_> {
         });
         claim.fulfil(&result);
         Ok(done(below, result, false))
+    }
+
+    fn tell_miss(&self, step: &Step, miss: Miss) {
+        let Miss { reason, changes, since, seconds } = miss;
+        let last_duration = Duration::try_from_secs_f64(seconds).ok().filter(|last| !last.is_zero());
+        self.reporter.report(Event::Missed { step: step.summary.id, reason, changes, since, last_duration });
     }
 
     fn work(&self, step: &Step, work: &Work<'_>, below: &Below, bases: &Bases) -> Result<Layer, Error> {

@@ -84,6 +84,20 @@ pub(crate) struct Step {
     pub materialise: bool,
 }
 
+impl Step {
+    /// What is shown of it, with the steps that it waits for.
+    pub(crate) fn summary(&self) -> StepSummary {
+        let below = match self.below {
+            State::Scratch => None,
+            State::After(step) => Some(step),
+        };
+        let mut needs: Vec<StepId> = below.into_iter().chain(self.uses.iter().copied()).collect();
+        needs.sort_unstable();
+        needs.dedup();
+        StepSummary { needs, ..self.summary.clone() }
+    }
+}
+
 /// What a step does.
 pub(crate) enum Action {
     /// Takes an image of the store as it is.

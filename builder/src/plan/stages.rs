@@ -231,7 +231,7 @@ impl Planner<'_> {
         };
         let unit_name = self.options.unit_name.to_owned();
         self.steps.push(Step {
-            summary: StepSummary { id, name, unit: unit_name, stage, line },
+            summary: StepSummary { id, name, unit: unit_name, stage, line, needs: Vec::new() },
             unit: self.unit,
             platform: platform.clone(),
             span,

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Mutex;
 
 use crate::error::Error;
-use crate::event::{Event, Reporter, StepId, Stream};
+use crate::event::{Event, Reporter, StepId};
 
 /// How many lines an error shows.
 const TAIL_LINES: usize = 20;
@@ -21,8 +21,8 @@ pub(super) struct Output(Mutex<Inner>);
 struct Inner {
     log: File,
     tail: VecDeque<String>,
-    /// The line in the making of each stream.
-    open: [Vec<u8>; 2],
+    /// The line in the making.
+    open: Vec<u8>,
     lines: usize,
 }
 
@@ -34,11 +34,11 @@ impl Output {
             std::fs::create_dir_all(folder).map_err(failed)?;
         }
         let log = File::create(log).map_err(failed)?;
-        Ok(Self(Mutex::new(Inner { log, tail: VecDeque::new(), open: [Vec::new(), Vec::new()], lines: 0 })))
+        Ok(Self(Mutex::new(Inner { log, tail: VecDeque::new(), open: Vec::new(), lines: 0 })))
     }
 
     /// Takes everything that comes through `pipe`, until its other end is closed.
-    pub(super) fn pump(&self, pipe: Option<File>, stream: Stream, step: StepId, reporter: &dyn Reporter) {
+    pub(super) fn pump(&self, pipe: Option<File>, step: StepId, reporter: &dyn Reporter) {
         let Some(mut pipe) = pipe else { return };
         let mut buffer = vec![0; BUFFER];
         // The start of a character whose end has not come yet, so that no event ends in the middle of one.
@@ -49,59 +49,56 @@ impl Output {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 _ => break,
             };
-            self.take(stream, &buffer[begun..end]);
+            self.take(&buffer[begun..end]);
             let whole = end - unfinished(&buffer[..end]);
             if whole > 0 {
-                reporter.report(Event::Output { step, stream, text: buffer[..whole].to_vec() });
+                reporter.report(Event::Output { step, text: buffer[..whole].to_vec() });
             }
             buffer.copy_within(whole..end, 0);
             begun = end - whole;
         }
         if begun > 0 {
-            reporter.report(Event::Output { step, stream, text: buffer[..begun].to_vec() });
+            reporter.report(Event::Output { step, text: buffer[..begun].to_vec() });
         }
     }
 
     /// Adds a line of our own.
     pub(super) fn note(&self, line: &str) {
-        self.take(Stream::Stderr, format!("{line}\n").as_bytes());
+        self.take(format!("{line}\n").as_bytes());
     }
 
     /// The last lines, and how many there were in all.
     pub(super) fn into_tail(self) -> (Vec<String>, usize) {
         let mut inner = self.0.into_inner().expect("nobody panics while holding it");
-        for stream in 0..2 {
-            if !inner.open[stream].is_empty() {
-                inner.end_line(stream);
-            }
+        if !inner.open.is_empty() {
+            inner.end_line();
         }
         (inner.tail.into(), inner.lines)
     }
 
     /// A log that cannot be written, on a full disk for example, must not fail the step.
-    fn take(&self, stream: Stream, bytes: &[u8]) {
+    fn take(&self, bytes: &[u8]) {
         let mut inner = self.0.lock().expect("nobody panics while holding it");
         inner.log.write_all(bytes).ok();
-        let stream = usize::from(stream == Stream::Stderr);
         for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
             let (text, ended) = match piece.strip_suffix(b"\n") {
                 Some(text) => (text, true),
                 None => (piece, false),
             };
-            let room = LONGEST_TAIL_LINE.saturating_sub(inner.open[stream].len());
+            let room = LONGEST_TAIL_LINE.saturating_sub(inner.open.len());
             let kept = &text[..text.len().min(room)];
-            inner.open[stream].extend_from_slice(kept);
+            inner.open.extend_from_slice(kept);
             if ended {
-                inner.end_line(stream);
+                inner.end_line();
             }
         }
     }
 }
 
 impl Inner {
-    fn end_line(&mut self, stream: usize) {
-        let line = String::from_utf8_lossy(&self.open[stream]).trim_end_matches('\r').to_owned();
-        self.open[stream].clear();
+    fn end_line(&mut self) {
+        let line = String::from_utf8_lossy(&self.open).trim_end_matches('\r').to_owned();
+        self.open.clear();
         self.lines += 1;
         if self.tail.len() == TAIL_LINES {
             self.tail.pop_front();
@@ -139,9 +136,9 @@ mod tests {
     fn the_tail_keeps_the_last_lines_and_counts_all() {
         let (folder, output) = output();
         for number in 0..50 {
-            output.take(Stream::Stdout, format!("line {number}\n").as_bytes());
+            output.take(format!("line {number}\n").as_bytes());
         }
-        output.take(Stream::Stderr, b"unfinished");
+        output.take(b"unfinished");
         let (tail, lines) = output.into_tail();
         assert_eq!(lines, 51);
         assert_eq!((tail.len(), tail[0].as_str(), tail[19].as_str()), (20, "line 31", "unfinished"));
@@ -155,7 +152,7 @@ mod tests {
         let recording = Recording::default();
         std::thread::scope(|scope| {
             let pipe = Some(File::from(std::os::fd::OwnedFd::from(reader)));
-            scope.spawn(|| output.pump(pipe, Stream::Stdout, StepId(0), &recording));
+            scope.spawn(|| output.pump(pipe, StepId(0), &recording));
             for byte in "aé€😀\u{7ff}".bytes().chain([0xff, 0xe2, 0x82]) {
                 writer.write_all(&[byte]).unwrap();
                 std::thread::yield_now();
@@ -180,7 +177,7 @@ mod tests {
     fn an_endless_line_is_cut_in_the_tail_and_whole_in_the_log() {
         let (folder, output) = output();
         for _ in 0..100 {
-            output.take(Stream::Stdout, &[b'x'; 1000]);
+            output.take(&[b'x'; 1000]);
         }
         let (tail, _) = output.into_tail();
         assert_eq!(tail[0].len(), LONGEST_TAIL_LINE);

@@ -8,11 +8,11 @@
 //! | `quiet`      | nobody                      | nothing but errors; the digest of the image on standard output  |
 //! | `none`       | nobody                      | nothing but errors                                              |
 //!
-//! `auto` is `tty` on a terminal and `plain` elsewhere.
+//! `auto` is `tty` on a terminal and `plain` elsewhere. The objects of `rawjson` are those of [`Event::line`]; when the
+//! build fails, the last one is of the kind `error`.
 
 mod live;
 mod plain;
-mod raw_json;
 #[cfg(test)]
 mod recorded;
 mod text;
@@ -138,7 +138,7 @@ impl Reporter for Progress {
         match self {
             Self::Live(live) => live.report(event),
             Self::Plain(plain) => plain.report(&event),
-            Self::RawJson(start) => write_stderr(&raw_json::line(&event, start.elapsed())),
+            Self::RawJson(start) => write_stderr(&event.line(start.elapsed())),
             Self::Silent => {}
         }
     }

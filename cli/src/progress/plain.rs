@@ -76,7 +76,7 @@ impl Plain {
                 (state.started, state.mentioned, state.running) = (at, at, true);
                 self.give_floor(at);
             }
-            Event::Missed { step, reason } => {
+            Event::Missed { step, reason, .. } => {
                 let reason = human::one_line(reason);
                 self.say(*step, &self.stream.paint(Paint::Dim, &format!("miss: {reason}")));
             }
@@ -89,7 +89,7 @@ impl Plain {
                 cutter.push(text, |line| self.say(*step, &format!("{since:.3} {}", log_line(line, color))));
                 self.step(*step).cutter = cutter;
             }
-            Event::Cached { step } => self.end(*step, at, &self.stream.paint(Paint::Cyan, "CACHED")),
+            Event::Cached { step, .. } => self.end(*step, at, &self.stream.paint(Paint::Cyan, "CACHED")),
             Event::Finished { step, duration, .. } => {
                 let word = self.stream.paint(Paint::Cyan, "DONE");
                 self.end(*step, at, &format!("{word} {}", human::seconds(*duration)));
@@ -217,8 +217,6 @@ impl Plain {
 
 #[cfg(test)]
 mod tests {
-    use tug_builder::Stream as From;
-
     use super::*;
     use crate::progress::recorded::{self, at, finished, output, planned, started};
 
@@ -360,7 +358,7 @@ mod tests {
         let events = [
             (0.0, planned(&["[1/1] RUN a"])),
             (0.0, started(0)),
-            (0.1, recorded::output_from(From::Stderr, 0, "\x1b[31mred\x1b[0m\n")),
+            (0.1, output(0, "\x1b[31mred\x1b[0m\n")),
             (0.2, finished(0, 0.2)),
         ];
         insta::assert_snapshot!(render(view, &events).replace('\x1b', "ESC"), @"

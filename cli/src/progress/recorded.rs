@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tug_builder::{Event, StepId, StepSummary, Stream};
+use tug_builder::{Event, StepId, StepSummary};
 
 /// `seconds` after the start.
 pub(super) fn at(seconds: f64) -> Duration {
@@ -17,6 +17,7 @@ pub(super) fn planned(names: &[&str]) -> Event {
         unit: String::new(),
         stage: "0".to_owned(),
         line: number + 1,
+        needs: number.checked_sub(1).map(StepId).into_iter().collect(),
     });
     Event::Planned { build: "01J".to_owned(), steps: steps.collect() }
 }
@@ -26,11 +27,7 @@ pub(super) fn started(step: usize) -> Event {
 }
 
 pub(super) fn output(step: usize, text: &str) -> Event {
-    output_from(Stream::Stdout, step, text)
-}
-
-pub(super) fn output_from(stream: Stream, step: usize, text: &str) -> Event {
-    Event::Output { step: StepId(step), stream, text: text.as_bytes().to_vec() }
+    Event::Output { step: StepId(step), text: text.as_bytes().to_vec() }
 }
 
 pub(super) fn finished(step: usize, seconds: f64) -> Event {
@@ -38,11 +35,17 @@ pub(super) fn finished(step: usize, seconds: f64) -> Event {
 }
 
 pub(super) fn cached(step: usize) -> Event {
-    Event::Cached { step: StepId(step) }
+    Event::Cached { step: StepId(step), made_by: None }
 }
 
 pub(super) fn missed(step: usize, reason: &str) -> Event {
-    Event::Missed { step: StepId(step), reason: reason.to_owned() }
+    Event::Missed {
+        step: StepId(step),
+        reason: reason.to_owned(),
+        changes: Vec::new(),
+        since: None,
+        last_duration: None,
+    }
 }
 
 pub(super) fn failed(step: usize, seconds: f64, message: &str) -> Event {

@@ -86,14 +86,14 @@ impl View {
                     steps.iter().map(|step| Step { name: name(&step.name), ..Step::default() }).collect();
             }
             Event::Started { step } => self.turn(*step, State::Running { since: at }),
-            Event::Cached { step } => self.turn(*step, State::Cached),
+            Event::Cached { step, .. } => self.turn(*step, State::Cached),
             Event::Finished { step, duration, .. } => self.turn(*step, State::Done(*duration)),
             Event::Failed { step, duration, .. } => {
                 let seen = self.running_for(*step, at);
                 self.turn(*step, State::Failed(seen.max(*duration)));
             }
             Event::Cancelled { step } => self.turn(*step, State::Cancelled),
-            Event::Missed { step, reason } => {
+            Event::Missed { step, reason, .. } => {
                 if let Some(step) = self.steps.get_mut(step.0) {
                     step.miss = Some(human::one_line(reason));
                 }

@@ -46,6 +46,18 @@ in_every_mode! {
 }
 
 in_every_mode! {
+    fn what_is_written_to_one_pipe_keeps_its_order(place) {
+        let mut container = place.script("for i in 1 2 3; do echo out $i; echo err $i >&2; done; echo x > /dev/stderr");
+        container.stdio = Stdio::CAPTURE_IN_ORDER;
+        let answer = place.run(&container);
+        assert_eq!(
+            (answer.stdout().as_str(), answer.stderr().as_str()),
+            ("out 1\nerr 1\nout 2\nerr 2\nout 3\nerr 3\nx\n", "")
+        );
+    }
+}
+
+in_every_mode! {
     fn the_working_directory_is_entered_and_made_only_if_asked(place) {
         let mut container = place.container(&["pwd"]);
         assert_eq!(place.run(&container).good(), "/\n");
