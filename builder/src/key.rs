@@ -11,7 +11,7 @@
 //! | command, shell, text of a script        | yes | –           | –       | what is executed                               |
 //! | environment, declared ARGs              | yes | –           | –       | programs read them                             |
 //! | working directory, user, network        | yes | –           | –       | programs see them                              |
-//! | destination, owner, mode, link, unpack  | –   | yes         | –       | where and how things land                      |
+//! | destination, owner, mode, `--link`, `--parents`, unpack | – | yes | –     | where and how things land                      |
 //! | sources: paths after links and wildcards | –  | yes         | –       | `./a`, `a` and `a*` may be the same            |
 //! | what lands: paths, types, content, links | –  | yes         | –       | it is in the layer                             |
 //! | … modes                                 | –   | but octal `--chmod` | – | as they are: a hit must give the bytes that a miss would |

@@ -92,13 +92,29 @@ fn every_flag_counts() {
         "COPY --exclude=a d /d",
         "COPY d/a /d",
         "COPY d/a d/b /d/",
+        "COPY --parents d /d",
+        "COPY --parents d/a /d",
+        "COPY --parents d/./a /d",
     ] {
         let listing = place.build(context.path(), &format!("FROM scratch\n{line}\n")).unwrap().listing;
         let alone = Place::new().build(context.path(), &format!("FROM scratch\n{line}\n")).unwrap().listing;
         assert_eq!(listing, alone, "`{line}` found the layer of another line");
         seen.insert(listing);
     }
-    assert_eq!(seen.len(), 8, "these lines were to differ: {seen:#?}");
+    assert_eq!(seen.len(), 11, "these lines were to differ: {seen:#?}");
+}
+
+#[test]
+fn the_same_files_with_and_without_parents_are_two_things() {
+    let context = Tree::default().dir("d").file("d/a", "a").in_a_temporary_folder();
+    let place = Place::new();
+    // Only a plain copy gives a folder that is there to `--chown`.
+    let build = |flags: &str| {
+        let text = format!("FROM scratch\nCOPY --chown=5:5 d /t/d/\nCOPY {flags} --chown=6:6 . /t/\n");
+        place.build(context.path(), &text).unwrap().listing
+    };
+    assert!(build("").contains("t/d/ 755 6:6"));
+    assert!(build("--parents").contains("t/d/ 755 5:5"));
 }
 
 #[test]

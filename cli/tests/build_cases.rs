@@ -56,8 +56,12 @@ fn difference(tug: &Program, case: &BuildCase, base: &Base) -> Option<String> {
     words.extend(arguments.iter().map(String::as_str));
     words.push(&folder);
     let built = tug.run(&words);
+    let told = text(&built.stderr).replace(&format!("{}/", dockerfile.path().display()), "");
+    if case.must_fail() {
+        return failure_difference(case, built.status.success(), &told);
+    }
     if !built.status.success() {
-        return Some(format!("== {}: {}\n{}", case.name(), built.status, text(&built.stderr)));
+        return Some(format!("== {}: {}\n{told}", case.name(), built.status));
     }
 
     let config = config(tug, "case");
@@ -69,10 +73,32 @@ fn difference(tug: &Program, case: &BuildCase, base: &Base) -> Option<String> {
     let tree = comparable(tug.tree("case")).changes_since(&comparable(before));
     let config = comparable_config(&config, history);
     let config = serde_json::to_string_pretty(&config).expect("JSON can be written");
+    if updating() {
+        case.update_tree(&tree);
+        case.update_config(&(config.clone() + "\n"));
+    }
     let expected = serde_json::to_string_pretty(&case.expected_config()).expect("JSON can be written");
 
     let lines = [line_changes(&case.expected_tree(), &tree), line_changes(&expected, &config)].concat();
     (!lines.is_empty()).then(|| format!("== {}\n{lines}", case.name()))
+}
+
+/// Whether expectations that were not recorded from BuildKit are to be written anew, to be read before they are kept.
+fn updating() -> bool {
+    std::env::var_os("UPDATE_CASES").is_some()
+}
+
+/// Holds what was said of a build that must fail against what should be said.
+fn failure_difference(case: &BuildCase, succeeded: bool, told: &str) -> Option<String> {
+    let said = told.find("error: ").map_or(told, |start| &told[start..]);
+    if succeeded {
+        return Some(format!("== {}: the build should have failed\n{told}", case.name()));
+    }
+    if updating() {
+        case.update_error(said);
+    }
+    let expected = case.expected_error();
+    (expected != said).then(|| format!("== {}\n--- expected\n{expected}--- told\n{said}", case.name()))
 }
 
 /// The config of an image, read from the store as any program that knows image layouts would.

@@ -19,7 +19,7 @@ fn main() {
         if !wanted.is_empty() && !wanted.iter().any(|name| name == case.name()) {
             continue;
         }
-        if case.file("by-hand").exists() {
+        if case.file("by-hand").exists() || case.must_fail() {
             println!("{}: expectations are written by hand", case.name());
             continue;
         }

@@ -10,8 +10,12 @@
 //! | `expected.tree`        | what the build changes in the tree of its base, as recorded from BuildKit           |
 //! | `expected.config.json` | the config and history that it writes, as recorded from BuildKit                    |
 //! | `differs`              | why tug deliberately does something else; then `tug.tree` or `tug.config.json` say what, and hold |
+//! | `by-hand`              | why nothing can be recorded from the engine that records; then the expectations are written by hand |
+//! | `expected.error`       | the build must fail, and say this, from `error:` on; nothing else is expected then  |
 //!
-//! A case is added by making a folder and running `testdata/record-cases NAME`.
+//! A case is added by making a folder and running `testdata/record-cases NAME`. What cannot be recorded (`by-hand`,
+//! `differs`, `expected.error`) is written by the test that builds the cases when `UPDATE_CASES=1` is set, from what tug
+//! does: read it, line by line, before you keep it.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -84,10 +88,49 @@ impl BuildCase {
             .unwrap_or_else(|error| panic!("`{}` has a bad config: {error}", self.name()))
     }
 
+    /// Whether the build must fail.
+    pub fn must_fail(&self) -> bool {
+        self.file("expected.error").is_file()
+    }
+
+    /// What must be said of the failure.
+    pub fn expected_error(&self) -> String {
+        self.read(&self.file("expected.error"))
+    }
+
+    /// Writes `expected.error` anew.
+    pub fn update_error(&self, text: &str) {
+        fs::write(self.file("expected.error"), text).expect("the corpus can be written");
+    }
+
+    /// Writes the tree that is expected of tug alone anew, if there is one.
+    pub fn update_tree(&self, text: &str) {
+        self.update("tug.tree", "expected.tree", text);
+    }
+
+    /// Writes the config that is expected of tug alone anew, if there is one.
+    pub fn update_config(&self, text: &str) {
+        self.update("tug.config.json", "expected.config.json", text);
+    }
+
+    fn update(&self, own: &str, recorded: &str, text: &str) {
+        let path = match self.file("by-hand").is_file() {
+            true => self.file(recorded),
+            false if self.file(own).is_file() => self.file(own),
+            false => return,
+        };
+        fs::write(path, text).expect("the corpus can be written");
+    }
+
     fn expectation(&self, own: &str, recorded: &str) -> String {
         let path = Some(self.file(own)).filter(|path| path.is_file()).unwrap_or_else(|| self.file(recorded));
-        fs::read_to_string(&path)
-            .unwrap_or_else(|error| panic!("could not read `{}`: {error}", path.display()))
+        self.read(&path)
+    }
+
+    fn read(&self, path: &Path) -> String {
+        fs::read_to_string(path).unwrap_or_else(|error| {
+            panic!("could not read `{}` of `{}`: {error}", path.display(), self.name())
+        })
     }
 }
 

@@ -28,6 +28,9 @@ pub(crate) fn add_inputs(action: &CopyAction, sources: &Sources, inputs: &mut In
     inputs.value("--chmod", action.chmod_text.clone().unwrap_or_default());
     inputs.value("--link", action.link.to_string());
     inputs.value("unpack", action.unpack.to_string());
+    if action.parents {
+        inputs.value("--parents", "true");
+    }
     let is_context = matches!(action.from, CopyFrom::Files(_));
     let facts = Facts {
         owner: !is_context && action.chown.is_none(),

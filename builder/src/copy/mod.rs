@@ -6,6 +6,7 @@
 pub(crate) mod archive;
 mod inputs;
 pub(crate) mod owner;
+mod parents;
 mod select;
 mod target;
 mod write;
@@ -54,8 +55,8 @@ impl From<tug_layer_store::Error> for CopyError {
 pub(crate) struct Sources {
     files: Arc<dyn Files>,
     found: Vec<Source>,
-    /// Patterns that matched nothing.
-    pub(crate) empty: Vec<String>,
+    /// What the user should know of sources that came to nothing.
+    pub(crate) warnings: Vec<String>,
 }
 
 enum Source {
@@ -73,24 +74,29 @@ pub(crate) fn find(
     let excludes = Ignore::from_patterns(&action.exclude).map_err(|error| {
         CopyError::Problem(Problem::new(0..0, format!("`--exclude` is not a pattern: {}", error.kind)))
     })?;
-    let (mut found, mut empty) = (Vec::new(), Vec::new());
+    let (mut found, mut warnings) = (Vec::new(), Vec::new());
     for source in &action.sources {
         match source {
             CopySource::Inline { name, text } => {
                 found.push(Source::Inline { name: name.clone(), text: text.clone() });
             }
             CopySource::Path { path, span } => {
-                let selected = select::select(&*files, path, &excludes)
-                    .map_err(|error| select_error(error, span, place))?;
+                let selected = match action.parents {
+                    true => parents::select(&*files, path, &excludes),
+                    false => select::select(&*files, path, &excludes),
+                };
+                let selected = selected.map_err(|error| select_error(error, span, place))?;
                 select::hash(&*files, &selected, cancel)?;
-                if selected.is_empty() {
-                    empty.push(path.clone());
+                let is_nothing = |one: &Selected| action.parents && one.below.is_empty();
+                if selected.iter().all(is_nothing) {
+                    let but_excluded = if excludes.is_empty() { "" } else { " that is not excluded" };
+                    warnings.push(format!("`{path}` matches nothing{but_excluded}, so nothing is copied"));
                 }
                 found.push(Source::Selected(selected));
             }
         }
     }
-    Ok(Sources { files, found, empty })
+    Ok(Sources { files, found, warnings })
 }
 
 /// Where a layer is made, and how.
@@ -118,14 +124,17 @@ pub(crate) fn copy(
     let chown = match &action.chown {
         None => None,
         Some(text) => Some(
-            owner::look_up(&*below, text).map_err(|error| owner_error(error, "--chown=", &context.span))?,
+            owner::look_up(&*below, text)
+                .map_err(|error| owner_error(error, "--chown=", &action.chown_span))?,
         ),
     };
     let keep = matches!(action.from, CopyFrom::Layers(_));
-    let ownership = Ownership { chown, chmod: action.chmod.clone(), keep };
+    let ownership = Ownership { chown, chmod: action.chmod.clone(), keep, parents: action.parents };
     let mut target = Target::new((!action.link).then_some(below), context.now());
     let is_slashed = action.destination.ends_with('/');
     let landed = sources.found.iter().map(|source| match source {
+        // The destination of `--parents` is a directory anyway.
+        Source::Selected(_) if action.parents => 0,
         Source::Selected(selected) => selected.len(),
         Source::Inline { .. } => 1,
     });

@@ -2,6 +2,9 @@
 //!
 //! A source is a path from the root of the context, stage or image. Its links are followed inside that root, the last
 //! one too; links further down are copied as links. A source with wildcards may match nothing, one without must exist.
+//!
+//! `--exclude` holds its patterns against paths below a directory that is a source, and against the name of a file that
+//! is one, as the documentation of Dockerfiles says; BuildKit leaves such files in.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -70,7 +73,10 @@ pub(crate) fn select(
         };
         let mut below = Vec::new();
         if item.is_directory() {
-            walk(files, &item.path, &item.path, excludes, &mut below)?;
+            Walk { files, root: item.path.len(), include: None, excludes }
+                .run(&item.path, true, &mut below)?;
+        } else if excludes.matches(name_of(&path)).ignored {
+            continue;
         }
         selected.push(Selected { name: name_of(&path).to_vec(), item: Arc::new(item), below });
     }
@@ -93,35 +99,54 @@ pub(crate) fn hash(files: &dyn Files, selected: &[Selected], cancel: &Cancel) ->
     })
 }
 
-/// Everything below `directory` that is not excluded. Patterns are seen from `root`.
-fn walk(
-    files: &dyn Files,
-    root: &[u8],
-    directory: &[u8],
-    excludes: &Ignore,
-    found: &mut Vec<Arc<Item>>,
-) -> Result<(), Error> {
-    for item in files.children(directory)? {
-        let relative = if root.is_empty() { &item.path[..] } else { &item.path[root.len() + 1..] };
-        let is_excluded = !excludes.is_empty() && excludes.matches(relative).ignored;
-        if is_excluded && !(item.is_directory() && excludes.may_have_exceptions_below(relative)) {
-            continue;
+/// A walk below a source.
+pub(super) struct Walk<'a> {
+    pub(super) files: &'a dyn Files,
+    /// The length of the path from which patterns are seen.
+    pub(super) root: usize,
+    /// What is taken, with everything in it; `None` takes all.
+    pub(super) include: Option<&'a Pattern>,
+    /// What is left out of that.
+    pub(super) excludes: &'a Ignore,
+}
+
+impl Walk<'_> {
+    /// Adds what is taken below `directory` to `found`; `inside` says that something above it was included. A directory
+    /// that is not taken comes along for what is taken in it.
+    pub(super) fn run(
+        &self,
+        directory: &[u8],
+        inside: bool,
+        found: &mut Vec<Arc<Item>>,
+    ) -> Result<(), Error> {
+        for item in self.files.children(directory)? {
+            let relative = &item.path[self.root + usize::from(self.root > 0)..];
+            let inside = inside || self.include.is_none_or(|pattern| pattern.matches(relative));
+            let is_excluded = !self.excludes.is_empty() && self.excludes.matches(relative).ignored;
+            let is_taken = inside && !is_excluded;
+            let may_hold = || {
+                (inside || self.include.is_some_and(|pattern| pattern.could_match_below(relative)))
+                    && (!is_excluded || self.excludes.may_have_exceptions_below(relative))
+            };
+            let enters = item.is_directory() && may_hold();
+            if !is_taken && !enters {
+                continue;
+            }
+            let (path, place) = (item.path.clone(), found.len());
+            found.push(item);
+            if enters {
+                self.run(&path, inside, found)?;
+            }
+            if !is_taken && found.len() == place + 1 {
+                found.pop();
+            }
         }
-        let (path, is_directory, place) = (item.path.clone(), item.is_directory(), found.len());
-        found.push(item);
-        if is_directory {
-            walk(files, root, &path, excludes, found)?;
-        }
-        // A directory that is excluded comes along only for what is brought back in it.
-        if is_excluded && found.len() == place + 1 {
-            found.pop();
-        }
+        Ok(())
     }
-    Ok(())
 }
 
 /// Expands wildcards part by part, so that only directories that can match are read.
-fn matches(files: &dyn Files, source: &str, path: &[u8]) -> Result<Vec<Vec<u8>>, SelectError> {
+pub(super) fn matches(files: &dyn Files, source: &str, path: &[u8]) -> Result<Vec<Vec<u8>>, SelectError> {
     let mut found: Vec<Vec<u8>> = vec![Vec::new()];
     for part in components(path) {
         if !Pattern::has_wildcards(part) {
@@ -147,7 +172,7 @@ fn matches(files: &dyn Files, source: &str, path: &[u8]) -> Result<Vec<Vec<u8>>,
     Ok(found)
 }
 
-fn missing(files: &dyn Files, source: &str, path: &[u8]) -> Result<SelectError, Error> {
+pub(super) fn missing(files: &dyn Files, source: &str, path: &[u8]) -> Result<SelectError, Error> {
     let source = source.to_owned();
     if let Some(Item { kind: ItemKind::Symlink { target }, .. }) = files.item(path)? {
         let target = String::from_utf8_lossy(&target);

@@ -8,7 +8,8 @@
 //!
 //! Links in the destination are followed inside the root, the last one too, unless `--link` was given. Directories that
 //! have to be made are `0755` and belong to `--chown`; a directory that is there already keeps its owner, mode and time,
-//! except for one below a copied directory, which takes those of its source. Source: BuildKit's behaviour.
+//! except for one below a copied directory, which takes those of its source. With `--parents` that one takes only the
+//! mode, so that `COPY --parents --chown=app etc/app.conf /` leaves `/etc` to root. Source: BuildKit's behaviour.
 //!
 //! Names and what they name are kept apart: when one name of a file is replaced, its other names still have the file.
 
@@ -44,6 +45,8 @@ pub(crate) struct Ownership {
     pub chmod: Option<tug_dockerfile::Mode>,
     /// Whether sources keep their own owner when there is no `--chown`.
     pub keep: bool,
+    /// `--parents`: a directory that is there already takes the mode of its source and keeps its owner.
+    pub parents: bool,
 }
 
 /// A layer in the making: names and what they name, over the tree of the layers below.
@@ -162,6 +165,13 @@ impl Target {
             }
             (kind, Some(ItemKind::Directory)) if *kind != ItemKind::Directory => {
                 return Err(TargetError::FileOverDirectory(shown(path)));
+            }
+            (ItemKind::Directory, Some(_)) if ownership.parents => {
+                self.make_directories(path, ownership.owner_of_new())?;
+                let kept = self.names.get(&order(path)).copied();
+                let kept = kept.expect("a directory that is there is in this layer by now");
+                self.things[kept].entry.mode = item.mode;
+                return Ok(());
             }
             _ => {}
         }

@@ -68,8 +68,7 @@ impl Execution<'_> {
             Action::Copy(action) => {
                 self.add_common(step, copy::depends_on_below(action).then_some(below), &mut inputs);
                 let sources = self.sources(step, action, below, bases)?;
-                for pattern in &sources.empty {
-                    let message = format!("`{pattern}` matches nothing, so nothing is copied");
+                for message in sources.warnings.clone() {
                     self.reporter.report(Event::Warning { message, line: step.summary.line });
                 }
                 copy::add_inputs(action, &sources, &mut inputs);

@@ -138,10 +138,14 @@ pub(crate) struct CopyAction {
     /// Absolute; ends in `/` if it was written so or there are several sources.
     pub destination: String,
     pub chown: Option<String>,
+    /// Where `--chown` stands, or else the instruction.
+    pub chown_span: Range<usize>,
     pub chmod: Option<tug_dockerfile::Mode>,
     /// `--chmod` as it was written.
     pub chmod_text: Option<String>,
     pub exclude: Vec<String>,
+    /// `--parents`: whether the directories above a source come along.
+    pub parents: bool,
     /// Whether the layer must not depend on the layers below.
     pub link: bool,
     /// Whether archives are unpacked.

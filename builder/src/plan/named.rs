@@ -150,9 +150,11 @@ impl Planner<'_> {
             from: CopyFrom::Files(files),
             destination: "/".to_owned(),
             chown: None,
+            chown_span: span.clone(),
             chmod: None,
             chmod_text: None,
             exclude: Vec::new(),
+            parents: false,
             link: true,
             unpack: false,
         };

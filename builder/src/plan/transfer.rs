@@ -20,9 +20,6 @@ impl StageState {
         copy: &Copy,
         stage: &Stage,
     ) -> Result<(), Error> {
-        if copy.parents {
-            planner.problems.push(refused("COPY --parents", flag_span(instruction, "parents")));
-        }
         let from = match &copy.from {
             None => Some(CopyFrom::Files(planner.options.context)),
             Some(word) => planner.origin(&word.raw, word.span.range(), stage)?.map(CopyFrom::from),
@@ -65,16 +62,19 @@ impl StageState {
         };
         let keyword = instruction.kind.name();
         let chown = chown.flatten().filter(|text| !text.is_empty());
+        let parents = matches!(&instruction.kind, InstructionKind::Copy(copy) if copy.parents);
         let flags = [("chown", chown.as_deref()), ("chmod", chmod_text.as_deref())];
-        let created_by = history_text(instruction, &sources, &destination, &flags);
+        let created_by = history_text(instruction, &sources, &destination, parents, &flags);
         let action = CopyAction {
             destination: destination_path(self.working_directory(), &destination, sources.len() > 1),
             sources,
             from,
             chown,
+            chown_span: self.place_of(flag_span(instruction, "chown")),
             chmod,
             chmod_text,
             exclude: files.exclude.iter().map(|word| word.raw.clone()).collect(),
+            parents,
             link: files.link,
             unpack,
         };
@@ -139,11 +139,12 @@ fn destination_path(directory: &str, written: &str, several: bool) -> String {
     if is_directory && path != "/" { format!("{path}/") } else { path }
 }
 
-/// What BuildKit writes: the owner and the mode, the sources and the destination; other flags are left out.
+/// What BuildKit writes: `--parents`, the owner and the mode, the sources and the destination; other flags are left out.
 fn history_text(
     instruction: &Instruction,
     sources: &[CopySource],
     destination: &str,
+    parents: bool,
     flags: &[(&str, Option<&str>)],
 ) -> String {
     let flags = flags.iter().filter_map(|(name, value)| Some(format!("--{name}={}", (*value)?)));
@@ -152,7 +153,9 @@ fn history_text(
         CopySource::Inline { name, .. } => format!("<<{name}"),
     });
     let keyword = std::iter::once(instruction.kind.name().to_owned());
-    let words: Vec<String> = keyword.chain(flags).chain(sources).chain([destination.to_owned()]).collect();
+    let parents = parents.then(|| "--parents".to_owned());
+    let words: Vec<String> =
+        keyword.chain(parents).chain(flags).chain(sources).chain([destination.to_owned()]).collect();
     history::marked(&words.join(" "))
 }
 
