@@ -11,6 +11,7 @@
 //! - [`lint()`] finds what is allowed and yet probably not meant.
 //! - [`Span`] and [`LineIndex`] lead back to the text.
 
+mod arguments;
 mod check;
 mod command;
 mod dockerfile;
@@ -21,16 +22,21 @@ mod instruction;
 mod lint;
 mod mode;
 mod mount;
+mod near;
+mod outline;
 mod parse;
+mod path;
 mod pattern;
 mod port;
 mod render;
 mod run;
+mod scope;
 mod signal;
 mod span;
 mod transfer;
 mod word;
 
+pub use arguments::Arguments;
 pub use check::{Check, Rules};
 pub use command::{Command, Heredoc};
 pub use dockerfile::{BadStageName, Directives, Dockerfile, Escape, From, Stage, StageName};
@@ -44,11 +50,12 @@ pub use instruction::{
     ArgDeclaration, Comment, Expandable, Flag, Healthcheck, Instruction, InstructionKind, Keyword, Onbuild,
     Pair, Pairs, Probe,
 };
-pub use lint::{BaseEnvironment, Lint, LintOptions, Rule, lint};
+pub use lint::{BaseImage, BaseImages, Lint, LintOptions, Rule, lint};
 pub use mode::{BadMode, Mode};
 pub use mount::{
     BindMount, CacheMount, Mount, MountField, MountSpec, SecretMount, Sharing, SshMount, TmpfsMount,
 };
+pub use outline::{Outline, OutlineArgument, OutlineRequest, Target, needed_stages, outline, targets};
 pub use parse::{MAX_LINE_BYTES, MAX_SOURCE_BYTES, Syntax, closest, detect_syntax, parse_instruction};
 pub use pattern::{Pattern, PatternError};
 pub use port::{BadPort, ExposedPorts};

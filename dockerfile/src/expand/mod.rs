@@ -118,22 +118,6 @@ pub(crate) fn check_heredoc(body: &str) -> Result<(), ExpandError> {
     Ok(())
 }
 
-/// The variables a value cannot do without: those that are asked for without `-`, `+` or `?`.
-pub(crate) fn needed_names(value: &str, escape: Escape) -> BTreeSet<String> {
-    names_of(Expander::new(value, escape, Quotes::Removed, &|_| Some("x".to_owned())))
-}
-
-/// The same for the body of a here-document.
-pub(crate) fn needed_names_of_heredoc(body: &str) -> BTreeSet<String> {
-    names_of(Expander::new(body, Escape::Backslash, Quotes::Ordinary, &|_| Some("x".to_owned())))
-}
-
-fn names_of(mut expander: Expander<'_>) -> BTreeSet<String> {
-    // What is wrong with the value was reported when it was read.
-    let _ = expander.until(None, RawEscapes::Removed, None);
-    expander.needed
-}
-
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Quotes {
     Removed,
@@ -155,7 +139,6 @@ struct Expander<'a> {
     lookup: &'a dyn Fn(&str) -> Option<String>,
     used: BTreeSet<String>,
     unset: BTreeSet<String>,
-    needed: BTreeSet<String>,
     depth: usize,
 }
 
@@ -167,8 +150,8 @@ impl<'a> Expander<'a> {
         lookup: &'a dyn Fn(&str) -> Option<String>,
     ) -> Self {
         let escape = escape.character();
-        let (used, unset, needed) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
-        Self { text, at: 0, escape, quotes, lookup, used, unset, needed, depth: 0 }
+        let (used, unset) = (BTreeSet::new(), BTreeSet::new());
+        Self { text, at: 0, escape, quotes, lookup, used, unset, depth: 0 }
     }
 
     /// Expands up to `stop`, which is consumed, or up to the end.
@@ -292,7 +275,7 @@ impl<'a> Expander<'a> {
         self.next();
         if self.peek() != Some('{') {
             let name = self.name();
-            return Ok(if name.is_empty() { "$".to_owned() } else { self.needed_value(name) });
+            return Ok(if name.is_empty() { "$".to_owned() } else { self.value(name).unwrap_or_default() });
         }
         self.next();
         self.depth += 1;
@@ -323,7 +306,7 @@ impl<'a> Expander<'a> {
         }
         let modifier = self.next();
         match (modifier, empty_is_unset) {
-            (Some('}'), false) => Ok(self.needed_value(name)),
+            (Some('}'), false) => Ok(self.value(name).unwrap_or_default()),
             (Some('-'), _) => {
                 let fallback = self.argument(opened)?;
                 Ok(self.value(name).filter(|value| !(empty_is_unset && value.is_empty())).unwrap_or(fallback))
@@ -362,7 +345,7 @@ impl<'a> Expander<'a> {
     fn trim(&mut self, name: &str, side: char, opened: usize) -> Result<String, ExpandError> {
         let written =
             self.until(Some('}'), RawEscapes::Kept, None).map_err(|error| reopened(error, opened))?;
-        let value = self.needed_value(name);
+        let value = self.value(name).unwrap_or_default();
         let (pattern, longest) = match written.strip_prefix(side) {
             Some(pattern) => (pattern, true),
             None => (written.as_str(), false),
@@ -386,7 +369,7 @@ impl<'a> Expander<'a> {
         })?;
         let replacement =
             self.until(Some('}'), RawEscapes::Kept, None).map_err(|error| reopened(error, opened))?;
-        let value = self.needed_value(name);
+        let value = self.value(name).unwrap_or_default();
         let glob = self.glob(&pattern, opened)?;
         glob.replace(&value, &replacement, every).ok_or_else(|| self.error(ExpandErrorKind::TooLong, opened))
     }
@@ -406,14 +389,6 @@ impl<'a> Expander<'a> {
         };
         self.at += length;
         &rest[..length]
-    }
-
-    /// The value of a variable that should be set.
-    fn needed_value(&mut self, name: &str) -> String {
-        if !self.needed.contains(name) {
-            self.needed.insert(name.to_owned());
-        }
-        self.value(name).unwrap_or_default()
     }
 
     fn value(&mut self, name: &str) -> Option<String> {

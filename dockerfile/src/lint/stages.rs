@@ -1,15 +1,29 @@
 //! Rules about the shape of the file: stages, their names, the case of keywords, empty lines.
 
 use super::{Findings, Rule};
-use crate::{Dockerfile, Escape, Instruction, Stage, expand};
+use crate::arguments::declarations;
+use crate::{Comment, Dockerfile, Instruction, InstructionKind, Span, Stage};
 
 pub(super) fn lint<'a>(dockerfile: &'a Dockerfile, findings: &mut Findings<'a>) {
     keywords(dockerfile, findings);
     empty_continuations(dockerfile, findings);
+    for instruction in &dockerfile.global_args {
+        described(instruction, findings);
+    }
     for stage in &dockerfile.stages {
-        findings.at(stage.check.as_ref());
+        findings.at(stage.check.as_ref(), stage.span);
         name(dockerfile, stage, findings);
-        platform(stage, findings);
+        if let Some(name) = &stage.from.name {
+            description("FROM", &[name.as_str()], &stage.comments, findings);
+        }
+        for instruction in &stage.instructions {
+            described(instruction, findings);
+            if matches!(instruction.kind, InstructionKind::Maintainer(_)) {
+                findings.at(instruction.check.as_ref(), instruction.span);
+                let message = "Maintainer instruction is deprecated in favor of using label".to_owned();
+                findings.report(Rule::MaintainerDeprecated, instruction.keyword.span, message);
+            }
+        }
     }
 }
 
@@ -36,22 +50,26 @@ fn keywords<'a>(dockerfile: &'a Dockerfile, findings: &mut Findings<'a>) {
             let rest = stage
                 .instructions
                 .iter()
-                .map(|instruction| (&instruction.keyword, instruction.check.as_ref()));
-            std::iter::once((&stage.keyword, stage.check.as_ref())).chain(rest)
+                .map(|instruction| (&instruction.keyword, instruction.check.as_ref(), instruction.span));
+            std::iter::once((&stage.keyword, stage.check.as_ref(), stage.span)).chain(rest)
         })
     };
-    let count = |case: Case| all().filter(|(keyword, _)| Case::of(&keyword.text) == case).count();
-    let (case, name) =
-        if count(Case::Lower) > count(Case::Upper) { (Case::Lower, "lower") } else { (Case::Upper, "upper") };
-    for (keyword, check) in all().filter(|(keyword, _)| Case::of(&keyword.text) != case) {
-        findings.at(check);
-        let message = format!("`{}` should be {name}-case, as most instructions of this file", keyword.text);
+    let count = |case: Case| all().filter(|(keyword, ..)| Case::of(&keyword.text) == case).count();
+    let (case, name) = match count(Case::Lower) > count(Case::Upper) {
+        true => (Case::Lower, "lowercase"),
+        false => (Case::Upper, "uppercase"),
+    };
+    for (keyword, check, span) in all().filter(|(keyword, ..)| Case::of(&keyword.text) != case) {
+        findings.at(check, span);
+        let message =
+            format!("Command '{}' should match the case of the command majority ({name})", keyword.text);
         findings.report(Rule::ConsistentInstructionCasing, keyword.span, message);
     }
 }
 
 /// One finding for each instruction.
 fn empty_continuations<'a>(dockerfile: &'a Dockerfile, findings: &mut Findings<'a>) {
+    const MESSAGE: &str = "Empty continuation line";
     let spans = |instruction: &'a Instruction| (instruction.span, instruction.check.as_ref());
     let mut instructions: Vec<_> = dockerfile.global_args.iter().map(spans).collect();
     for stage in &dockerfile.stages {
@@ -63,18 +81,14 @@ fn empty_continuations<'a>(dockerfile: &'a Dockerfile, findings: &mut Findings<'
         let first = empty.peek().filter(|line| line.start < span.end).copied();
         while empty.next_if(|line| line.start < span.end).is_some() {}
         if let Some(&line) = first {
-            findings.at(check);
-            findings.report(
-                Rule::NoEmptyContinuation,
-                line,
-                "an empty line inside an instruction".to_owned(),
-            );
+            findings.at(check, Span::new(span.end.saturating_sub(1), span.end));
+            findings.report(Rule::NoEmptyContinuation, line, MESSAGE.to_owned());
         }
     }
     // What is left follows the last instruction: it ends with an escape character and nothing behind it.
     if let Some(&line) = empty.next() {
-        findings.at(None);
-        findings.report(Rule::NoEmptyContinuation, line, "an empty line after a continued one".to_owned());
+        findings.at(None, line);
+        findings.report(Rule::NoEmptyContinuation, line, MESSAGE.to_owned());
     }
 }
 
@@ -83,62 +97,42 @@ fn name(dockerfile: &Dockerfile, stage: &Stage, findings: &mut Findings<'_>) {
         return;
     };
     if written.raw != name.as_str() {
-        let message = format!("the stage name `{}` should be lower-case", written.raw);
+        let message = format!("Stage name '{}' should be lowercase", written.raw);
         findings.report(Rule::StageNameCasing, written.span, message);
     }
     let case = Case::of(&stage.keyword.text);
     if case != Case::Mixed && Case::of(&keyword.raw) != case {
-        let message = format!("`{}` and `{}` differ in case", stage.keyword.text, keyword.raw);
+        let message = format!("'{}' and '{}' keywords' casing do not match", keyword.raw, stage.keyword.text);
         findings.report(Rule::FromAsCasing, keyword.span, message);
     }
     if matches!(name.as_str(), "scratch" | "context") {
-        findings.report(
-            Rule::ReservedStageName,
-            written.span,
-            format!("the stage name `{name}` has a meaning of its own"),
-        );
+        let message = format!("Stage name should not use the same name as reserved stage \"{name}\"");
+        findings.report(Rule::ReservedStageName, written.span, message);
     }
     let earlier = &dockerfile.stages[..stage.index];
     if earlier.iter().any(|earlier| earlier.from.name.as_ref() == Some(name)) {
-        findings.report(
-            Rule::DuplicateStageName,
-            written.span,
-            format!("an earlier stage is called `{name}` too"),
-        );
+        let message = format!("Duplicate stage name \"{name}\", stage names should be unique");
+        findings.report(Rule::DuplicateStageName, written.span, message);
     }
 }
 
-fn platform(stage: &Stage, findings: &mut Findings<'_>) {
-    let Some(platform) = &stage.from.platform else { return };
-    if matches!(platform.raw.as_str(), "$TARGETPLATFORM" | "${TARGETPLATFORM}") {
-        let message = format!("`{}` is the platform that `FROM` takes anyway", platform.raw);
-        findings.report(Rule::RedundantTargetPlatform, platform.span, message);
-        return;
-    }
-    let Ok(constant) = expand(&platform.raw, Escape::Backslash, &|_| None) else { return };
-    if !constant.used.is_empty() || !constant.unset.is_empty() {
-        return;
-    }
-    let name = stage.from.name.as_ref().map_or("", |name| name.as_str());
-    if !platform_words(&constant.text).iter().any(|word| name.contains(word)) {
-        let message = format!("the platform is always `{}`, whatever the build asks for", constant.text);
-        findings.report(Rule::FromPlatformFlagConstDisallowed, platform.span, message);
+fn described<'a>(instruction: &'a Instruction, findings: &mut Findings<'a>) {
+    let declarations = declarations(instruction);
+    let names: Vec<&str> = declarations.iter().map(|declaration| declaration.name.raw.as_str()).collect();
+    if !names.is_empty() {
+        findings.at(instruction.check.as_ref(), instruction.span);
+        description("ARG", &names, &instruction.comments, findings);
     }
 }
 
-/// Operating system and architecture of `os/arch[/variant]`, or of either alone.
-fn platform_words(platform: &str) -> Vec<&str> {
-    let usual = |word| match word {
-        "x86_64" | "x86-64" => "amd64",
-        "aarch64" => "arm64",
-        "armhf" | "armel" => "arm",
-        "macos" => "darwin",
-        other => other,
-    };
-    let mut words: Vec<&str> =
-        platform.split('/').take(2).map(usual).filter(|word| !word.is_empty()).collect();
-    if words.len() == 1 && !matches!(words[0], "linux" | "windows" | "darwin" | "freebsd") {
-        words.push("linux");
+/// The last comment line above starts with the name of what it describes, or is a directive.
+fn description(instruction: &str, names: &[&str], comments: &[Comment], findings: &mut Findings<'_>) {
+    let Some(comment) = comments.last() else { return };
+    let first = comment.text.split(' ').next().unwrap_or_default();
+    if names.contains(&first) || comment.text.trim_start().starts_with("check=") {
+        return;
     }
-    words
+    let example = if let [only] = names { only } else { "<arg_key>" };
+    let message = format!("Comment for {instruction} should follow the format: `# {example} <description>`");
+    findings.report(Rule::InvalidDefinitionDescription, comment.span, message);
 }

@@ -55,10 +55,22 @@ impl Dockerfile {
     /// assert_eq!(errors[0].help.as_deref(), Some("did you mean `FROM`?"));
     /// ```
     pub fn parse(source: impl AsRef<[u8]>) -> Result<Self, Vec<ParseError>> {
+        match Self::parse_as_far_as_possible(source) {
+            (dockerfile, errors) if errors.is_empty() => Ok(dockerfile),
+            (_, errors) => Err(errors),
+        }
+    }
+
+    /// Reads a whole Dockerfile as [`Dockerfile::parse`] does, and gives what could be understood as well: without the
+    /// wrong instructions, and perhaps without any stage. This is for those who want to say more about the file than
+    /// what is wrong with it.
+    pub fn parse_as_far_as_possible(source: impl AsRef<[u8]>) -> (Self, Vec<ParseError>) {
         let source = source.as_ref();
-        lines::refuse_what_is_no_text(source).map_err(|error| vec![error])?;
         let mut parser = Parser::new(source);
-        parser.run();
+        match lines::refuse_what_is_no_text(source) {
+            Ok(()) => parser.run(),
+            Err(error) => parser.errors.push(error),
+        }
         parser.finish()
     }
 }
@@ -193,7 +205,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn finish(mut self) -> Result<Dockerfile, Vec<ParseError>> {
+    fn finish(mut self) -> (Dockerfile, Vec<ParseError>) {
         self.errors.append(&mut self.lines.errors);
         if self.errors.is_empty() && self.stages.is_empty() {
             let kind =
@@ -203,17 +215,15 @@ impl<'a> Parser<'a> {
             self.errors
                 .push(error.with_help("start with the image to build on, such as `FROM debian:stable-slim`"));
         }
-        if !self.errors.is_empty() {
-            self.errors.sort_by_key(|error| error.span);
-            self.errors.truncate(MAX_ERRORS);
-            return Err(self.errors);
-        }
-        Ok(Dockerfile {
+        self.errors.sort_by_key(|error| error.span);
+        self.errors.truncate(MAX_ERRORS);
+        let dockerfile = Dockerfile {
             directives: self.lines.directives,
             global_args: self.global_args,
             stages: self.stages,
             empty_continuations: self.lines.empty_continuations,
-        })
+        };
+        (dockerfile, self.errors)
     }
 }
 
