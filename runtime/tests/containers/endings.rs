@@ -34,7 +34,8 @@ in_every_mode! {
                 let mut container = place.container(&["sh", "-c", &script]);
                 container.init = init;
                 let answer = place.run_and_send(&container, signal);
-                assert_eq!((answer.exit_code(), answer.stdout().as_str()), (7, "ready\ngot\n"), "{name} {init}");
+                let seen = (answer.exit_code(), answer.stdout());
+                assert_eq!(seen, (7, "ready\ngot\n".to_owned()), "{name} {init}: {answer:?}");
             }
         }
     }
