@@ -21,6 +21,7 @@ use crate::error::{Error, Source};
 use crate::event::{Event, Reporter, StepId};
 use crate::files::Files;
 use crate::plan::{Action, Plan, State, Step};
+use crate::sandbox::Sandbox;
 pub(crate) use claims::Claims;
 
 /// Everything that steps have in common.
@@ -50,6 +51,7 @@ pub(crate) struct Unit {
     pub epoch: Option<i64>,
     pub proxy_environment: Vec<(String, String)>,
     pub resolv_conf: Option<String>,
+    pub sandbox: Sandbox,
 }
 
 /// What a step came to.

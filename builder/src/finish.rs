@@ -4,21 +4,22 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tug_layer_store::{Image, Store};
-use tug_oci::{DiffId, History, Reference};
+use tug_oci::{DiffId, History};
 
 use crate::error::Error;
 use crate::execute::Done;
 use crate::plan::{PlannedHistory, StageResult, State};
+use crate::units::Wanted;
 
 /// What docker's builder writes beside each line of the history.
 const COMMENT: &str = "buildkit.dockerfile.v0";
 
-/// Writes the image of `result` and gives it `names`.
+/// Writes the image of `result` and gives it the names that are wanted.
 pub(crate) fn finish(
     store: &Store,
     result: &StageResult,
     done: &[Done],
-    names: &[Reference],
+    wanted: &Wanted,
     epoch: Option<i64>,
 ) -> Result<Image, Error> {
     let mut config = result.config.clone();
@@ -27,6 +28,10 @@ pub(crate) fn finish(
     config.history = history(&result.history, done, epoch.clone());
     let last = config.history.iter().rev().find_map(|line| line.created.clone());
     config.created = epoch.or(last);
+    if !wanted.history {
+        config.history.clear();
+    }
+    let names = &wanted.tags;
     let image = store.write_image(config, BTreeMap::new())?;
     if names.is_empty() {
         store.keep(&image.descriptor)?;

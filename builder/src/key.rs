@@ -11,6 +11,9 @@
 //! | command, shell, text of a script        | yes | –           | –       | what is executed                               |
 //! | environment, declared ARGs              | yes | –           | –       | programs read them                             |
 //! | working directory, user, network        | yes | –           | –       | programs see them                              |
+//! | `--security=insecure`, names of devices | yes | –           | –       | programs can do more, and see them             |
+//! | hosts by name, volumes, `/dev/shm`, ulimits, capabilities, if asked for | yes | – | – | programs can notice them |
+//! | addresses of hosts, name servers, limits through control groups | no | –  | –       | how a result is reached is not the result      |
 //! | destination, owner, mode, `--link`, `--parents`, unpack | – | yes | –     | where and how things land                      |
 //! | sources: paths after links and wildcards | –  | yes         | –       | `./a`, `a` and `a*` may be the same            |
 //! | what lands: paths, types, content, links | –  | yes         | –       | it is in the layer                             |

@@ -3,6 +3,8 @@
 //! [`build`] and [`build_all`] are the way in. It joins the other crates: `dockerfile` parses, `layer-store` keeps, `runtime` runs.
 
 mod cancel;
+mod cdi;
+mod changes;
 mod context;
 mod copy;
 mod difference;
@@ -18,14 +20,18 @@ mod parallel;
 mod plan;
 mod record;
 mod run;
+mod sandbox;
 mod units;
 
 pub use cancel::{Cancel, CancelGuard};
+pub use changes::ImageChanges;
 pub use error::{Ending, Error, Problem, Source, StepFailure};
 pub use event::{BuiltBy, Change, ChangeKind, Event, Recording, Reporter, StepId, StepSummary};
 pub use options::{
     BuildOptions, ContextSource, DockerfileSource, NamedContext, NetworkMode, PROXY_VARIABLES,
 };
+
+pub use sandbox::{Access, Allowed, Sandbox, Volume};
 
 use context::Contexts;
 use execute::{Claims, Execution};
@@ -121,7 +127,7 @@ pub fn build_all(
     let done = executed?;
     let mut all = Vec::with_capacity(units.len());
     for (number, (planned, wanted)) in plan.units.iter().zip(wanted).enumerate() {
-        let image = finish::finish(store, &planned.result, &done, &wanted.tags, units[number].epoch)?;
+        let image = finish::finish(store, &planned.result, &done, &wanted, units[number].epoch)?;
         reporter.report(Event::Written {
             unit: wanted.name,
             manifest: image.descriptor.digest.clone(),

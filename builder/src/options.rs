@@ -6,6 +6,9 @@ use std::path::PathBuf;
 
 use tug_oci::{Platform, Reference};
 
+use crate::changes::ImageChanges;
+use crate::sandbox::Sandbox;
+
 /// Variables that say how the network is reached. As build arguments nobody needs to declare them: RUN steps see them,
 /// and they are in no key and in no history.
 pub const PROXY_VARIABLES: [&str; 10] = [
@@ -89,6 +92,8 @@ pub struct BuildOptions {
     pub tags: Vec<Reference>,
     /// Whether every step runs again.
     pub no_cache: bool,
+    /// Stages, by name or number, whose steps run again.
+    pub no_cache_stages: Vec<String>,
     /// What the image is for.
     pub platform: Platform,
     /// The network of RUN steps.
@@ -102,6 +107,10 @@ pub struct BuildOptions {
     pub proxy_environment: Vec<(String, String)>,
     /// Text of `/etc/resolv.conf` for RUN steps; the host's when absent.
     pub resolv_conf: Option<String>,
+    /// What else RUN steps get.
+    pub sandbox: Sandbox,
+    /// What is changed about the image from outside of the Dockerfile.
+    pub changes: ImageChanges,
 }
 
 impl BuildOptions {
@@ -117,12 +126,15 @@ impl BuildOptions {
             labels: Vec::new(),
             tags: Vec::new(),
             no_cache: false,
+            no_cache_stages: Vec::new(),
             platform: Platform::host(),
             network: NetworkMode::default(),
             jobs: 4,
             source_date_epoch: None,
             proxy_environment: Vec::new(),
             resolv_conf: None,
+            sandbox: Sandbox::default(),
+            changes: ImageChanges::default(),
         }
     }
 

@@ -15,6 +15,7 @@ use crate::error::{Ending, Error};
 use crate::event::{Event, Reporter};
 use crate::options::NetworkMode;
 use crate::plan::{RunAction, Step};
+use crate::sandbox::Sandbox;
 use output::Output;
 
 /// The host name that BuildKit gives to its steps; programs have come to write it into files.
@@ -43,6 +44,7 @@ pub(crate) struct RunContext<'a> {
     pub cancel: &'a Cancel,
     pub proxy_environment: &'a [(String, String)],
     pub resolv_conf: Option<&'a str>,
+    pub sandbox: &'a Sandbox,
     pub clamp: Option<i64>,
 }
 
@@ -56,7 +58,7 @@ pub(crate) fn run(
 ) -> Result<Ran, Error> {
     let failed = |source| Error::Runtime { step: step.summary.name.clone(), source };
     let scratch = context.store.scratch("run")?;
-    let container = container(
+    let mut container = container(
         context,
         action,
         Root {
@@ -66,6 +68,8 @@ pub(crate) fn run(
             read_only: false,
         },
     );
+    // What the container writes to folders that keep nothing is gone with this.
+    let _discarded = context.sandbox.furnish(&mut container, &action.privileges, context.store)?;
     let output = Output::open(log)?;
     let mut running = match container.start(context.runtime) {
         Ok(running) => running,

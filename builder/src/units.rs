@@ -26,6 +26,8 @@ pub(crate) struct Opened {
 pub(crate) struct Wanted {
     pub name: String,
     pub tags: Vec<Reference>,
+    /// Whether the image tells how it was made.
+    pub history: bool,
 }
 
 /// Reads the Dockerfile that `options` name and adds what it needs to `plan`.
@@ -52,6 +54,9 @@ pub(crate) fn open(
         context: opened.files,
         named: &named,
         identity: &opened.identity,
+        no_cache_stages: &options.no_cache_stages,
+        sandbox: &options.sandbox,
+        changes: &options.changes,
     };
     let surroundings = Around { store: contexts.store(), opened: RefCell::new((contexts, sources)) };
     plan::plan(plan, &dockerfile, &source.text, &plan_options, &surroundings).map_err(
@@ -67,8 +72,9 @@ pub(crate) fn open(
             epoch: options.source_date_epoch,
             proxy_environment,
             resolv_conf: options.resolv_conf,
+            sandbox: options.sandbox,
         },
-        wanted: Wanted { name: options.name, tags: options.tags },
+        wanted: Wanted { name: options.name, tags: options.tags, history: !options.changes.no_history },
     })
 }
 

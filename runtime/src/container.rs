@@ -21,6 +21,8 @@ pub struct Container {
     /// Directories that are made where they are missing (mode 0755, root). They stay.
     #[serde(with = "wire::many")]
     pub directories: Vec<PathBuf>,
+    /// Further groups of the process, by id.
+    pub groups: Vec<u32>,
     /// Targets of mounts whose files, with all below them, are given to the user of the process.
     #[serde(with = "wire::many")]
     pub owned: Vec<PathBuf>,
@@ -58,6 +60,7 @@ impl Container {
             root,
             mounts: Vec::new(),
             directories: Vec::new(),
+            groups: Vec::new(),
             owned: Vec::new(),
             process,
             hostname: "tug".to_owned(),

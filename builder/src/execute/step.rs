@@ -63,6 +63,7 @@ impl Execution<'_> {
             Action::Run(action) => {
                 self.add_common(step, Some(below), &mut inputs);
                 run_inputs(action, &mut inputs);
+                self.unit(step).sandbox.add_inputs(&mut inputs);
                 Work::Run(action)
             }
             Action::Copy(action) => {
@@ -82,7 +83,10 @@ impl Execution<'_> {
             }
         };
         let key = inputs.key();
-        let claim = match self.claims.claim(key.clone()) {
+        let anew = if self.unit(step).no_cache { Some("`--no-cache` was given") } else { step.anew };
+        // One that must run again does not take the result of one that need not.
+        let claimed = if anew.is_some() { Digest::of(format!("anew {key}").as_bytes()) } else { key.clone() };
+        let claim = match self.claims.claim(claimed) {
             Claimed::Ours(claim) => claim,
             Claimed::Known(result) => {
                 self.reporter.report(Event::Cached { step: id, made_by: Some(result.made_by()) });
@@ -90,9 +94,8 @@ impl Execution<'_> {
                 return Ok(done(below, result, true));
             }
         };
-        if self.unit(step).no_cache {
-            let reason = "`--no-cache` was given".to_owned();
-            self.tell_miss(step, Miss { reason, ..Miss::default() });
+        if let Some(reason) = anew {
+            self.tell_miss(step, Miss { reason: reason.to_owned(), ..Miss::default() });
         } else {
             match record::look_up(self.store, &step.slot, &key, &inputs)? {
                 Lookup::Hit(result) => {
@@ -159,6 +162,7 @@ impl Execution<'_> {
             cancel: self.stop,
             proxy_environment: &unit.proxy_environment,
             resolv_conf: unit.resolv_conf.as_deref(),
+            sandbox: &self.unit(step).sandbox,
             clamp: unit.epoch,
         };
         let log = self.store.build_dir(self.build)?.join(format!("{}.log", step.summary.id.0 + 1));
@@ -272,6 +276,12 @@ pub(super) fn run_inputs(action: &RunAction, inputs: &mut Inputs) {
     inputs.value("WORKDIR", action.working_directory.clone());
     inputs.value("USER", action.user.clone());
     inputs.value("network", format!("{:?}", action.network).to_lowercase());
+    if action.privileges.insecure {
+        inputs.value("security", "insecure");
+    }
+    for device in &action.privileges.devices {
+        inputs.value("device", device.name.clone());
+    }
     if let Some(script) = &action.script {
         inputs.content("the script", Digest::of(script.text.as_bytes()).to_string());
     }

@@ -13,13 +13,15 @@ use tug_runtime::{Mode, Runtime};
 use super::step::run_inputs;
 use super::{Claims, Done, Execution, Unit, execute};
 use crate::cancel::Cancel;
+use crate::changes::ImageChanges;
 use crate::error::{Error, Source};
 use crate::event::{Event, Recording, Reporter};
 use crate::files::{Files, Item, ItemKind};
 use crate::images;
 use crate::key::Inputs;
 use crate::options::NetworkMode;
-use crate::plan::{FilesId, NoImage, Plan, PlanOptions, RunAction, Script, Surroundings, plan};
+use crate::plan::{FilesId, NoImage, Plan, PlanOptions, Privileges, RunAction, Script, Surroundings, plan};
+use crate::sandbox::Sandbox;
 
 /// A context with a file that is another one each time it is read, until it was looked at anew a few times.
 struct Shifting {
@@ -89,6 +91,9 @@ fn planned(store: &Store, text: &str) -> Plan {
         unit_name: "",
         context: FilesId(0),
         named: &[],
+        no_cache_stages: &[],
+        sandbox: &Sandbox::default(),
+        changes: &ImageChanges::default(),
     };
     let dockerfile = Dockerfile::parse(text.as_bytes()).unwrap();
     let mut planned = Plan::default();
@@ -115,6 +120,7 @@ fn run(
             epoch: Some(0),
             proxy_environment: Vec::new(),
             resolv_conf: None,
+            sandbox: Sandbox::default(),
         }],
         files: &[files],
         build: "test",
@@ -189,10 +195,11 @@ fn everything_that_a_command_sees_is_in_its_key() {
         working_directory: text("/"),
         user: text(""),
         network: NetworkMode::Host,
+        privileges: Privileges::default(),
         script: None,
     };
     let script = |text: &str| Script { path: "/dev/pipes/x".to_owned(), text: text.to_owned() };
-    let changes: [fn(&mut RunAction); 9] = [
+    let changes: [fn(&mut RunAction); 10] = [
         |action| action.args[2].push('x'),
         |action| action.args[0] = "/bin/bash".to_owned(),
         |action| action.args = vec!["/bin/sh -c".to_owned(), "make".to_owned()],
@@ -202,6 +209,7 @@ fn everything_that_a_command_sees_is_in_its_key() {
         |action| action.working_directory.push('a'),
         |action| action.user = "7".to_owned(),
         |action| action.network = NetworkMode::None,
+        |action| action.privileges.insecure = true,
     ];
     let mut actions = vec![action(), RunAction { script: Some(script("a")), ..action() }];
     actions.push(RunAction { script: Some(script("b")), ..action() });

@@ -6,6 +6,8 @@ use tug_dockerfile::{Command, Healthcheck as Written};
 use tug_oci::{Empty, Healthcheck, RunConfig};
 
 use super::StageResult;
+use super::scope::set_env;
+use crate::changes::ImageChanges;
 
 /// The shell of shell forms when SHELL was not given.
 const DEFAULT_SHELL: [&str; 2] = ["/bin/sh", "-c"];
@@ -53,6 +55,20 @@ pub(super) fn healthcheck(written: &Written) -> Healthcheck {
 /// Adds the ports of EXPOSE or the paths of VOLUME.
 pub(super) fn add_keys(map: &mut std::collections::BTreeMap<String, Empty>, keys: &[String]) {
     map.extend(keys.iter().map(|key| (key.clone(), Empty {})));
+}
+
+/// Takes away the labels of a base image that are not wanted.
+pub(super) fn drop_labels(config: &mut RunConfig, changes: &ImageChanges) {
+    config.labels.retain(|name, _| !changes.no_inherited_labels && !changes.unset_labels.contains(name));
+}
+
+/// Sets and takes away variables of the image: after everything that the Dockerfile says.
+pub(super) fn change_env(result: &mut StageResult, changes: &ImageChanges) {
+    let env = &mut result.config.config.env;
+    for (name, value) in &changes.env {
+        set_env(env, name, value);
+    }
+    env.retain(|line| !changes.unset_env.iter().any(|name| line.split('=').next() == Some(name)));
 }
 
 /// `--label`: they come after everything that the Dockerfile says.

@@ -18,7 +18,6 @@ use super::stages::{Evaluated, NewStep, Planner};
 use super::{Action, PlannedHistory, RunAction, Script, State, WorkdirAction};
 use crate::error::{Error, Problem};
 use crate::event::StepId;
-use crate::options::NetworkMode;
 
 /// A stage in the making.
 pub(super) struct StageState {
@@ -197,17 +196,8 @@ impl StageState {
         if let Some(mount) = run.mounts.first() {
             planner.problems.push(refused("--mount", mount.span.range()));
         }
-        if run.security == Some(tug_dockerfile::Security::Insecure) {
-            planner.problems.push(refused("--security=insecure", instruction.span.range()));
-        }
-        if let Some(device) = run.devices.first() {
-            planner.problems.push(refused("--device", device.name.span.range()));
-        }
-        let network = match run.network {
-            None | Some(tug_dockerfile::Network::Default) => planner.options.network,
-            Some(tug_dockerfile::Network::None) => NetworkMode::None,
-            Some(tug_dockerfile::Network::Host) => NetworkMode::Host,
-        };
+        let network = self.network(planner, instruction, run);
+        let Some(privileges) = self.privileges(planner, instruction, run) else { return };
         let in_shell = |line: String| config::shell(self.config()).into_iter().chain([line]).collect();
         let (args, script) = match run.program() {
             Program::Exec(args) => (args, None),
@@ -226,6 +216,7 @@ impl StageState {
             working_directory: self.working_directory().to_owned(),
             user: self.config().user.clone(),
             network,
+            privileges,
             script,
         };
         let step = self.push(

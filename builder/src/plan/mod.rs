@@ -14,6 +14,7 @@ mod evaluate;
 mod history;
 mod named;
 mod needed;
+mod privileges;
 mod scope;
 mod stages;
 mod transfer;
@@ -32,6 +33,7 @@ use crate::options::NetworkMode;
 
 pub(crate) use evaluate::problem_of;
 pub(crate) use named::Named;
+pub(crate) use privileges::Privileges;
 pub(crate) use stages::{NoImage, PlanError, PlanOptions, Surroundings, plan};
 
 /// The graph of steps that lead to images.
@@ -82,6 +84,8 @@ pub(crate) struct Step {
     pub slot: Digest,
     /// Whether a later RUN will read its layer through the kernel.
     pub materialise: bool,
+    /// Why it runs again although its result may be known.
+    pub anew: Option<&'static str>,
 }
 
 impl Step {
@@ -119,6 +123,7 @@ pub(crate) struct RunAction {
     pub working_directory: String,
     pub user: String,
     pub network: NetworkMode,
+    pub privileges: Privileges,
     /// A script that is written into the container and executed.
     pub script: Option<Script>,
 }

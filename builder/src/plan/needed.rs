@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use tug_dockerfile::{Dockerfile, InstructionKind, Stage, closest, expand};
 
 use super::scope::Globals;
-use super::stages::{PlanError, stage_names};
+use super::stages::{PlanError, stage_label, stage_names};
 use super::{Action, State, Step};
 use crate::error::Problem;
 use crate::event::StepId;
@@ -27,6 +27,23 @@ pub(super) fn target(dockerfile: &Dockerfile, name: Option<&str>) -> Result<usiz
     };
     let problem = Problem::new(0..0, format!("no stage named `{name}`")).help(help);
     Err(PlanError::Problems(vec![problem]))
+}
+
+/// The labels of the stages that are named here, by name or number.
+pub(super) fn labels(dockerfile: &Dockerfile, names: &[String]) -> Result<BTreeSet<String>, PlanError> {
+    let mut labels = BTreeSet::new();
+    for name in names {
+        // Several stages may have one name.
+        let lower = name.to_lowercase();
+        let called = |stage: &&Stage| stage.from.name.as_ref().is_some_and(|own| own.as_str() == lower);
+        let found: Vec<&Stage> = dockerfile.stages.iter().filter(called).collect();
+        let found = match found.is_empty() {
+            true => vec![&dockerfile.stages[target(dockerfile, Some(name))?]],
+            false => found,
+        };
+        labels.extend(found.into_iter().map(|stage| stage_label(dockerfile, stage)));
+    }
+    Ok(labels)
 }
 
 /// The last of `stages` that is called `name`. Case does not count.

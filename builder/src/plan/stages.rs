@@ -1,5 +1,6 @@
 //! What each stage starts from, and the plan that comes of all of them.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
@@ -12,9 +13,12 @@ use super::named::Named;
 use super::needed;
 use super::scope::{Globals, Scope, set_env};
 use super::{Action, CopyFrom, FilesId, Plan, PlannedHistory, PlannedUnit, StageResult, State, Step};
+use crate::cdi::{Device, Registry};
+use crate::changes::ImageChanges;
 use crate::error::{Error, Problem};
 use crate::event::{StepId, StepSummary};
 use crate::options::NetworkMode;
+use crate::sandbox::Sandbox;
 
 /// The `PATH` of images that have none.
 pub(super) const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -56,6 +60,12 @@ pub(crate) struct PlanOptions<'a> {
     pub named: &'a [(String, Named)],
     /// What tells this Dockerfile from others on the machine.
     pub identity: &'a str,
+    /// Stages whose steps run again.
+    pub no_cache_stages: &'a [String],
+    /// What RUN steps get and may take.
+    pub sandbox: &'a Sandbox,
+    /// What is changed from outside.
+    pub changes: &'a ImageChanges,
 }
 
 /// Why there is no plan.
@@ -96,7 +106,11 @@ pub(crate) fn plan(
         steps: std::mem::take(&mut plan.steps),
         problems: Vec::new(),
         warnings: Vec::new(),
+        anew: needed::labels(dockerfile, options.no_cache_stages)?,
+        devices: Vec::new(),
+        registry: OnceCell::new(),
     };
+    planner.find_devices();
     planner.declare_globals();
     let needed = needed::stages(dockerfile, &planner.globals, target, &|name| planner.named(name).is_some());
     for stage in needed {
@@ -113,6 +127,7 @@ pub(crate) fn plan(
     let Some(mut result) = result.map(|state| state.result) else {
         return Err(PlanError::Problems(vec![Problem::new(0..0, "the target stage cannot be built")]));
     };
+    super::config::change_env(&mut result, options.changes);
     if !options.labels.is_empty() {
         super::config::add_labels(&mut result, options.labels);
     }
@@ -162,6 +177,11 @@ pub(super) struct Planner<'a> {
     pub(super) steps: Vec<Step>,
     pub(super) problems: Vec<Problem>,
     pub(super) warnings: Vec<Problem>,
+    /// Labels of the stages whose steps run again.
+    anew: BTreeSet<String>,
+    /// Devices that every RUN gets.
+    pub(super) devices: Vec<Device>,
+    pub(super) registry: OnceCell<Registry>,
 }
 
 impl Planner<'_> {
@@ -230,7 +250,9 @@ impl Planner<'_> {
             _ => Vec::new(),
         };
         let unit_name = self.options.unit_name.to_owned();
+        let anew = self.anew.contains(&stage).then_some("`--no-cache-filter` names its stage");
         self.steps.push(Step {
+            anew,
             summary: StepSummary { id, name, unit: unit_name, stage, line, needs: Vec::new() },
             unit: self.unit,
             platform: platform.clone(),
@@ -271,7 +293,8 @@ impl Planner<'_> {
     /// What a stage starts from.
     fn base(&mut self, stage: &Stage) -> Result<Option<Evaluated>, Error> {
         let word = &stage.from.image;
-        let Some(name) = self.expand_global(word) else { return Ok(None) };
+        let replaced = self.options.changes.first_base.clone().filter(|_| stage.index == 0);
+        let Some(name) = replaced.or_else(|| self.expand_global(word)) else { return Ok(None) };
         let span = word.span.range();
         if name.is_empty() {
             let mut problem =
@@ -313,6 +336,7 @@ impl Planner<'_> {
         let mut config = (*image.config).clone();
         let history = std::mem::take(&mut config.history).into_iter().map(PlannedHistory::Base).collect();
         config.rootfs.diff_ids.clear();
+        super::config::drop_labels(&mut config.config, self.options.changes);
         if !config.config.env.iter().any(|line| line.starts_with("PATH=")) {
             set_env(&mut config.config.env, "PATH", DEFAULT_PATH);
         }

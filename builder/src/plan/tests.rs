@@ -9,8 +9,10 @@ use tug_oci::{Descriptor, Digest, History, ImageConfig, Manifest, Platform, Raw,
 
 use super::stages::{NoImage, PlanError, PlanOptions, Surroundings, plan};
 use super::{Action, CopyFrom, CopySource, FilesId, Named, Plan, PlannedHistory, State};
+use crate::changes::ImageChanges;
 use crate::error::{Error, Problem};
 use crate::options::NetworkMode;
+use crate::sandbox::{Allowed, Sandbox};
 
 /// One image, `base`, with an environment, a user and a trigger.
 struct OneImage {
@@ -46,24 +48,41 @@ struct Asked<'a> {
     target: Option<&'a str>,
     on_build: &'a [&'a str],
     named: &'a [(String, Named)],
+    no_cache_stages: &'a [&'a str],
+    network: NetworkMode,
+    sandbox: Option<&'a Sandbox>,
+    changes: Option<&'a ImageChanges>,
 }
 
-const PLAIN: Asked<'_> = Asked { build_args: &[], target: None, on_build: &[], named: &[] };
+const PLAIN: Asked<'_> = Asked {
+    build_args: &[],
+    target: None,
+    on_build: &[],
+    named: &[],
+    no_cache_stages: &[],
+    network: NetworkMode::Host,
+    sandbox: None,
+    changes: None,
+};
 
 fn planned(text: &str, asked: &Asked<'_>) -> Result<Plan, Vec<Problem>> {
     let dockerfile = Dockerfile::parse(text.as_bytes()).unwrap();
     let build_args: BTreeMap<String, String> =
         asked.build_args.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let (sandbox, changes) = (Sandbox::default(), ImageChanges::default());
     let options = PlanOptions {
         target: asked.target,
         build_args: &build_args,
         labels: &[],
         platform: &Platform::linux("amd64"),
-        network: NetworkMode::Host,
+        network: asked.network,
         identity: "test",
         unit_name: "",
         context: FilesId(0),
         named: asked.named,
+        no_cache_stages: &asked.no_cache_stages.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>(),
+        sandbox: asked.sandbox.unwrap_or(&sandbox),
+        changes: asked.changes.unwrap_or(&changes),
     };
     let images = OneImage { on_build: asked.on_build.iter().map(|text| (*text).to_owned()).collect() };
     let mut planned = Plan::default();
@@ -358,6 +377,9 @@ fn units_of_one_plan_build_on_each_other() {
             unit_name: name,
             context: FilesId(0),
             named: if name == "test" { &named } else { &[] },
+            no_cache_stages: &[],
+            sandbox: &Sandbox::default(),
+            changes: &ImageChanges::default(),
         };
         assert!(plan(&mut all, &dockerfile, text, &options, &images).is_ok());
     }
@@ -370,4 +392,110 @@ fn units_of_one_plan_build_on_each_other() {
     let Action::Run(run) = &all.steps[2].action else { panic!("a RUN") };
     assert!(run.env.contains(&("A".to_owned(), "1".to_owned())), "{:?}", run.env);
     assert_eq!(all.steps.iter().map(|step| step.unit).collect::<Vec<_>>(), [0, 0, 1]);
+}
+
+#[test]
+fn what_a_step_takes_for_itself_is_refused_where_it_is_written() {
+    let told = |text: &str, asked: &Asked<'_>| messages(text, asked).join("\n");
+    let offline = Asked { network: NetworkMode::None, ..PLAIN };
+    assert_eq!(
+        told("FROM base\nRUN --network=host make\n", &offline),
+        "\"--network=host\" the network of the host is not allowed in this build"
+    );
+    assert_eq!(
+        told("FROM base\nRUN --security=insecure make\n", &PLAIN),
+        "\"--security=insecure\" a step with every privilege is not allowed in this build"
+    );
+    assert!(planned("FROM base\nRUN --network=host make\n", &PLAIN).is_ok(), "they have it anyway");
+    let allowed = Allowed { host_network: true, insecure: true, ..Allowed::default() };
+    let sandbox = Sandbox { allowed, ..Sandbox::default() };
+    let asked = Asked { sandbox: Some(&sandbox), ..offline };
+    let plan = planned("FROM base\nRUN --network=host --security=insecure make\nRUN make\n", &asked).unwrap();
+    let runs: Vec<_> = plan
+        .steps
+        .iter()
+        .filter_map(|step| match &step.action {
+            Action::Run(run) => Some((run.network, run.privileges.insecure)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(runs, [(NetworkMode::Host, true), (NetworkMode::None, false)]);
+}
+
+#[test]
+fn devices_are_looked_up_and_must_be_allowed() {
+    let folder = tempfile::tempdir().unwrap();
+    let described = "cdiVersion: 0.6.0\nkind: v.com/gpu\ndevices:\n- name: a\n  containerEdits: {env: [A=1]}\n\
+                     - name: b\n  annotations: {org.mobyproject.buildkit.device.autoallow: true}\n";
+    std::fs::write(folder.path().join("v.yaml"), described).unwrap();
+    let sandbox = |allowed, devices: &[&str]| Sandbox {
+        allowed,
+        devices: devices.iter().map(|name| (*name).to_owned()).collect(),
+        device_folders: vec![folder.path().to_owned()],
+        ..Sandbox::default()
+    };
+    let refused = sandbox(Allowed::default(), &[]);
+    let asked = Asked { sandbox: Some(&refused), ..PLAIN };
+    let told = |line: &str| messages(&format!("FROM base\n{line}\n"), &asked).join("\n");
+    assert_eq!(
+        told("RUN --device=v.com/gpu=a make"),
+        "\"v.com/gpu=a\" the device `v.com/gpu=a` is not allowed in this build"
+    );
+    assert_eq!(
+        told("RUN --device=name=v.com/gpu=c,required make"),
+        "\"name=v.com/gpu=c,required\" no device `v.com/gpu=c` on this machine"
+    );
+    let plan = planned("FROM base\nRUN --device=v.com/gpu=b --device=v.com/fpga make\n", &asked).unwrap();
+    assert_eq!(
+        plan.units[0].warnings[0].message,
+        "no device `v.com/fpga` on this machine: the step runs without it"
+    );
+
+    let allowed = Allowed { devices: vec!["v.com/gpu".to_owned()], ..Allowed::default() };
+    let granted = sandbox(allowed, &["v.com/gpu=b"]);
+    let asked = Asked { sandbox: Some(&granted), ..PLAIN };
+    let plan = planned("FROM base\nRUN --device=v.com/gpu=* make\n", &asked).unwrap();
+    let Some(Action::Run(run)) = plan.steps.last().map(|step| &step.action) else { panic!("no RUN") };
+    let names: Vec<_> = run.privileges.devices.iter().map(|device| device.name.as_str()).collect();
+    assert_eq!(names, ["v.com/gpu=b", "v.com/gpu=a"]);
+    let missing = sandbox(Allowed::default(), &["v.com/gpu=z"]);
+    let asked = Asked { sandbox: Some(&missing), ..PLAIN };
+    assert_eq!(messages("FROM base\nRUN make\n", &asked), ["\"\" no device `v.com/gpu=z` on this machine"]);
+}
+
+#[test]
+fn stages_that_are_to_run_again_are_found_by_name_and_number() {
+    let text = "FROM base AS one\nRUN a\nFROM base\nRUN b\nFROM one AS Two\nRUN c\nCOPY --from=1 /x /\n";
+    let again = |names: &[&str]| -> Vec<String> {
+        let plan = planned(text, &Asked { no_cache_stages: names, ..PLAIN }).unwrap();
+        let steps =
+            plan.steps.iter().filter(|step| step.anew.is_some() && !matches!(step.action, Action::Base(_)));
+        steps.map(|step| step.summary.name.clone()).collect()
+    };
+    assert_eq!(again(&["ONE"]), ["[one 2/2] RUN a"]);
+    assert_eq!(again(&["1"]), ["[stage-1 2/2] RUN b"]);
+    assert_eq!(again(&["two", "1"]).len(), 3);
+    let Err(problems) = planned(text, &Asked { no_cache_stages: &["tow"], ..PLAIN }) else {
+        panic!("planned")
+    };
+    assert_eq!(problems[0].message, "no stage named `tow`");
+    assert_eq!(problems[0].help.as_deref(), Some("did you mean `two`?"));
+}
+
+#[test]
+fn an_image_can_be_changed_from_outside() {
+    let changed = ImageChanges {
+        first_base: Some("base".to_owned()),
+        env: vec![("A".to_owned(), "outside".to_owned()), ("N".to_owned(), "1".to_owned())],
+        unset_env: vec!["LANG".to_owned()],
+        ..ImageChanges::default()
+    };
+    let asked = Asked { changes: Some(&changed), ..PLAIN };
+    let plan = planned("FROM missing\nENV A=file\nRUN make\n", &asked).unwrap();
+    assert_eq!(plan.units[0].result.config.config.env, ["PATH=/bin", "A=outside", "N=1"]);
+    let Some(Action::Run(run)) = plan.steps.last().map(|step| &step.action) else { panic!("no RUN") };
+    let names: Vec<&str> = run.env.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["PATH", "LANG", "A"], "steps see what the Dockerfile says");
+    let later = planned("FROM base\nFROM missing\n", &asked);
+    assert!(later.is_err(), "only the first stage has another base");
 }

@@ -159,7 +159,7 @@ fn history_text(
     history::marked(&words.join(" "))
 }
 
-fn flag_span(instruction: &Instruction, name: &str) -> Range<usize> {
+pub(super) fn flag_span(instruction: &Instruction, name: &str) -> Range<usize> {
     let flag = instruction.flags.iter().find(|flag| flag.name == name);
     flag.map_or(instruction.span, |flag| flag.span).range()
 }

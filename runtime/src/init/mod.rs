@@ -85,7 +85,8 @@ fn furnish(order: &Containment, control: &Control) -> Result<Launch, Error> {
 
     let Furnished { root, dev, private } = furnish_root(order, control)?;
     change_root(&root, &private)?;
-    let identity = identity::resolve(root.as_fd(), &container.process.user)?;
+    let mut identity = identity::resolve(root.as_fd(), &container.process.user)?;
+    identity.groups.extend(&container.groups);
     for path in &container.directories {
         make_directory(&root, path)?;
     }
