@@ -1,5 +1,5 @@
 //! Fixtures for the tests of the other crates: trees to write, listings to compare, file systems, users and
-//! namespaces to run in, root file systems to start from, and the corpus of build cases.
+//! namespaces to run in, root file systems to start from, servers on this machine, and the corpus of build cases.
 //!
 //! Nothing here is shared with the code under test on purpose: the tar reader, the folder walk and the rules by
 //! which layers are laid over each other are a second, simpler opinion. They hold a whole *listing* in memory,
@@ -9,6 +9,7 @@
 
 pub mod bases;
 pub mod build_case;
+pub mod git_server;
 pub mod image;
 pub mod listing;
 pub mod loop_file_system;
@@ -16,6 +17,7 @@ pub mod place;
 pub mod program;
 mod tar;
 pub mod tree;
+pub mod web_server;
 
 pub use listing::{Detail, Listing};
 pub use tree::Tree;

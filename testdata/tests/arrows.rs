@@ -9,19 +9,31 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Who may use whom. A crate that is not here may not exist.
-const ARROWS: [(&str, &[&str]); 9] = [
+const ARROWS: [(&str, &[&str]); 10] = [
     ("tug-oci", &[]),
     ("tug-dockerfile", &[]),
     ("tug-layer-store", &["tug-oci"]),
     ("tug-runtime", &[]),
+    ("tug-fetch", &["tug-oci"]),
     ("tug-registry-client", &["tug-oci"]),
     ("tug-registry-server", &["tug-oci"]),
-    ("tug-builder", &["tug-dockerfile", "tug-registry-client", "tug-layer-store", "tug-runtime", "tug-oci"]),
+    (
+        "tug-builder",
+        &[
+            "tug-dockerfile",
+            "tug-fetch",
+            "tug-registry-client",
+            "tug-layer-store",
+            "tug-runtime",
+            "tug-oci",
+        ],
+    ),
     (
         "tug-cli",
         &[
             "tug-builder",
             "tug-dockerfile",
+            "tug-fetch",
             "tug-registry-client",
             "tug-registry-server",
             "tug-layer-store",
