@@ -15,7 +15,7 @@
 //!
 //! A case is added by making a folder and running `testdata/record-cases NAME`. What cannot be recorded (`by-hand`,
 //! `differs`, `expected.error`) is written by the test that builds the cases when `UPDATE_CASES=1` is set, from what tug
-//! does: read it, line by line, before you keep it.
+//! does: read it, line by line, before you keep it. `TUG_CASES=copy-` builds only those whose name starts so.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};

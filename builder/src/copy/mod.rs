@@ -132,22 +132,7 @@ pub(crate) fn copy(
     let ownership = Ownership { chown, chmod: action.chmod.clone(), keep, parents: action.parents };
     let mut target = Target::new((!action.link).then_some(below), context.now());
     let is_slashed = action.destination.ends_with('/');
-    let landed = sources.found.iter().map(|source| match source {
-        // The destination of `--parents` is a directory anyway.
-        Source::Selected(_) if action.parents => 0,
-        Source::Selected(selected) => selected.len(),
-        Source::Inline { .. } => 1,
-    });
     let destination = target.resolve(action.destination.as_bytes())?;
-    if landed.sum::<usize>() > 1 && !is_slashed && !target.is_directory(&destination) {
-        return Err(CopyError::Problem(
-            Problem::new(
-                context.span.clone(),
-                format!("several sources match, but `{}` is not a directory", action.destination),
-            )
-            .help("end the destination with `/`"),
-        ));
-    }
     let failed = |error: TargetError| target_error(error, &context.span);
     let owner = ownership.owner_of_new();
     for source in &sources.found {
@@ -155,10 +140,7 @@ pub(crate) fn copy(
             Source::Selected(selected) => selected,
             Source::Inline { name, text } => {
                 let path =
-                    place(&mut target, &destination, is_slashed, name.as_bytes(), owner).map_err(failed)?;
-                if target.is_directory(&path) {
-                    return Err(failed(TargetError::FileOverDirectory(format!("/{}", path.escape_ascii()))));
-                }
+                    place_inline(&mut target, &destination, is_slashed, name, owner).map_err(failed)?;
                 target.put(inline(&path, text, &ownership, context.now()));
                 continue;
             }
@@ -218,6 +200,7 @@ fn put_selected(
         let path = place(target, destination, is_slashed, &selected.name, owner)?;
         return target.copy(files, &selected.item, &path, ownership);
     }
+    target.must_be_free(destination)?;
     target.make_directories(destination, owner)?;
     let root = selected.item.path.len() + usize::from(!selected.item.path.is_empty());
     for item in &selected.below {
@@ -234,9 +217,28 @@ fn place(
     name: &[u8],
     owner: (u32, u32),
 ) -> Result<Vec<u8>, TargetError> {
-    let path = landing(target, destination, is_slashed, name);
+    let path = landing(target, destination, is_slashed, name)?;
     target.make_directories(crate::files::parent_of(&path), owner)?;
     Ok(path)
+}
+
+/// The path in which a here-document lands. In a directory it has its own name, which must be one.
+fn place_inline(
+    target: &mut Target,
+    destination: &[u8],
+    is_slashed: bool,
+    name: &str,
+    owner: (u32, u32),
+) -> Result<Vec<u8>, TargetError> {
+    let is_inside = is_slashed || target.is_directory(destination);
+    if is_inside && (name.contains('/') || matches!(name, "." | "..")) {
+        return Err(TargetError::NoName(name.to_owned()));
+    }
+    let path = place(target, destination, is_slashed, name.as_bytes(), owner)?;
+    match target.is_directory(&path) {
+        true => Err(TargetError::FileOverDirectory(format!("/{}", path.escape_ascii()))),
+        false => Ok(path),
+    }
 }
 
 fn inline(path: &[u8], text: &str, ownership: &Ownership, now: Mtime) -> Planned {
@@ -291,6 +293,14 @@ fn target_error(error: TargetError, span: &Range<usize>) -> CopyError {
         TargetError::NothingToLink { path, target } => {
             problem(format!("`{path}` is a link to `{target}` in the archive, and no file is there"))
         }
+        TargetError::Several(path) => CopyError::Problem(
+            Problem::new(span.clone(), format!("several sources match, but `{path}` is not a directory"))
+                .help("end the destination with `/`"),
+        ),
+        TargetError::NoName(name) => CopyError::Problem(
+            Problem::new(span.clone(), format!("the here-document `{name}` cannot be a file of that name"))
+                .help("name the whole path of the file as the destination"),
+        ),
         TargetError::Reserved(path) => problem(format!(
             "`{path}` cannot be in an image: names that start with `.wh.` mark what a layer removes"
         )),

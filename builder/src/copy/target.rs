@@ -71,6 +71,10 @@ pub(crate) enum TargetError {
     FileOverDirectory(String),
     /// Names of layers' own marks cannot be files.
     Reserved(String),
+    /// A second file should land where the first one did.
+    Several(String),
+    /// A here-document in a directory is called something that is no name.
+    NoName(String),
     /// An archive links to what is not there, or is a directory.
     NothingToLink { path: String, target: String },
     /// Looking failed.
@@ -253,6 +257,14 @@ impl Target {
         }
     }
 
+    /// Whether no file of an earlier source of this COPY lands at `path`.
+    pub(crate) fn must_be_free(&self, path: &[u8]) -> Result<(), TargetError> {
+        match self.planned(path).map(|entry| &entry.kind) {
+            None | Some(NewEntryKind::Directory) => Ok(()),
+            Some(_) => Err(TargetError::Several(shown(path))),
+        }
+    }
+
     fn planned(&self, path: &[u8]) -> Option<&NewEntry> {
         self.names.get(&order(path)).map(|thing| &self.things[*thing].entry)
     }
@@ -296,12 +308,18 @@ impl Ownership {
     }
 }
 
-/// The path in which a single source lands.
-pub(crate) fn landing(target: &Target, destination: &[u8], is_slashed: bool, name: &[u8]) -> Vec<u8> {
-    match is_slashed || target.is_directory(destination) {
-        true => join(destination, name),
-        false => destination.to_vec(),
+/// The path in which a single source lands. What is no directory takes one file only: BuildKit would keep the last.
+pub(crate) fn landing(
+    target: &Target,
+    destination: &[u8],
+    is_slashed: bool,
+    name: &[u8],
+) -> Result<Vec<u8>, TargetError> {
+    if is_slashed || target.is_directory(destination) {
+        return Ok(join(destination, name));
     }
+    target.must_be_free(destination)?;
+    Ok(destination.to_vec())
 }
 
 /// What an item is in a layer, and where its content comes from.

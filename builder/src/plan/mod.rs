@@ -140,7 +140,7 @@ pub(crate) struct Script {
 pub(crate) struct CopyAction {
     pub sources: Vec<CopySource>,
     pub from: CopyFrom,
-    /// Absolute; ends in `/` if it was written so or there are several sources.
+    /// Absolute; ends in `/` if it was written so.
     pub destination: String,
     pub chown: Option<String>,
     /// Where `--chown` stands, or else the instruction.

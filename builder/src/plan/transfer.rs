@@ -66,7 +66,7 @@ impl StageState {
         let flags = [("chown", chown.as_deref()), ("chmod", chmod_text.as_deref())];
         let created_by = history_text(instruction, &sources, &destination, parents, &flags);
         let action = CopyAction {
-            destination: destination_path(self.working_directory(), &destination, sources.len() > 1),
+            destination: destination_path(self.working_directory(), &destination),
             sources,
             from,
             chown,
@@ -132,10 +132,9 @@ fn is_remote(path: &str) -> bool {
 }
 
 /// Absolute; a slash at the end says that it is a directory.
-fn destination_path(directory: &str, written: &str, several: bool) -> String {
+fn destination_path(directory: &str, written: &str) -> String {
     let path = absolute(directory, written);
-    let is_directory =
-        several || written.ends_with('/') || written.ends_with("/.") || matches!(written, "." | "..");
+    let is_directory = written.ends_with('/') || written.ends_with("/.") || matches!(written, "." | "..");
     if is_directory && path != "/" { format!("{path}/") } else { path }
 }
 
