@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
-use tug_layer_store::Store;
+use tug_layer_store::{BuildFolder, Store};
 use tug_oci::{Descriptor, DiffId};
 use tug_runtime::Runtime;
 
@@ -35,7 +35,7 @@ pub(crate) struct Execution<'a> {
     pub units: &'a [Unit],
     /// By [`crate::plan::FilesId`].
     pub files: &'a [Arc<dyn Files>],
-    pub build: &'a str,
+    pub build: &'a BuildFolder,
     pub jobs: usize,
     /// Ends all steps: thrown by the user, or by a step that failed.
     pub stop: &'a Cancel,

@@ -2,6 +2,7 @@
 //!
 //! [`build`] and [`build_all`] are the way in. It joins the other crates: `dockerfile` parses, `layer-store` keeps, `runtime` runs.
 
+mod builds;
 mod cancel;
 mod cdi;
 mod changes;
@@ -23,6 +24,7 @@ mod run;
 mod sandbox;
 mod units;
 
+pub use builds::{Build, BuildRecord, BuildStatus, ErrorRecord, Replay, UnitRecord};
 pub use cancel::{Cancel, CancelGuard};
 pub use changes::ImageChanges;
 pub use error::{Ending, Error, Problem, Source, StepFailure};
@@ -30,9 +32,9 @@ pub use event::{BuiltBy, Change, ChangeKind, Event, Recording, Reporter, StepId,
 pub use options::{
     BuildOptions, ContextSource, DockerfileSource, NamedContext, NetworkMode, PROXY_VARIABLES,
 };
-
 pub use sandbox::{Access, Allowed, Sandbox, Volume};
 
+use builds::Recorder;
 use context::Contexts;
 use execute::{Claims, Execution};
 use plan::Plan;
@@ -96,6 +98,21 @@ pub fn build_all(
         let stop = stop.clone();
         store.stopping_when(move || stop.is_cancelled())
     };
+    let recorder = Recorder::start(store, &units, reporter)?;
+    let built = build_recorded(store, runtime, units, &recorder, &stop);
+    recorder.finish(built.as_ref().err());
+    built
+}
+
+/// The build of which `recorder` keeps the record.
+fn build_recorded(
+    store: &Store,
+    runtime: &Runtime,
+    units: Vec<BuildOptions>,
+    recorder: &Recorder<'_>,
+    stop: &Cancel,
+) -> Result<Vec<Built>, Error> {
+    let reporter: &dyn Reporter = recorder;
     let jobs = units.first().map_or(1, |unit| unit.jobs);
     let mut plan = Plan::default();
     let mut contexts = Contexts::new(store);
@@ -103,9 +120,8 @@ pub fn build_all(
         .into_iter()
         .map(|unit| units::open(unit, &mut plan, &mut contexts))
         .collect::<Result<_, _>>()?;
-    let build = build_id();
     let steps = plan.steps.iter().map(plan::Step::summary).collect();
-    reporter.report(Event::Planned { build: build.clone(), steps });
+    reporter.report(Event::Planned { build: recorder.id().to_owned(), steps });
     for (unit, planned) in units.iter().zip(&plan.units) {
         unit.warn(&planned.warnings, reporter);
     }
@@ -117,9 +133,9 @@ pub fn build_all(
         plan: &plan,
         units: &units,
         files: contexts.files(),
-        build: &build,
+        build: recorder.folder(),
         jobs,
-        stop: &stop,
+        stop,
         claims: Claims::default(),
     };
     let executed = execute::execute(&execution);
@@ -143,15 +159,8 @@ pub fn build_all(
             steps: own.len(),
             cached: own.iter().filter(|done| done.cached).count(),
             new_bytes: own.iter().filter(|done| !done.cached).map(|done| done.size).sum(),
-            build: build.clone(),
+            build: recorder.id().to_owned(),
         });
     }
     Ok(all)
-}
-
-/// A name for a build that sorts by time and is not given twice.
-fn build_id() -> String {
-    let now = jiff::Timestamp::now();
-    let seed = format!("{} {}", now.as_nanosecond(), std::process::id());
-    format!("{}-{}", now.strftime("%Y%m%d-%H%M%S"), &Digest::of(seed.as_bytes()).hex()[..6])
 }

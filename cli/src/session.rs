@@ -4,8 +4,8 @@
 //! have other owners, so whoever needs those becomes root over the ids it may use first. That is only possible while
 //! the process has a single thread: no command may start one before it has called [`Session::enter`].
 //!
-//! Those who write to the store tidy it up as well, without letting anybody wait: what killed processes left behind is
-//! removed on a thread. Waiting for the disk is for a process of its own, `tug settle`, which is started now and then
+//! Those who write to the store tidy it up as well, without letting anybody wait: what killed processes left behind, and
+//! records of old builds, are removed on a thread. Waiting for the disk is for a process of its own, `tug settle`, which is started now and then
 //! and ends by itself.
 
 use std::os::unix::process::CommandExt;
@@ -13,7 +13,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
 
-use tug_layer_store::{Owners, Store, StoreOptions};
+use tug_layer_store::{BuildLimits, Owners, Store, StoreOptions};
 use tug_runtime::{Mode, ModePreference, Runtime};
 
 use crate::environment;
@@ -54,6 +54,7 @@ pub(crate) fn tidy_in_background(store: &Store) {
     let store = store.clone();
     let tidy = move || {
         // What fails now is tried again by the next command.
+        let _ = store.prune_builds(&BuildLimits::default());
         let _ = store.remove_left_behind();
         if store.is_settling_due().unwrap_or(false) {
             settle_in_background(store.root());

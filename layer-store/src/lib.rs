@@ -5,6 +5,7 @@
 
 mod archive;
 mod blob;
+mod builds;
 mod cache;
 mod compression;
 mod entry;
@@ -36,6 +37,7 @@ pub use archive::{
     ArchiveCompression, ArchiveError, ArchiveFormat, LoadOptions, Loaded, Names, SaveImage, SaveOptions,
 };
 pub use blob::{BlobWriter, SealedBlob};
+pub use builds::{BuildFolder, BuildLimits, RemovedBuild};
 pub use compression::{BlockWriter, Compression, Decompressed, DecompressionLimits};
 pub use entry::{Entry, EntryKind, Mtime, NewEntry, NewEntryKind, Xattrs, canonical_order};
 pub use error::{Error, Result};

@@ -10,6 +10,7 @@
 //! | `locks/layer-<id>`   | –                       | making one layer, so that it is made once        |
 //! | `locks/settle`       | –                       | making written layers durable                    |
 //! | `locks/<cache file>` | –                       | merging remembered file digests                  |
+//! | `builds/<id>`        | using a build           | removing it; see [`crate::BuildFolder`]          |
 //!
 //! [`Store`]: crate::Store
 

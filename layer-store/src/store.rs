@@ -115,20 +115,6 @@ impl Store {
         &self.inner.boot_id
     }
 
-    /// The folder `builds/<id>/` for the events and logs of a build, made when missing. `id` must be one plain name.
-    pub fn build_dir(&self, id: &str) -> Result<PathBuf> {
-        let is_plain = !id.is_empty()
-            && !id.starts_with('.')
-            && id.len() <= 128
-            && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
-        let path = self.path("builds").join(id);
-        if !is_plain {
-            return Err(failed("create", path)(io::Error::from(io::ErrorKind::InvalidInput)));
-        }
-        make_folder(&path)?;
-        Ok(path)
-    }
-
     /// Waits until nobody else makes the layer, and keeps others from making it.
     pub(crate) fn lock_layer(&self, diff_id: &DiffId) -> Result<Lock> {
         Lock::exclusive(&self.path("locks").join(format!("layer-{}", diff_id.hex())))
@@ -364,14 +350,5 @@ pub(crate) mod tests {
         std::fs::write(store.path(META_FILE), "{").unwrap();
         let error = Store::open(&folder.path().join("store"), &PLAIN).unwrap_err();
         assert!(error.to_string().contains("meta.json` of the store is damaged"), "{error}");
-    }
-
-    #[test]
-    fn names_of_builds_stay_inside_their_folder() {
-        let (_folder, store) = store();
-        assert!(store.build_dir("2024-01-01.x_y").unwrap().is_dir());
-        for id in ["", "..", ".", "a/b", "../x", "/etc", "a b"] {
-            assert!(store.build_dir(id).is_err(), "{id} was taken");
-        }
     }
 }

@@ -112,7 +112,7 @@ impl Execution<'_> {
             layer: layer.diff_id().clone(),
             size: layer.tar_size(),
             created: time(self.unit(step).epoch),
-            build: self.build.to_owned(),
+            build: self.build.id().to_owned(),
             made: jiff::Timestamp::now().strftime("%FT%TZ").to_string(),
             seconds: started.elapsed().as_secs_f64(),
         };
@@ -165,7 +165,7 @@ impl Execution<'_> {
             sandbox: &self.unit(step).sandbox,
             clamp: unit.epoch,
         };
-        let log = self.store.build_dir(self.build)?.join(format!("{}.log", step.summary.id.0 + 1));
+        let log = crate::builds::log(self.build.path(), step.summary.id);
         match run::run(context, step, action, &below.below, &log)? {
             Ran::Layer(layer) => Ok(layer),
             Ran::Failed { ending, tail, lines } => Err(Error::StepFailed(Box::new(StepFailure {
@@ -177,7 +177,7 @@ impl Execution<'_> {
                 log,
                 tail,
                 lines,
-                build: self.build.to_owned(),
+                build: self.build.id().to_owned(),
             }))),
         }
     }

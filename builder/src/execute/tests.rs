@@ -109,6 +109,8 @@ fn run(
     reporter: &dyn Reporter,
 ) -> Result<Vec<Done>, Error> {
     let stop = Cancel::default();
+    let number = store.build_ids().unwrap().len();
+    let (build, _events) = store.create_build(&number.to_string()).unwrap().unwrap();
     let execution = Execution {
         store,
         runtime: &Runtime::new(Mode::Root),
@@ -123,7 +125,7 @@ fn run(
             sandbox: Sandbox::default(),
         }],
         files: &[files],
-        build: "test",
+        build: &build,
         jobs: 4,
         stop: &stop,
         claims: Claims::default(),
