@@ -210,7 +210,7 @@ fn is_plain(id: &str) -> bool {
 /// Bytes of the files in a folder, not of those in folders of it. What cannot be looked at counts nothing.
 fn size_of_files(folder: &Path) -> u64 {
     let Ok(entries) = std::fs::read_dir(folder) else { return 0 };
-    let files = entries.filter_map(|entry| entry.ok()?.metadata().ok()).filter(|found| found.is_file());
+    let files = entries.filter_map(|entry| entry.ok()?.metadata().ok()).filter(std::fs::Metadata::is_file);
     files.map(|found| found.blocks() * 512).sum()
 }
 
