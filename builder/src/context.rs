@@ -21,7 +21,8 @@ use crate::files::{Files, Folder, IgnoreFile, Item, ItemKind, Layered, clean, re
 use crate::options::{ContextSource, DockerfileSource};
 use crate::plan::FilesId;
 
-const NAMES: [&str; 3] = ["Dockerfile", "dockerfile", "Containerfile"];
+/// What a Dockerfile is called when nobody says otherwise, in this order.
+pub(crate) const NAMES: [&str; 3] = ["Dockerfile", "dockerfile", "Containerfile"];
 const IGNORE_NAMES: [&str; 2] = [".dockerignore", ".containerignore"];
 const LARGEST_IGNORE_FILE: u64 = 16 * 1024 * 1024;
 
@@ -58,6 +59,11 @@ impl<'a> Contexts<'a> {
     /// Everything that was opened, by [`FilesId`].
     pub(crate) fn files(&self) -> &[Arc<dyn Files>] {
         &self.files
+    }
+
+    /// The rules that hide files of a context.
+    pub(crate) fn ignore(&self, files: FilesId) -> Option<&Ignore> {
+        self.folders.values().find(|(id, _)| *id == files).and_then(|(_, folder)| folder.ignore())
     }
 
     /// Writes down the digests of files that were learned meanwhile.
@@ -143,17 +149,7 @@ impl<'a> Contexts<'a> {
 
     fn open_folder(&mut self, path: &Path, dockerfile: DockerfileSource) -> Result<Opened, Error> {
         let absolute = folder(path)?;
-        let (name, text, beside) = match dockerfile {
-            DockerfileSource::Text { name, text, path } => (name, text, path),
-            DockerfileSource::InContext(wanted) => {
-                let candidates = wanted.as_deref().map_or_else(|| NAMES.to_vec(), |name| vec![name]);
-                let found = candidates.iter().map(|name| absolute.join(name)).find(|path| path.exists());
-                let found = found
-                    .ok_or_else(|| Error::NoDockerfile { folder: path.to_owned(), name: wanted.clone() })?;
-                let shown = found.strip_prefix(&absolute).unwrap_or(&found).display().to_string();
-                (shown, read_file(&found, tug_dockerfile::MAX_SOURCE_BYTES as u64 + 1)?, Some(found))
-            }
-        };
+        let (name, text, beside) = dockerfile_of(path, &absolute, dockerfile)?;
         let identity = format!("{}\n{name}", absolute.display());
         let files = self.folder(absolute, beside.as_deref())?;
         Ok(Opened { files, name, text, identity })
@@ -191,6 +187,39 @@ impl<'a> Contexts<'a> {
         };
         Ok(Opened { files: id, identity: format!("{place}\n{name}"), name, text })
     }
+}
+
+/// A Dockerfile that was found, and the rules that hide files from it.
+pub(crate) struct Found {
+    pub name: String,
+    pub text: Vec<u8>,
+    pub path: Option<PathBuf>,
+    pub ignore: Option<Ignore>,
+}
+
+/// Reads the Dockerfile and the ignore file of a folder, and nothing else.
+pub(crate) fn look_into_folder(path: &Path, dockerfile: DockerfileSource) -> Result<Found, Error> {
+    let absolute = folder(path)?;
+    let (name, text, beside) = dockerfile_of(path, &absolute, dockerfile)?;
+    let ignore = read_ignore(&absolute, beside.as_deref())?.map(|(_, ignore)| ignore.rules);
+    Ok(Found { name, text, path: beside, ignore })
+}
+
+/// The Dockerfile of a folder: its name, its bytes and, if it is a file, where it lies.
+fn dockerfile_of(
+    path: &Path,
+    absolute: &Path,
+    dockerfile: DockerfileSource,
+) -> Result<(String, Vec<u8>, Option<PathBuf>), Error> {
+    let wanted = match dockerfile {
+        DockerfileSource::Text { name, text, path } => return Ok((name, text, path)),
+        DockerfileSource::InContext(wanted) => wanted,
+    };
+    let candidates = wanted.as_deref().map_or_else(|| NAMES.to_vec(), |name| vec![name]);
+    let found = candidates.iter().map(|name| absolute.join(name)).find(|path| path.exists());
+    let found = found.ok_or_else(|| Error::NoDockerfile { folder: path.to_owned(), name: wanted.clone() })?;
+    let shown = found.strip_prefix(absolute).unwrap_or(&found).display().to_string();
+    Ok((shown, read_file(&found, tug_dockerfile::MAX_SOURCE_BYTES as u64 + 1)?, Some(found)))
 }
 
 /// The absolute path of a folder.

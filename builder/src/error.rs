@@ -6,6 +6,8 @@ use std::io;
 use std::ops::Range;
 use std::path::PathBuf;
 
+use tug_dockerfile::Rule;
+
 use crate::event::StepSummary;
 
 /// A Dockerfile as it was read: what spans point into.
@@ -104,6 +106,13 @@ pub enum Error {
         /// At least one.
         problems: Vec<Problem>,
     },
+    /// The Dockerfile goes against rules whose violation is an error by its own word or that of a build argument. What was
+    /// found has been told.
+    #[error("lint violation found for rules: {}", names(rules))]
+    Lint {
+        /// The rules, at least one.
+        rules: Vec<Rule>,
+    },
     /// The command of a RUN step failed.
     #[error("step {}/{} failed: `{}` {}", .0.step.id.0 + 1, .0.total, .0.instruction(), ending_text(&.0.ending))]
     StepFailed(Box<StepFailure>),
@@ -174,6 +183,9 @@ impl Error {
             Self::NoDockerfile { name: None, .. } => {
                 Some("make a file `Dockerfile` there, or name another one with `-f PATH`".to_owned())
             }
+            Self::Lint { .. } => Some(
+                "`check=error=true` makes errors of warnings; `# check=skip=RULE` leaves one out".to_owned(),
+            ),
             Self::Changed { .. } => {
                 Some("build again when nothing writes to it, or name it in `.dockerignore`".to_owned())
             }
@@ -218,6 +230,10 @@ impl From<tug_layer_store::Error> for Error {
             error => Self::Store(error),
         }
     }
+}
+
+fn names(rules: &[Rule]) -> String {
+    rules.iter().map(|rule| rule.name()).collect::<Vec<_>>().join(", ")
 }
 
 fn summary(problems: &[Problem]) -> String {

@@ -8,6 +8,8 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use tug_oci::{DiffId, Digest};
 
+use crate::lint::Finding;
+
 /// The number of a step within one build, in the order of the plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -156,6 +158,8 @@ pub enum Event {
         /// The line of the Dockerfile, from 1, or 0.
         line: usize,
     },
+    /// Something in a Dockerfile is allowed and yet probably not meant.
+    Lint(Box<Finding>),
     /// The image is in the store.
     Written {
         /// The name of the unit that it is of, where a build has several.

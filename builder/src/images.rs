@@ -30,7 +30,7 @@ const SHORT_ID: usize = 12;
 
 /// The image called `name` for `platform`, or what to tell about it not being there.
 pub(crate) fn find(store: &Store, name: &str, platform: &Platform) -> Result<Image, NoImage> {
-    match find_in(store, name, platform) {
+    match in_store(store, name, platform) {
         Ok(Some(image)) => return Ok(image),
         Ok(None) => {}
         Err(error @ tug_layer_store::Error::AmbiguousId { .. }) => {
@@ -58,7 +58,12 @@ pub(crate) fn find(store: &Store, name: &str, platform: &Platform) -> Result<Ima
     Err(NoImage::Problem { message, help: Some(help) })
 }
 
-fn find_in(store: &Store, name: &str, platform: &Platform) -> Result<Option<Image>, tug_layer_store::Error> {
+/// The image called `name`, if the store has it.
+pub(crate) fn in_store(
+    store: &Store,
+    name: &str,
+    platform: &Platform,
+) -> Result<Option<Image>, tug_layer_store::Error> {
     if let Ok(reference) = name.parse::<Reference>()
         && let Some(descriptor) = store.resolve(&reference)?
     {

@@ -14,6 +14,7 @@
 //! | `--security=insecure`, names of devices | yes | –           | –       | programs can do more, and see them             |
 //! | hosts by name, volumes, `/dev/shm`, ulimits, capabilities, if asked for | yes | – | – | programs can notice them |
 //! | addresses of hosts, name servers, limits through control groups | no | –  | –       | how a result is reached is not the result      |
+//! | host name, if it was chosen             | yes | –           | –       | programs see it                                |
 //! | destination, owner, mode, `--link`, `--parents`, unpack | – | yes | –     | where and how things land                      |
 //! | sources: paths after links and wildcards | –  | yes         | –       | `./a`, `a` and `a*` may be the same            |
 //! | what lands: paths, types, content, links | –  | yes         | –       | it is in the layer                             |

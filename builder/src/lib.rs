@@ -3,6 +3,7 @@
 //! [`build`] and [`build_all`] are the way in. It joins the other crates: `dockerfile` parses, `layer-store` keeps, `runtime` runs.
 
 mod builds;
+mod built_in;
 mod cancel;
 mod cdi;
 mod changes;
@@ -14,8 +15,11 @@ mod event;
 mod execute;
 mod files;
 mod finish;
+mod frontend;
 mod images;
+mod inspect;
 mod key;
+mod lint;
 mod options;
 mod parallel;
 mod plan;
@@ -29,6 +33,8 @@ pub use cancel::{Cancel, CancelGuard};
 pub use changes::ImageChanges;
 pub use error::{Ending, Error, Problem, Source, StepFailure};
 pub use event::{BuiltBy, Change, ChangeKind, Event, Recording, Reporter, StepId, StepSummary};
+pub use inspect::{InspectOptions, Inspected};
+pub use lint::{Finding, Findings};
 pub use options::{
     BuildOptions, ContextSource, DockerfileSource, NamedContext, NetworkMode, PROXY_VARIABLES,
 };
@@ -60,6 +66,8 @@ pub struct Built {
     pub new_bytes: u64,
     /// The identity of this build.
     pub build: String,
+    /// What is probably not meant in its Dockerfile.
+    pub findings: Findings,
 }
 
 /// Builds an image and puts it into `store`.
@@ -118,14 +126,16 @@ fn build_recorded(
     let mut contexts = Contexts::new(store);
     let units: Vec<Opened> = units
         .into_iter()
-        .map(|unit| units::open(unit, &mut plan, &mut contexts))
+        .map(|unit| units::open(unit, &mut plan, &mut contexts, reporter))
         .collect::<Result<_, _>>()?;
     let steps = plan.steps.iter().map(plan::Step::summary).collect();
     reporter.report(Event::Planned { build: recorder.id().to_owned(), steps });
     for (unit, planned) in units.iter().zip(&plan.units) {
         unit.warn(&planned.warnings, reporter);
     }
-    let (units, wanted): (Vec<_>, Vec<_>) = units.into_iter().map(|unit| (unit.unit, unit.wanted)).unzip();
+    units::tell(&units, reporter);
+    let (units, wanted): (Vec<_>, Vec<_>) =
+        units.into_iter().map(|unit| (unit.unit, (unit.wanted, unit.findings))).unzip();
     let execution = Execution {
         store,
         runtime,
@@ -142,7 +152,7 @@ fn build_recorded(
     contexts.remember();
     let done = executed?;
     let mut all = Vec::with_capacity(units.len());
-    for (number, (planned, wanted)) in plan.units.iter().zip(wanted).enumerate() {
+    for (number, (planned, (wanted, findings))) in plan.units.iter().zip(wanted).enumerate() {
         let image = finish::finish(store, &planned.result, &done, &wanted, units[number].epoch)?;
         reporter.report(Event::Written {
             unit: wanted.name,
@@ -160,6 +170,7 @@ fn build_recorded(
             cached: own.iter().filter(|done| done.cached).count(),
             new_bytes: own.iter().filter(|done| !done.cached).map(|done| done.size).sum(),
             build: recorder.id().to_owned(),
+            findings,
         });
     }
     Ok(all)

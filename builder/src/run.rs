@@ -18,9 +18,6 @@ use crate::plan::{RunAction, Step};
 use crate::sandbox::Sandbox;
 use output::Output;
 
-/// The host name that BuildKit gives to its steps; programs have come to write it into files.
-const HOSTNAME: &str = "buildkitsandbox";
-
 /// What a RUN came to.
 pub(crate) enum Ran {
     /// Its layer.
@@ -136,7 +133,7 @@ fn container(context: RunContext<'_>, action: &RunAction, root: Root) -> Contain
         terminal: false,
     };
     let mut container = Container::new(root, process);
-    container.hostname = HOSTNAME.to_owned();
+    container.hostname.clone_from(&action.hostname);
     container.network = match action.network {
         NetworkMode::Host => Network::Host,
         NetworkMode::None => Network::None,

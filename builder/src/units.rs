@@ -1,18 +1,20 @@
 //! One unit of a build, from its options to its part of the plan.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 
-use tug_dockerfile::{Dockerfile, LineIndex};
+use tug_dockerfile::{Dockerfile, Ignore, LineIndex};
 use tug_layer_store::{Image, Store};
-use tug_oci::{Platform, Reference};
+use tug_oci::{ImageConfig, Platform, Reference};
 
 use crate::context::Contexts;
 use crate::error::{Error, Problem, Source};
 use crate::event::{Event, Reporter};
 use crate::execute::Unit;
-use crate::images;
+use crate::lint::{self, Findings, LintContext};
 use crate::options::{BuildOptions, ContextSource, NamedContext};
 use crate::plan::{self, FilesId, Named, NoImage, Plan, PlanError, PlanOptions, Surroundings};
+use crate::{built_in, frontend, images};
 
 /// A unit whose Dockerfile has been read and planned.
 pub(crate) struct Opened {
@@ -20,6 +22,10 @@ pub(crate) struct Opened {
     pub unit: Unit,
     /// What its image should be called.
     pub wanted: Wanted,
+    /// What is probably not meant in its Dockerfile.
+    pub findings: Findings,
+    /// What to tell about its build arguments.
+    pub notes: Vec<String>,
 }
 
 /// How a unit and its image are called.
@@ -30,19 +36,21 @@ pub(crate) struct Wanted {
     pub history: bool,
 }
 
-/// Reads the Dockerfile that `options` name and adds what it needs to `plan`.
+/// Reads the Dockerfile that `options` name and adds what it needs to `plan`. What the Dockerfile is warned of is told at
+/// once when nothing can come of it.
 pub(crate) fn open(
     options: BuildOptions,
     plan: &mut Plan,
     contexts: &mut Contexts<'_>,
+    reporter: &dyn Reporter,
 ) -> Result<Opened, Error> {
     let proxy_environment = options.proxies();
     let opened = contexts.open(options.context, options.dockerfile)?;
     let source =
         Source { name: opened.name.clone(), text: String::from_utf8_lossy(&opened.text).into_owned() };
     let in_source = |problems| Error::Dockerfile { source_text: source.clone(), problems };
-    let dockerfile = Dockerfile::parse(&opened.text)
-        .map_err(|errors| in_source(errors.into_iter().map(plan::problem_of).collect()))?;
+    let (dockerfile, problems) = frontend::parse(&opened.text, &options.build_args);
+    let ignore = contexts.ignore(opened.files).cloned();
     let (named, sources) = named(options.named_contexts, plan.units.len())?;
     let plan_options = PlanOptions {
         target: options.target.as_deref(),
@@ -58,13 +66,30 @@ pub(crate) fn open(
         sandbox: &options.sandbox,
         changes: &options.changes,
     };
-    let surroundings = Around { store: contexts.store(), opened: RefCell::new((contexts, sources)) };
-    plan::plan(plan, &dockerfile, &source.text, &plan_options, &surroundings).map_err(
-        |error| match error {
-            PlanError::Problems(problems) => in_source(problems),
-            PlanError::Failed(error) => error,
-        },
-    )?;
+    let surroundings = Around {
+        store: contexts.store(),
+        opened: RefCell::new((contexts, sources)),
+        seen: RefCell::default(),
+    };
+    let planned = match problems.is_empty() {
+        false => Err(in_source(problems)),
+        true => plan::plan(plan, &dockerfile, &source.text, &plan_options, &surroundings).map_err(|error| {
+            match error {
+                PlanError::Problems(problems) => in_source(problems),
+                PlanError::Failed(error) => error,
+            }
+        }),
+    };
+    let findings = surroundings.lint(&dockerfile, &source, &plan_options, ignore.as_ref());
+    let findings = findings.map_err(|problem| in_source(vec![problem]))?;
+    let failing = findings.failing_rules();
+    if planned.is_err() || !failing.is_empty() {
+        findings.shown().into_iter().for_each(|finding| reporter.report(Event::Lint(Box::new(finding))));
+    }
+    planned?;
+    if !failing.is_empty() {
+        return Err(Error::Lint { rules: failing });
+    }
     Ok(Opened {
         unit: Unit {
             source,
@@ -75,6 +100,8 @@ pub(crate) fn open(
             sandbox: options.sandbox,
         },
         wanted: Wanted { name: options.name, tags: options.tags, history: !options.changes.no_history },
+        findings,
+        notes: built_in::without_effect(&options.build_args),
     })
 }
 
@@ -86,6 +113,23 @@ impl Opened {
             let line = lines.location(warning.span.start).line;
             let line = if warning.span.is_empty() { 0 } else { line };
             reporter.report(Event::Warning { message: warning.message.clone(), line });
+        }
+    }
+}
+
+/// Tells what is probably not meant in the Dockerfiles of `units`, and what to tell of their build arguments. What several
+/// of them have in common is told once.
+pub(crate) fn tell(units: &[Opened], reporter: &dyn Reporter) {
+    let mut told = BTreeSet::new();
+    for unit in units {
+        for note in unit.notes.iter().filter(|note| told.insert((String::new(), 0, (*note).clone()))) {
+            reporter.report(Event::Warning { message: note.clone(), line: 0 });
+        }
+        for finding in unit.findings.shown() {
+            let place = finding.line * 1_000_000 + finding.column;
+            if told.insert((finding.file.clone(), place, format!("{} {}", finding.rule, finding.message))) {
+                reporter.report(Event::Lint(Box::new(finding)));
+            }
         }
     }
 }
@@ -125,11 +169,40 @@ fn named(contexts: Vec<(String, NamedContext)>, unit: usize) -> Result<(NamedLis
 struct Around<'a, 'b> {
     store: &'a Store,
     opened: RefCell<(&'b mut Contexts<'a>, Vec<Lazy>)>,
+    /// The configs of the images that were asked for.
+    seen: RefCell<Vec<(String, Platform, ImageConfig)>>,
+}
+
+impl Around<'_, '_> {
+    /// Applies the lint rules, with what planning has brought to light.
+    fn lint(
+        &self,
+        dockerfile: &Dockerfile,
+        source: &Source,
+        options: &PlanOptions<'_>,
+        ignore: Option<&Ignore>,
+    ) -> Result<Findings, Problem> {
+        let seen = self.seen.borrow();
+        let image = |name: &str, platform: &Platform| {
+            let is_it = |known: &&(String, Platform, ImageConfig)| known.0 == name && known.1 == *platform;
+            seen.iter().find(is_it).map(|(_, _, config)| config.clone())
+        };
+        let context = LintContext {
+            build_args: options.build_args,
+            platform: options.platform,
+            target: plan::target(dockerfile, options.target),
+            ignore,
+            image: &image,
+        };
+        lint::find(dockerfile, source, &context)
+    }
 }
 
 impl Surroundings for Around<'_, '_> {
     fn image(&self, name: &str, platform: &Platform) -> Result<Image, NoImage> {
-        images::find(self.store, name, platform)
+        let image = images::find(self.store, name, platform)?;
+        self.seen.borrow_mut().push((name.to_owned(), platform.clone(), (*image.config).clone()));
+        Ok(image)
     }
 
     fn files(&self, number: usize) -> Result<FilesId, Error> {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Renderer, Snippet};
 use serde_json::{Value, json};
-use tug_builder::{Problem, Source};
+use tug_builder::{Finding, Problem, Source};
 
 use crate::human;
 use crate::output::{Paint, Stream};
@@ -172,11 +172,29 @@ fn draw_one(
         .path(human::one_line(&source.name))
         .fold(true)
         .annotation(annotation);
-    let report: [Group<'_>; 1] = [Level::ERROR.primary_title(title).element(snippet)];
+    render(&[Level::ERROR.primary_title(title).element(snippet)], place.line, stream)
+}
+
+/// Something that is probably not meant, with its line and a mark under its words; ends with a line break.
+pub(crate) fn draw_finding(finding: &Finding, stream: Stream) -> String {
+    let byte = |column: usize| {
+        finding.text.char_indices().nth(column.saturating_sub(1)).map_or(finding.text.len(), |(at, _)| at)
+    };
+    let span = byte(finding.column)..byte(finding.end_column.max(finding.column));
+    let snippet = Snippet::source(finding.text.as_str())
+        .line_start(finding.line)
+        .path(human::one_line(&finding.file))
+        .fold(true)
+        .annotation(AnnotationKind::Primary.span(span));
+    let title = Level::WARNING.primary_title(human::one_line(&finding.message)).id(finding.rule.as_str());
+    render(&[title.element(snippet)], finding.line, stream)
+}
+
+fn render(report: &[Group<'_>], line: usize, stream: Stream) -> String {
     let renderer = if stream.color { Renderer::styled() } else { Renderer::plain() };
-    let mut text = renderer.render(&report);
+    let mut text = renderer.render(report);
     // The frame is closed, so that what follows does not stick to it.
-    let bar = format!("{} |", " ".repeat(place.line.to_string().len()));
+    let bar = format!("{} |", " ".repeat(line.to_string().len()));
     text.push('\n');
     text += &stream.paint_frame(&bar);
     text + "\n"

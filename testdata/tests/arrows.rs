@@ -19,14 +19,7 @@ const ARROWS: [(&str, &[&str]); 10] = [
     ("tug-registry-server", &["tug-oci"]),
     (
         "tug-builder",
-        &[
-            "tug-dockerfile",
-            "tug-fetch",
-            "tug-registry-client",
-            "tug-layer-store",
-            "tug-runtime",
-            "tug-oci",
-        ],
+        &["tug-dockerfile", "tug-fetch", "tug-registry-client", "tug-layer-store", "tug-runtime", "tug-oci"],
     ),
     (
         "tug-cli",

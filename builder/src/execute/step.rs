@@ -282,6 +282,9 @@ pub(super) fn run_inputs(action: &RunAction, inputs: &mut Inputs) {
     for device in &action.privileges.devices {
         inputs.value("device", device.name.clone());
     }
+    if action.hostname != crate::built_in::HOSTNAME {
+        inputs.value("host name", action.hostname.clone());
+    }
     if let Some(script) = &action.script {
         inputs.content("the script", Digest::of(script.text.as_bytes()).to_string());
     }

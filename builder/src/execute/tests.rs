@@ -196,6 +196,7 @@ fn everything_that_a_command_sees_is_in_its_key() {
         arg_names: vec![text("V")],
         working_directory: text("/"),
         user: text(""),
+        hostname: "buildkitsandbox".to_owned(),
         network: NetworkMode::Host,
         privileges: Privileges::default(),
         script: None,

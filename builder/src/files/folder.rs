@@ -58,6 +58,11 @@ impl Folder {
         Ok(Self { path: path.to_owned(), root, ignore, digests, listed: Mutex::default() })
     }
 
+    /// The rules of the ignore file.
+    pub(crate) fn ignore(&self) -> Option<&Ignore> {
+        self.ignore.as_ref().map(|ignore| &ignore.rules)
+    }
+
     /// Writes down the digests learned meanwhile. Losing them costs time only, so failing is no error of the build.
     pub(crate) fn remember(&self) {
         self.digests.save().ok();

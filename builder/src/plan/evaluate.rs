@@ -1,6 +1,7 @@
 //! One stage, instruction by instruction.
 //!
-//! All values of one instruction see the variables as they were before it. Problems are collected, so that several
+//! All values of one instruction see the variables as they were before it, but those of an ARG also what stands before
+//! them in it. Problems are collected, so that several
 //! are told at once; the plan is given up at the end when there are any.
 
 use std::collections::BTreeSet;
@@ -88,20 +89,17 @@ impl StageState {
         let span = instruction.span.range();
         match &instruction.kind {
             InstructionKind::Arg(declarations) => {
-                let declared: Option<Vec<_>> = declarations
-                    .iter()
-                    .map(|declaration| {
-                        let name = self.expand(planner, &declaration.name)?;
-                        let default = match &declaration.default {
-                            Some(word) => Some(self.expand(planner, word)?),
-                            None => None,
-                        };
-                        Some((name, default))
-                    })
-                    .collect();
-                let Some(declared) = declared else { return Ok(()) };
                 let mut words = Vec::new();
-                for (name, default) in declared {
+                for declaration in declarations {
+                    let Some(name) = self.expand(planner, &declaration.name) else { return Ok(()) };
+                    // A default that is not used may even be wrong.
+                    let default = match &declaration.default {
+                        Some(word) if !planner.globals.is_given(&name) => {
+                            let Some(default) = self.expand(planner, word) else { return Ok(()) };
+                            Some(default)
+                        }
+                        _ => None,
+                    };
                     let value = planner.globals.argument(&name, default);
                     words.push(match &value {
                         Some(value) => format!("{name}={value}"),
@@ -217,6 +215,7 @@ impl StageState {
             user: self.config().user.clone(),
             network,
             privileges,
+            hostname: crate::built_in::hostname(planner.options.build_args).to_owned(),
             script,
         };
         let step = self.push(

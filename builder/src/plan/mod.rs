@@ -33,6 +33,7 @@ use crate::options::NetworkMode;
 
 pub(crate) use evaluate::problem_of;
 pub(crate) use named::Named;
+pub(crate) use needed::{find_target, target_number as target};
 pub(crate) use privileges::Privileges;
 pub(crate) use stages::{NoImage, PlanError, PlanOptions, Surroundings, plan};
 
@@ -124,6 +125,7 @@ pub(crate) struct RunAction {
     pub user: String,
     pub network: NetworkMode,
     pub privileges: Privileges,
+    pub hostname: String,
     /// A script that is written into the container and executed.
     pub script: Option<Script>,
 }

@@ -12,6 +12,11 @@ use crate::event::StepId;
 
 /// The stage that `name` means; the last one by default.
 pub(super) fn target(dockerfile: &Dockerfile, name: Option<&str>) -> Result<usize, PlanError> {
+    find_target(dockerfile, name).map_err(PlanError::Problems)
+}
+
+/// The same for those who do not plan.
+pub(crate) fn find_target(dockerfile: &Dockerfile, name: Option<&str>) -> Result<usize, Vec<Problem>> {
     let stages = &dockerfile.stages;
     let Some(name) = name else { return Ok(stages.len() - 1) };
     if let Some(found) = named_or_numbered(stages, name) {
@@ -26,7 +31,12 @@ pub(super) fn target(dockerfile: &Dockerfile, name: Option<&str>) -> Result<usiz
         None => format!("the stages are: `{}`", names.join("`, `")),
     };
     let problem = Problem::new(0..0, format!("no stage named `{name}`")).help(help);
-    Err(PlanError::Problems(vec![problem]))
+    Err(vec![problem])
+}
+
+/// The stage that `name` means, if there is one.
+pub(crate) fn target_number(dockerfile: &Dockerfile, name: Option<&str>) -> Option<usize> {
+    if dockerfile.stages.is_empty() { None } else { find_target(dockerfile, name).ok() }
 }
 
 /// The labels of the stages that are named here, by name or number.

@@ -14,6 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tug_oci::Platform;
 
+use crate::lint::predefined;
 use crate::options::PROXY_VARIABLES;
 
 /// The values that come from outside of stages.
@@ -26,18 +27,7 @@ pub(super) struct Globals {
 
 impl Globals {
     pub(super) fn new(build_args: BTreeMap<String, String>, target: &Platform, target_stage: &str) -> Self {
-        let host = Platform::host();
-        let mut values = BTreeMap::new();
-        for (prefix, platform) in [("TARGET", target), ("BUILD", &host)] {
-            let variant = platform.variant.clone().unwrap_or_default();
-            let version = platform.os_version.clone().unwrap_or_default();
-            values.insert(format!("{prefix}PLATFORM"), platform.to_string());
-            values.insert(format!("{prefix}OS"), platform.os.clone());
-            values.insert(format!("{prefix}OSVERSION"), version);
-            values.insert(format!("{prefix}ARCH"), platform.architecture.clone());
-            values.insert(format!("{prefix}VARIANT"), variant);
-        }
-        values.insert("TARGETSTAGE".to_owned(), target_stage.to_owned());
+        let mut values: BTreeMap<_, _> = predefined(target, target_stage).into_iter().collect();
         for (name, value) in &build_args {
             if let Some(predefined) = values.get_mut(name) {
                 predefined.clone_from(value);
@@ -69,10 +59,14 @@ impl Globals {
             self.consumed.contains(*name)
                 || self.values.contains_key(*name)
                 || PROXY_VARIABLES.contains(name)
-                || name.starts_with("BUILDKIT_")
-                || *name == "SOURCE_DATE_EPOCH"
+                || crate::built_in::NAMES.contains(name)
         };
         self.build_args.keys().map(String::as_str).filter(|name| !known(name)).collect()
+    }
+
+    /// Is there a `--build-arg` of this name? Then the default of an ARG does not matter.
+    pub(super) fn is_given(&self, name: &str) -> bool {
+        self.build_args.contains_key(name)
     }
 
     fn given(&mut self, name: &str) -> Option<String> {

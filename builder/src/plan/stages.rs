@@ -118,8 +118,7 @@ pub(crate) fn plan(
     }
     let result = planner.stage(target)?;
     for name in planner.globals.unconsumed() {
-        let message = format!("`--build-arg {name}` has no effect: no `ARG {name}` in what is built");
-        planner.warnings.push(Problem::new(0..0, message));
+        planner.warnings.push(Problem::new(0..0, not_asked_for(name, dockerfile)));
     }
     if !planner.problems.is_empty() {
         return Err(PlanError::Problems(planner.problems));
@@ -136,6 +135,22 @@ pub(crate) fn plan(
     plan.units.push(PlannedUnit { result, warnings });
     needed::mark_materialised(&mut plan.steps);
     Ok(())
+}
+
+/// A build argument that nothing takes: one of this name is declared elsewhere, or one of a similar name.
+fn not_asked_for(name: &str, dockerfile: &Dockerfile) -> String {
+    let in_stages = dockerfile.stages.iter().flat_map(|stage| &stage.instructions);
+    let mut declared: Vec<&str> = Vec::new();
+    for instruction in dockerfile.global_args.iter().chain(in_stages) {
+        let InstructionKind::Arg(declarations) = &instruction.kind else { continue };
+        declared.extend(declarations.iter().map(|declaration| declaration.name.raw.as_str()));
+    }
+    let reason = match closest(name, &[declared.as_slice(), &crate::built_in::NAMES].concat()) {
+        _ if declared.contains(&name) => format!("`ARG {name}` stands only in stages that are not built"),
+        Some(near) => format!("no `ARG {name}` in what is built; did you mean `{near}`?"),
+        None => format!("no `ARG {name}` in what is built"),
+    };
+    format!("`--build-arg {name}` has no effect: {reason}")
 }
 
 /// A stage that was evaluated.

@@ -11,6 +11,7 @@
 //! `auto` is `tty` on a terminal and `plain` elsewhere. The objects of `rawjson` are those of [`Event::line`]; when the
 //! build fails, the last one is of the kind `error`.
 
+pub(crate) mod lints;
 mod live;
 mod plain;
 #[cfg(test)]

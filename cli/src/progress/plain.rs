@@ -7,8 +7,9 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use tug_builder::{Event, StepId};
+use tug_builder::{Event, Finding, StepId};
 
+use super::lints;
 use super::text::{LineCutter, log_line};
 use crate::diagnostic::{escape_command, escape_property};
 use crate::human;
@@ -27,6 +28,8 @@ pub(crate) struct Plain {
     floor: Option<usize>,
     /// Steps that are done and wait for the floor.
     done: VecDeque<usize>,
+    /// What is probably not meant in the Dockerfile: shown at the end.
+    findings: Vec<Finding>,
     stream: Stream,
     log: Log,
     out: String,
@@ -59,7 +62,15 @@ struct Step {
 impl Plain {
     /// A view for `stream`, whose lines go to `log`.
     pub(crate) fn new(stream: Stream, log: Log) -> Self {
-        Self { steps: BTreeMap::new(), floor: None, done: VecDeque::new(), stream, log, out: String::new() }
+        Self {
+            steps: BTreeMap::new(),
+            floor: None,
+            done: VecDeque::new(),
+            findings: Vec::new(),
+            stream,
+            log,
+            out: String::new(),
+        }
     }
 
     /// What is written because of `event`, which came at `at` after the start.
@@ -102,6 +113,7 @@ impl Plain {
                 self.end(*step, at, &self.stream.paint(Paint::Yellow, "CANCELED"));
             }
             Event::Warning { message, line } => self.warn(message, *line),
+            Event::Lint(finding) => self.findings.push((**finding).clone()),
             _ => {}
         }
         std::mem::take(&mut self.out)
@@ -127,6 +139,14 @@ impl Plain {
             self.steps.iter().filter(|(_, step)| !step.held.is_empty()).map(|(id, _)| *id).collect();
         for id in unfinished {
             self.write_held(id);
+        }
+        let findings = std::mem::take(&mut self.findings);
+        self.out += &match &self.log {
+            Log::Simple => lints::draw(&findings, self.stream),
+            Log::Github { dockerfile } => lints::annotate(&findings, dockerfile),
+        };
+        if self.log == Log::Simple && !findings.is_empty() {
+            self.out.push('\n');
         }
         std::mem::take(&mut self.out)
     }

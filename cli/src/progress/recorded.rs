@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tug_builder::{Event, StepId, StepSummary};
+use tug_builder::{Event, Finding, StepId, StepSummary};
 
 /// `seconds` after the start.
 pub(super) fn at(seconds: f64) -> Duration {
@@ -76,5 +76,25 @@ pub(super) fn two_stages() -> Vec<(f64, Event)> {
         (0.5, output(4, "cc main.c\n10%\r20%\r")),
         (1.5, output(4, "100%\nmake: \x1b[31mno rule\x1b[0m")),
         (2.0, failed(4, 1.6, "exited with 2")),
+    ]
+}
+
+/// Two things that are probably not meant.
+pub(super) fn findings() -> Vec<Finding> {
+    let finding = |rule: &str, message: &str, line, text: &str, end_column| Finding {
+        message: message.to_owned(),
+        line,
+        column: 1,
+        end_column,
+        file: "Dockerfile".to_owned(),
+        rule: rule.to_owned(),
+        url: String::new(),
+        text: text.to_owned(),
+        is_error: false,
+    };
+    let json = "JSON arguments recommended for CMD to prevent unintended behavior related to OS signals";
+    vec![
+        finding("JSONArgsRecommended", json, 3, "CMD x", 4),
+        finding("NoEmptyContinuation", "Empty continuation line", 12, "", 1),
     ]
 }

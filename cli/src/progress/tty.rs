@@ -13,7 +13,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use tug_builder::{Event, StepId};
+use tug_builder::{Event, Finding, StepId};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::text::{LineCutter, log_line};
@@ -45,6 +45,7 @@ pub(crate) struct View {
     /// Steps that have begun, in the order in which they did.
     begun: Vec<usize>,
     warnings: Vec<String>,
+    findings: Vec<Finding>,
     stream: Stream,
     log_lines: usize,
 }
@@ -74,7 +75,14 @@ enum State {
 impl View {
     /// A view for `stream` that shows `log_lines` lines of output below each running step.
     pub(crate) fn new(stream: Stream, log_lines: usize) -> Self {
-        Self { steps: Vec::new(), begun: Vec::new(), warnings: Vec::new(), stream, log_lines }
+        Self {
+            steps: Vec::new(),
+            begun: Vec::new(),
+            warnings: Vec::new(),
+            findings: Vec::new(),
+            stream,
+            log_lines,
+        }
     }
 
     /// Takes note of `event`, which came at `at` after the start.
@@ -103,6 +111,7 @@ impl View {
                 let place = if *line == 0 { String::new() } else { format!(" (line {line})") };
                 self.warnings.push(human::one_line(message) + &place);
             }
+            Event::Lint(finding) => self.findings.push((**finding).clone()),
             _ => {}
         }
     }
@@ -145,8 +154,12 @@ impl View {
 
     /// The build when it is over, however long: one line for each step that had a part in it.
     pub(crate) fn last_frame(&self, at: Duration, width: usize) -> String {
+        let mut findings = super::lints::draw(&self.findings, self.stream);
+        if !findings.is_empty() {
+            findings.push('\n');
+        }
         if self.steps.is_empty() && self.warnings.is_empty() {
-            return String::new();
+            return findings;
         }
         let mut lines = vec![self.head(at, " FINISHED")];
         for id in &self.begun {
@@ -156,7 +169,7 @@ impl View {
         }
         let word = self.stream.paint(Paint::Yellow, "warning:");
         lines.extend(self.warnings.iter().map(|warning| format!("{word} {warning}")));
-        lines.join("\n") + "\n"
+        lines.join("\n") + "\n" + &findings
     }
 
     fn turn(&mut self, id: StepId, state: State) {

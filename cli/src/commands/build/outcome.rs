@@ -145,6 +145,7 @@ mod tests {
             cached,
             new_bytes,
             build: "01J".to_owned(),
+            findings: tug_builder::Findings::default(),
         }
     }
 
