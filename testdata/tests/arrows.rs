@@ -9,9 +9,10 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Who may use whom. A crate that is not here may not exist.
-const ARROWS: [(&str, &[&str]); 10] = [
+const ARROWS: [(&str, &[&str]); 11] = [
     ("tug-oci", &[]),
     ("tug-dockerfile", &[]),
+    ("tug-bake", &[]),
     ("tug-layer-store", &["tug-oci"]),
     ("tug-runtime", &[]),
     ("tug-fetch", &["tug-oci"]),
@@ -24,6 +25,7 @@ const ARROWS: [(&str, &[&str]); 10] = [
     (
         "tug-cli",
         &[
+            "tug-bake",
             "tug-builder",
             "tug-dockerfile",
             "tug-fetch",

@@ -1,0 +1,9 @@
+target "app" {
+  tags = [1 / 0]
+}
+target "db" {
+  context = ["x"]
+}
+target "web" {
+  args = { A = [] }
+}

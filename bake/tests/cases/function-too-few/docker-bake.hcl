@@ -1,0 +1,7 @@
+function "f" {
+  params = [a, b]
+  result = a
+}
+target "app" {
+  tags = [f(1)]
+}

@@ -1,0 +1,5 @@
+group "all" {
+  targets = ["app", "dbb"]
+}
+target "app" {}
+target "db" {}

@@ -1,0 +1,5 @@
+group "app" {
+  targets = ["app", "db"]
+}
+target "app" {}
+target "db" {}

@@ -1,0 +1,6 @@
+group "all" {
+  targets = ["app"]
+}
+target "app" {
+  inherits = ["all"]
+}

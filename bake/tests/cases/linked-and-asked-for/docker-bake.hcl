@@ -1,0 +1,6 @@
+target "base" {
+  tags = ["base"]
+}
+target "app" {
+  contexts = { baseapp = "target:base" }
+}

@@ -1,0 +1,4 @@
+target "base" {}
+target "a" {
+  contexts = { x = "target:bsae" }
+}

@@ -1,0 +1,4 @@
+target "app" {
+  name = "a${x}-${y}-${z}"
+  matrix = { x = range(100), y = range(100), z = range(100) }
+}

@@ -1,0 +1,4 @@
+group "all" {
+  matrix = { a = ["b"] }
+  targets = []
+}

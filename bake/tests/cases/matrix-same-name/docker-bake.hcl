@@ -1,0 +1,5 @@
+target "app" {
+  matrix = {
+    tgt = ["foo", "bar"]
+  }
+}

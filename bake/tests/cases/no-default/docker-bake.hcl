@@ -1,0 +1,5 @@
+target "app" {}
+target "_base" {}
+group "all" {
+  targets = ["app"]
+}

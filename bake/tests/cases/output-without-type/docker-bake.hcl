@@ -1,0 +1,3 @@
+target "app" {
+  output = ["dest=x,push=true"]
+}

@@ -1,0 +1,6 @@
+target "a" {
+  tags = target.app.tags
+}
+target "app" {
+  tags = target.a.tags
+}

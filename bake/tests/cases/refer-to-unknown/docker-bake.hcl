@@ -1,0 +1,5 @@
+target "base" {}
+target "app" {
+  tags = target.bsae.tags
+  args = { A = target.base.tagz }
+}

@@ -1,0 +1,7 @@
+target "a" {}
+target "b" {
+  output = ["type=local,dest=x"]
+}
+target "c" {
+  output = ["type=registry"]
+}

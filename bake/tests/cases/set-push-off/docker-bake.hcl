@@ -1,0 +1,3 @@
+target "a" {
+  output = ["type=registry", "type=image"]
+}

@@ -1,0 +1,7 @@
+target "a" {}
+target "b" {
+  output = ["type=image,name=x"]
+}
+target "c" {
+  output = ["type=local,dest=x"]
+}

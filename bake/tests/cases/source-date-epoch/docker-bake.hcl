@@ -1,0 +1,2 @@
+target "app" {}
+target "other" { args = { SOURCE_DATE_EPOCH = "2" } }

@@ -1,0 +1,3 @@
+target "app" {
+  platform = ["linux/amd64"]
+}

@@ -1,0 +1,4 @@
+variable "NAMES" {
+  default = ["x"]
+}
+target "app" {}

@@ -1,0 +1,4 @@
+variable "COUNT" {
+  default = 1
+}
+target "app" {}

@@ -1,0 +1,5 @@
+variable "PORTS" {
+  type = list(number)
+  default = [80]
+}
+target "app" {}

@@ -1,0 +1,4 @@
+variable "A" {
+  type = lst(string)
+}
+target "app" {}

@@ -1,0 +1,6 @@
+variable "VERSION" {
+  default = "1"
+}
+target "app" {
+  tags = ["app:${VERSON}"]
+}
