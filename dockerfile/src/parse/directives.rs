@@ -44,7 +44,7 @@ impl DirectiveZone {
             self.close();
             return Ok(false);
         };
-        let span = Span::new(comment.span.end - value.len(), comment.span.end);
+        let span = value_span(comment, value);
         if self.seen.contains(&name) {
             let kind = ParseErrorKind::DuplicateDirective { name: name.to_owned() };
             return Err(ParseError::new(comment.span, kind, "the second one"));
@@ -53,7 +53,7 @@ impl DirectiveZone {
         match name {
             "syntax" => {
                 let image = value.split(' ').next().unwrap_or(value);
-                directives.syntax = Some(Word::new(image, Span::new(span.start, span.start + image.len())));
+                directives.syntax = Some(Word::new(image, Span::new(span.start, span.end.min(span.start + image.len()))));
             }
             "escape" => {
                 directives.escape = match value {
@@ -73,8 +73,8 @@ impl DirectiveZone {
 pub(super) fn check_above(comments: &[Comment]) -> Option<Check> {
     comments.iter().rev().find_map(|comment| {
         let (name, value) = key_and_value(&comment.text)?;
-        let span = Span::new(comment.span.end - value.len().min(comment.span.end), comment.span.end);
-        name.eq_ignore_ascii_case("check").then(|| parse_check(value, span).ok()).flatten()
+        let is_check = name.eq_ignore_ascii_case("check");
+        is_check.then(|| parse_check(value, value_span(comment, value)).ok()).flatten()
     })
 }
 
@@ -178,6 +178,15 @@ fn key_and_value(comment: &str) -> Option<(&str, &str)> {
     let is_name = name.starts_with(|first: char| first.is_ascii_alphabetic())
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric());
     (is_name && !value.is_empty()).then_some((name, value))
+}
+
+/// Where the value of a directive stands: at the end of its comment. What is not UTF-8 is longer in the text of a comment
+/// than in the file; then it is the whole comment.
+fn value_span(comment: &Comment, value: &str) -> Span {
+    match value.contains(char::REPLACEMENT_CHARACTER) {
+        true => comment.span,
+        false => Span::new(comment.span.end - value.len(), comment.span.end),
+    }
 }
 
 fn bad_directive(name: &str, value: &str, span: Span, expected: &str) -> ParseError {
