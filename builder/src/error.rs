@@ -130,6 +130,14 @@ pub enum Error {
     /// The context is not what it should be.
     #[error("{0}")]
     Context(String),
+    /// What was built cannot be put out as it was asked for.
+    #[error("{message}")]
+    Output {
+        /// What does not go.
+        message: String,
+        /// What the user can do.
+        hint: String,
+    },
     /// The tar that should be the context is none, or a bad one.
     #[error("the context could not be read from its tar")]
     ContextTar {
@@ -190,6 +198,7 @@ impl Error {
                 Some("build again when nothing writes to it, or name it in `.dockerignore`".to_owned())
             }
             Self::StepFailed(failure) => ending_hint(&failure.ending),
+            Self::Output { hint, .. } => Some(hint.clone()),
             Self::Store(error) | Self::ContextTar { source: error } => error.hint(),
             Self::Runtime { source, .. } => source.hint(),
             Self::AtStep { error, .. } => error.hint().or_else(|| error.hint_for_sources()),

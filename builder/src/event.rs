@@ -160,6 +160,25 @@ pub enum Event {
     },
     /// Something in a Dockerfile is allowed and yet probably not meant.
     Lint(Box<Finding>),
+    /// Work on an output that was asked for began.
+    Exporting {
+        /// As it was asked for: `type=oci,dest=app.tar`.
+        output: String,
+    },
+    /// An output is complete.
+    Exported {
+        /// As it was asked for.
+        output: String,
+        /// How long it took.
+        #[serde(serialize_with = "as_seconds", rename = "seconds")]
+        duration: Duration,
+        /// The digest of the manifest or index, if it is an image.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        digest: Option<Digest>,
+        /// The names that it has.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        names: Vec<String>,
+    },
     /// The image is in the store.
     Written {
         /// The name of the unit that it is of, where a build has several.

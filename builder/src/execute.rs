@@ -180,7 +180,7 @@ fn inputs(step: &Step, done: &[Option<Done>]) -> Option<Inputs> {
 }
 
 /// The blobs of layers that came with base images.
-fn bases(steps: &[Step]) -> HashMap<DiffId, Descriptor> {
+pub(crate) fn bases(steps: &[Step]) -> HashMap<DiffId, Descriptor> {
     let images = steps.iter().filter_map(|step| match &step.action {
         Action::Base(image) => Some(image),
         _ => None,

@@ -3,43 +3,77 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use tug_layer_store::{Image, Store};
-use tug_oci::{DiffId, History};
+use tug_layer_store::{Image, Store, Trees};
+use tug_oci::{DiffId, History, ImageConfig};
 
 use crate::error::Error;
-use crate::execute::Done;
-use crate::plan::{PlannedHistory, StageResult, State};
+use crate::execute::{self, Done};
+use crate::options::Squash;
+use crate::plan::{Plan, PlannedHistory, PlannedUnit, State};
 use crate::units::Wanted;
 
 /// What docker's builder writes beside each line of the history.
 const COMMENT: &str = "buildkit.dockerfile.v0";
 
-/// Writes the image of `result` and gives it the names that are wanted.
+/// Writes the image of a unit and gives it its names.
 pub(crate) fn finish(
     store: &Store,
-    result: &StageResult,
+    plan: &Plan,
+    unit: &PlannedUnit,
     done: &[Done],
     wanted: &Wanted,
     epoch: Option<i64>,
 ) -> Result<Image, Error> {
+    let result = &unit.result;
     let mut config = result.config.clone();
     config.rootfs.diff_ids = chain(result.state, done).to_vec();
     let epoch = epoch.and_then(|epoch| jiff::Timestamp::from_second(epoch).ok()).map(|time| time.to_string());
     config.history = history(&result.history, done, epoch.clone());
     let last = config.history.iter().rev().find_map(|line| line.created.clone());
     config.created = epoch.or(last);
+    let own = result.history.iter().filter(|line| matches!(line, PlannedHistory::Own { step: Some(_), .. }));
+    let below = match wanted.squash {
+        Squash::No => None,
+        Squash::New => Some(config.rootfs.diff_ids.len().saturating_sub(own.count())),
+        Squash::All => Some(0),
+    };
+    if let Some(below) = below
+        && config.rootfs.diff_ids.len() > below + 1
+    {
+        squash(store, plan, &mut config, below)?;
+    }
     if !wanted.history {
         config.history.clear();
     }
-    let names = &wanted.tags;
     let image = store.write_image(config, BTreeMap::new())?;
-    if names.is_empty() {
-        store.keep(&image.descriptor)?;
-    } else {
-        let refs: Vec<_> = names.iter().map(|name| (name.clone(), image.descriptor.clone())).collect();
+    if !wanted.tags.is_empty() {
+        let names = wanted.tags.iter();
+        let refs: Vec<_> = names.map(|name| (name.clone(), image.descriptor.clone())).collect();
         store.tag_all(&refs)?;
+    } else if wanted.keep {
+        store.keep(&image.descriptor)?;
     }
     Ok(image)
+}
+
+/// Makes one layer of all above the first `below`. As in docker, the lines of the history stay, and one is added that
+/// stands for the layer.
+fn squash(store: &Store, plan: &Plan, config: &mut ImageConfig, below: usize) -> Result<(), Error> {
+    let bases = execute::bases(&plan.steps);
+    let known = config.rootfs.diff_ids.iter().filter_map(|diff_id| bases.get_key_value(diff_id));
+    store.ensure_layers(known, Trees::Later)?;
+    let layer = store.squash(&config.rootfs.diff_ids, below)?;
+    let count = config.rootfs.diff_ids.split_off(below).len();
+    config.rootfs.diff_ids.push(layer.diff_id().clone());
+    // From the end, since images exist whose history does not tell of all their layers.
+    let of_layers = config.history.iter_mut().rev().filter(|line| !line.empty_layer);
+    of_layers.take(count).for_each(|line| line.empty_layer = true);
+    config.history.push(History {
+        created: config.created.clone(),
+        comment: Some(format!("{count} layers as one")),
+        ..History::default()
+    });
+    Ok(())
 }
 
 fn chain(state: State, done: &[Done]) -> Arc<Vec<DiffId>> {

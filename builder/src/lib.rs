@@ -23,6 +23,7 @@ mod lint;
 mod options;
 mod parallel;
 mod plan;
+mod product;
 mod record;
 mod run;
 mod sandbox;
@@ -36,8 +37,10 @@ pub use event::{BuiltBy, Change, ChangeKind, Event, Recording, Reporter, StepId,
 pub use inspect::{InspectOptions, Inspected};
 pub use lint::{Finding, Findings};
 pub use options::{
-    BuildOptions, ContextSource, DockerfileSource, NamedContext, NetworkMode, PROXY_VARIABLES,
+    BuildOptions, ContextSource, DockerfileSource, NamedContext, NetworkMode, PROXY_VARIABLES, Squash,
 };
+pub use product::{Annotation, AnnotationLevel, Product};
+
 pub use sandbox::{Access, Allowed, Sandbox, Volume};
 
 use builds::Recorder;
@@ -153,7 +156,7 @@ fn build_recorded(
     let done = executed?;
     let mut all = Vec::with_capacity(units.len());
     for (number, (planned, (wanted, findings))) in plan.units.iter().zip(wanted).enumerate() {
-        let image = finish::finish(store, &planned.result, &done, &wanted, units[number].epoch)?;
+        let image = finish::finish(store, &plan, planned, &done, &wanted, units[number].epoch)?;
         reporter.report(Event::Written {
             unit: wanted.name,
             manifest: image.descriptor.digest.clone(),

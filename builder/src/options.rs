@@ -38,6 +38,7 @@ pub enum ContextSource {
 }
 
 /// Where the text of the Dockerfile comes from.
+#[derive(Clone)]
 pub enum DockerfileSource {
     /// A path inside the context, or `None` for `Dockerfile`, then `dockerfile`, then `Containerfile`.
     InContext(Option<String>),
@@ -60,6 +61,18 @@ pub enum NetworkMode {
     Host,
     /// None but loopback.
     None,
+}
+
+/// Which layers of an image become one at the end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Squash {
+    /// None.
+    #[default]
+    No,
+    /// Those of this build; the layers of the base image stay.
+    New,
+    /// All of them.
+    All,
 }
 
 /// What a name in `FROM`, `--from` or `from=` means instead of a stage or an image of that name.
@@ -90,6 +103,11 @@ pub struct BuildOptions {
     pub labels: Vec<(String, String)>,
     /// Names to give to the image.
     pub tags: Vec<Reference>,
+    /// Whether an image without a name is kept as well. Without it, the image lasts only as long as nobody tidies up: for
+    /// a caller who does something else with it.
+    pub keep: bool,
+    /// Which of its layers become one.
+    pub squash: Squash,
     /// Whether every step runs again.
     pub no_cache: bool,
     /// Stages, by name or number, whose steps run again.
@@ -125,6 +143,8 @@ impl BuildOptions {
             build_args: BTreeMap::new(),
             labels: Vec::new(),
             tags: Vec::new(),
+            keep: true,
+            squash: Squash::default(),
             no_cache: false,
             no_cache_stages: Vec::new(),
             platform: Platform::host(),

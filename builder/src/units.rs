@@ -12,7 +12,7 @@ use crate::error::{Error, Problem, Source};
 use crate::event::{Event, Reporter};
 use crate::execute::Unit;
 use crate::lint::{self, Findings, LintContext};
-use crate::options::{BuildOptions, ContextSource, NamedContext};
+use crate::options::{BuildOptions, ContextSource, NamedContext, Squash};
 use crate::plan::{self, FilesId, Named, NoImage, Plan, PlanError, PlanOptions, Surroundings};
 use crate::{built_in, frontend, images};
 
@@ -34,6 +34,8 @@ pub(crate) struct Wanted {
     pub tags: Vec<Reference>,
     /// Whether the image tells how it was made.
     pub history: bool,
+    pub keep: bool,
+    pub squash: Squash,
 }
 
 /// Reads the Dockerfile that `options` name and adds what it needs to `plan`. What the Dockerfile is warned of is told at
@@ -99,7 +101,13 @@ pub(crate) fn open(
             resolv_conf: options.resolv_conf,
             sandbox: options.sandbox,
         },
-        wanted: Wanted { name: options.name, tags: options.tags, history: !options.changes.no_history },
+        wanted: Wanted {
+            name: options.name,
+            tags: options.tags,
+            history: !options.changes.no_history,
+            keep: options.keep,
+            squash: options.squash,
+        },
         findings,
         notes: built_in::without_effect(&options.build_args),
     })
