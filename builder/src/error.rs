@@ -7,6 +7,8 @@ use std::ops::Range;
 use std::path::PathBuf;
 
 use tug_dockerfile::Rule;
+use tug_oci::Platform;
+use tug_runtime::Emulator;
 
 use crate::event::StepSummary;
 
@@ -171,6 +173,16 @@ pub enum Error {
         /// Why.
         source: tug_runtime::Error,
     },
+    /// The command of a RUN step is for another processor, and nothing emulates that one here.
+    #[error("`{step}` is for `{platform}`, whose programs do not run on this machine")]
+    Foreign {
+        /// The name of the step.
+        step: String,
+        /// What the step is for.
+        platform: Platform,
+        /// What the kernel knows about such programs.
+        emulator: Option<Emulator>,
+    },
     /// Something went wrong while a step was carried out.
     #[error("{error}")]
     AtStep {
@@ -201,6 +213,7 @@ impl Error {
             Self::Output { hint, .. } => Some(hint.clone()),
             Self::Store(error) | Self::ContextTar { source: error } => error.hint(),
             Self::Runtime { source, .. } => source.hint(),
+            Self::Foreign { platform, emulator, .. } => Some(emulation_hint(platform, emulator.as_ref())),
             Self::AtStep { error, .. } => error.hint().or_else(|| error.hint_for_sources()),
             _ => None,
         }
@@ -215,7 +228,8 @@ impl Error {
             | Self::Io { .. }
             | Self::Changed { .. }
             | Self::Store(_)
-            | Self::Runtime { .. } => {
+            | Self::Runtime { .. }
+            | Self::Foreign { .. } => {
                 Self::AtStep { source_text: source_text.clone(), span: span.clone(), error: Box::new(self) }
             }
             other => other,
@@ -258,6 +272,29 @@ fn ending_text(ending: &Ending) -> String {
         Ending::Code(code) => format!("exited with {code}"),
         Ending::Signal(signal) => format!("was ended by signal {signal}"),
         Ending::OutOfMemory => "was ended because it used more memory than allowed".to_owned(),
+    }
+}
+
+/// How programs of another processor come to run.
+fn emulation_hint(platform: &Platform, emulator: Option<&Emulator>) -> String {
+    let own =
+        "a stage that only compiles for it can start with `FROM --platform=$BUILDPLATFORM` and needs none";
+    match emulator {
+        None => format!(
+            "let root install an emulator: the package `qemu-user-static` (Debian, Ubuntu, Fedora), or `docker run \
+             --privileged --rm tonistiigi/binfmt --install {}`; {own}",
+            platform.architecture
+        ),
+        Some(emulator) if !emulator.is_enabled => format!(
+            "its emulator `{}` is registered but switched off: let root write 1 to its file in \
+             `/proc/sys/fs/binfmt_misc`",
+            emulator.interpreter.display()
+        ),
+        Some(emulator) => format!(
+            "its emulator `{}` is registered without the flag `F`, so it would have to be in the image: let root \
+             install the package `qemu-user-static`, which registers one that containers can use; {own}",
+            emulator.interpreter.display()
+        ),
     }
 }
 

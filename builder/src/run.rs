@@ -7,8 +7,10 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use tug_layer_store::{CommitOptions, Layer, OwnerLookup, Store};
-use tug_oci::DiffId;
-use tug_runtime::{Container, Network, Process, ResolvConf, Root, Runtime, Status, Stdio, SystemFiles};
+use tug_oci::{DiffId, Platform};
+use tug_runtime::{
+    Container, Emulator, Network, Process, ResolvConf, Root, Runtime, Status, Stdio, SystemFiles,
+};
 
 use crate::cancel::Cancel;
 use crate::error::{Ending, Error};
@@ -70,6 +72,13 @@ pub(crate) fn run(
     let output = Output::open(log)?;
     let mut running = match container.start(context.runtime) {
         Ok(running) => running,
+        Err(error) if error.may_be_of_another_processor() && is_foreign(&step.platform) => {
+            return Err(Error::Foreign {
+                step: step.summary.name.clone(),
+                platform: step.platform.clone(),
+                emulator: emulator_for(&step.platform),
+            });
+        }
         Err(error) => return not_started(error, &output).map_err(failed),
     };
     let killer = running.killer();
@@ -100,6 +109,14 @@ pub(crate) fn run(
     };
     let (tail, lines) = output.into_tail();
     Ok(Ran::Failed { ending, tail, lines })
+}
+
+fn is_foreign(platform: &Platform) -> bool {
+    !tug_runtime::runs_natively(&platform.architecture)
+}
+
+fn emulator_for(platform: &Platform) -> Option<Emulator> {
+    tug_runtime::emulators().into_iter().find(|emulator| emulator.architecture == platform.architecture)
 }
 
 /// A command that is not there or not a program failed like one that a shell did not find.

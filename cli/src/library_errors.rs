@@ -49,6 +49,7 @@ impl From<tug_builder::Error> for CommandError {
                 let exit = Self::from(source.clone()).exit();
                 Self::from_error(exit, &error, hint)
             }
+            Builder::Foreign { .. } => Self::from_error(Exit::Host, &error, hint),
             Builder::Dockerfile { ref source_text, ref problems } => {
                 let picture = Picture::Problems { source: source_text.clone(), problems: problems.clone() };
                 Self::from_error(Exit::Failed, &error, hint).picture(picture)

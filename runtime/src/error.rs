@@ -186,6 +186,13 @@ impl Error {
         }
     }
 
+    /// Whether a program for another processor fails like this, when the kernel knows no emulator for it or does not
+    /// find the one that it knows.
+    #[must_use]
+    pub fn may_be_of_another_processor(&self) -> bool {
+        matches!(self, Self::NotExecutable { cause, .. } if matches!(cause.0, libc::ENOEXEC | libc::ENOENT))
+    }
+
     /// What the user can do about it, if we know.
     #[must_use]
     pub fn hint(&self) -> Option<String> {

@@ -20,6 +20,7 @@ mod cgroup;
 mod container;
 mod control;
 mod emulate;
+mod emulators;
 mod enter;
 mod error;
 mod init;
@@ -37,6 +38,7 @@ pub use container::{
     BindSource, Container, ForeignRoot, Mount, Network, Process, ResolvConf, Resource, Resources, Root,
     Seccomp, Security, Stdio, Stream, SystemFiles, Ulimit,
 };
+pub use emulators::{Emulator, emulators, runs_natively};
 pub use enter::{Mode, ModePreference, enter};
 pub use error::{Cause, Error, MountCause, UserKind, Warning};
 pub use probe::{Check, Outcome, probe};

@@ -254,7 +254,7 @@ fn not_a_value(value: &str, argument: &str) -> String {
 /// `--flag <VALUE>, <IMAGE>...` becomes `` `--flag`, `IMAGE` ``.
 fn code(names: &str) -> String {
     let bare = |name: &str| match name.starts_with('-') {
-        true => name.split([' ', '=']).next().unwrap_or(name).to_owned(),
+        true => name.split([' ', '=', '[']).next().unwrap_or(name).to_owned(),
         false => name.trim_matches(['<', '>', '[', ']', '.']).to_owned(),
     };
     names.split(", ").map(|name| format!("`{}`", bare(name))).collect::<Vec<_>>().join(", ")

@@ -7,6 +7,7 @@ mod build;
 mod files;
 mod images;
 mod interrupt;
+mod outputs;
 mod pty;
 mod run;
 mod steps;

@@ -18,7 +18,7 @@ impl View {
     /// Writes the merged tree as a tar to `out`.
     pub fn export(&self, out: &mut dyn Write) -> Result<()> {
         let tar = TarWriter::new(out);
-        finish(self.export_below(b"", tar)?)
+        finish(self.export_below(b"", &[], tar)?)
     }
 
     /// Writes several merged trees as one tar to `out`, each in a directory of the name beside it.
@@ -26,13 +26,23 @@ impl View {
         let mut tar = TarWriter::new(out);
         for (name, tree) in trees {
             tar.header(&NewEntry::directory(name.as_bytes(), 0o755)).map_err(unwritable)?;
-            tar = tree.export_below(name.as_bytes(), tar)?;
+            tar = tree.export_below(name.as_bytes(), &[], tar)?;
         }
         finish(tar)
     }
 
-    fn export_below<'a>(&self, prefix: &[u8], tar: Tar<'a>) -> Result<Tar<'a>> {
-        let mut export = Export { view: self, prefix, tar, names: HashMap::new(), buffer: vec![0; BUFFER] };
+    /// Writes several merged trees as one tar to `out`, in the same root. Of what several have, the first one counts.
+    pub fn export_together(trees: &[&Self], out: &mut dyn Write) -> Result<()> {
+        let mut tar = TarWriter::new(out);
+        for (number, tree) in trees.iter().enumerate() {
+            tar = tree.export_below(b"", &trees[..number], tar)?;
+        }
+        finish(tar)
+    }
+
+    fn export_below<'a>(&self, prefix: &[u8], earlier: &[&Self], tar: Tar<'a>) -> Result<Tar<'a>> {
+        let names = HashMap::new();
+        let mut export = Export { view: self, prefix, earlier, tar, names, buffer: vec![0; BUFFER] };
         // One list of children for each directory on the way down; paths may be deeper than a stack is.
         let mut open = vec![self.children(b"").into_iter()];
         while let Some(children) = open.last_mut() {
@@ -60,6 +70,8 @@ struct Export<'a, 'out> {
     view: &'a View,
     /// The directory of the tar that the tree is in; empty for its root.
     prefix: &'a [u8],
+    /// Trees that are in the tar already.
+    earlier: &'a [&'a View],
     tar: Tar<'out>,
     /// The first name of each file that has several, in the tar.
     names: HashMap<(u64, u64), Vec<u8>>,
@@ -70,6 +82,12 @@ impl Export<'_, '_> {
     fn add(&mut self, node: &Node) -> Result<()> {
         let entry = node.entry();
         let path = join(self.prefix, &entry.path);
+        if self.earlier.iter().any(|earlier| earlier.lookup(&entry.path).is_some()) {
+            if let Some(link) = node.link() {
+                self.names.entry(link).or_insert(path);
+            }
+            return Ok(());
+        }
         let first_name = node.link().and_then(|link| self.names.get(&link)).cloned();
         let kind = match (&entry.kind, first_name) {
             (_, Some(target)) => NewEntryKind::HardLink { target },
@@ -246,6 +264,10 @@ mod tests {
         linux_arm64 directory
         linux_arm64/a = 2
         ");
+        let more = store.view(&[layer(&store, &[file("a", "1"), file("c", "3")])]).unwrap();
+        let mut out = Vec::new();
+        View::export_together(&[&trees[0].1, &more], &mut out).unwrap();
+        assert_eq!(listing(&out), "a = 1\nb is a\nc = 3\n");
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::path::Path;
 use super::{Check, Outcome};
 use crate::Resources;
 use crate::cgroup::Group;
+use crate::emulators::Emulator;
 
 /// The first kernel with all that the runtime uses (`mount_setattr`); ordinary users have overlay since 5.11.
 const WANTED: (u32, u32) = (5, 12);
@@ -70,6 +71,34 @@ pub(super) fn filter() -> Check {
 }
 
 /// Makes a group with each limit and removes it again.
+/// Which programs of other processors run, and whether their emulators can be found in containers.
+pub(super) fn other_processors(emulators: &[Emulator]) -> Check {
+    let name = "other processors";
+    let why = "RUN steps for another platform than this machine's need an emulator; other steps need none";
+    let list = |emulators: &[&Emulator]| {
+        emulators.iter().map(|emulator| emulator.architecture.as_str()).collect::<Vec<_>>().join(", ")
+    };
+    let (usable, others): (Vec<&Emulator>, Vec<&Emulator>) =
+        emulators.iter().partition(|emulator| emulator.is_enabled && emulator.is_fixed);
+    let found = match usable.as_slice() {
+        [] => "no emulators that containers could use; the package `qemu-user-static` brings some".to_owned(),
+        usable => format!("emulators for {}", list(usable)),
+    };
+    match others.as_slice() {
+        [] => Check { name, outcome: Outcome::Ok, found, why, remedy: None },
+        others => Check {
+            name,
+            outcome: Outcome::Degraded,
+            found: format!("{found}; registered, but switched off or without the flag `F`: {}", list(others)),
+            why,
+            remedy: Some(
+                "reinstall the package `qemu-user-static`, which registers emulators that containers can use"
+                    .to_owned(),
+            ),
+        },
+    }
+}
+
 pub(super) fn groups() -> Check {
     let mut warnings = Vec::new();
     let wanted =

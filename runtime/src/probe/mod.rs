@@ -56,6 +56,7 @@ pub fn probe(store: &Path) -> Vec<Check> {
     checks.push(network(&trial));
     checks.push(host::filter());
     checks.push(host::groups());
+    checks.push(host::other_processors(&crate::emulators()));
     checks
 }
 

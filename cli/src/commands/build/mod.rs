@@ -2,16 +2,21 @@
 
 mod arguments;
 mod outcome;
+mod output;
+mod platforms;
 mod sources;
 
 use std::path::Path;
 use std::time::Instant;
 
-use tug_builder::{BuildOptions, Cancel, Error, NetworkMode};
-use tug_oci::Platform;
+use tug_builder::{BuildOptions, Cancel, ContextSource, DockerfileSource, Error, NetworkMode, Product};
+use tug_oci::{Descriptor, Platform};
 
 pub(crate) use arguments::BuildArguments;
 use arguments::NetworkChoice;
+use outcome::Outcome;
+use output::{Outputs, Put};
+use platforms::Platforms;
 
 use crate::arguments::values;
 use crate::environment::{self, Environment};
@@ -27,9 +32,10 @@ pub(super) fn run(arguments: &BuildArguments, settings: &Settings) -> Result<Exi
     let environment = &settings.environment;
     let flag = if arguments.tell.quiet { Some(ProgressMode::Quiet) } else { arguments.tell.progress };
     let mode = ProgressMode::chosen(flag, environment, &settings.output)?;
-    let platform = platform(arguments, environment)?;
+    let platforms = Platforms::wanted(arguments, environment)?;
     let source_date_epoch = source_date_epoch(arguments, settings)?;
     outcome::check_files(arguments)?;
+    let outputs = Outputs::open(arguments, settings)?;
     let (context, dockerfile) = sources::find(arguments)?;
 
     let start = Instant::now();
@@ -43,13 +49,18 @@ pub(super) fn run(arguments: &BuildArguments, settings: &Settings) -> Result<Exi
     };
     let file = names_from(arguments).join(arguments.what.file.as_deref().unwrap_or("Dockerfile".as_ref()));
     let mut progress = Progress::start(mode, &file.to_string_lossy(), &interrupts, settings);
-    let options = BuildOptions {
+    // The usual case: the image of one platform, in the store.
+    let is_plain = outputs.is_default() && !platforms.is_index;
+    let options = |context: ContextSource, dockerfile: DockerfileSource, platform: &Platform| BuildOptions {
+        name: if platforms.all.len() > 1 { platform.to_string() } else { String::new() },
         target: arguments.what.target.clone(),
         build_args: arguments.what.build_args(environment),
         labels: arguments.what.labels(),
-        tags: arguments.what.tags.clone(),
+        tags: if is_plain { arguments.what.tags.clone() } else { Vec::new() },
+        keep: is_plain,
+        squash: output::squash(&arguments.outputs),
         no_cache: arguments.how.no_cache,
-        platform,
+        platform: platform.clone(),
         network: match arguments.how.network {
             NetworkChoice::Host | NetworkChoice::Default => NetworkMode::Host,
             NetworkChoice::None => NetworkMode::None,
@@ -59,14 +70,44 @@ pub(super) fn run(arguments: &BuildArguments, settings: &Settings) -> Result<Exi
         proxy_environment: proxies(environment),
         ..BuildOptions::new(context, dockerfile)
     };
-    let result = tug_builder::build(&session.store, &session.runtime, options, &progress, &cancel);
+    // All platforms share the files of the first one.
+    let (first, others) = platforms.all.split_first().expect("there is always one platform");
+    let others = others.iter().map(|other| options(ContextSource::OfUnit(0), dockerfile.clone(), other));
+    let others: Vec<BuildOptions> = others.collect();
+    let mut units = vec![options(context, dockerfile, first)];
+    units.extend(others);
+
+    let built = tug_builder::build_all(&session.store, &session.runtime, units, &progress, &cancel);
+    let stdout_is_taken = outputs.take_stdout();
+    let put = built.map(|built| {
+        let put = if is_plain {
+            let image = built.first().map(|built| built.descriptor.clone());
+            Ok(Put { image, names: arguments.what.tags.clone(), notes: Vec::new() })
+        } else {
+            let store = session.store.stopping_when(move || cancel.is_cancelled());
+            let images: Vec<(Descriptor, Platform)> = platforms
+                .all
+                .iter()
+                .zip(&built)
+                .map(|(platform, built)| (built.descriptor.clone(), platform.clone()))
+                .collect();
+            let product = Product::new(&store, &images, platforms.is_index).map_err(CommandError::from);
+            product.and_then(|product| outputs.write(&store, &product, &progress))
+        };
+        (built, put)
+    });
     progress.finish();
     let took = start.elapsed();
-    match result {
-        Ok(built) => {
-            outcome::succeeded(arguments, &built, took, mode, &settings.output)?;
+    match put {
+        Ok((built, Ok(put))) => {
+            let outcome = Outcome::new(&built, put, took);
+            outcome::succeeded(arguments, &outcome, mode, stdout_is_taken, &settings.output)?;
             Ok(Exit::Success)
         }
+        Ok((_, Err(error))) => Err(match interrupts.signal() {
+            Some(signal) => error.exiting(Exit::Signal(signal)),
+            None => error,
+        }),
         Err(error) => Err(failed(arguments, error, &interrupts, mode, settings)),
     }
 }
@@ -106,30 +147,6 @@ fn names_from(arguments: &BuildArguments) -> &Path {
     let context = Path::new(&arguments.what.context);
     let is_here = arguments.what.file.is_some() || context == "-" || context == ".";
     if is_here { Path::new("") } else { context.strip_prefix("./").unwrap_or(context) }
-}
-
-/// What the image is for. We can only build for the machine we are on.
-fn platform(arguments: &BuildArguments, environment: &Environment) -> Result<Platform, CommandError> {
-    let variable = environment::DOCKER_DEFAULT_PLATFORM;
-    let (text, origin) = match (&arguments.how.platform, environment.text(variable)) {
-        (Some(text), _) => (text.as_str(), "--platform"),
-        (None, Some(text)) => (text, variable),
-        (None, None) => return Ok(Platform::host()),
-    };
-    if text.contains(',') {
-        return Err(CommandError::usage(format_args!("`{origin}`: tug builds for one platform at a time")));
-    }
-    let wanted: Platform =
-        text.parse().map_err(|error| CommandError::usage(format_args!("`{origin}`: {error}")))?;
-    let host = Platform::host();
-    if !host.satisfies(&wanted) {
-        return Err(CommandError::new(
-            Exit::Host,
-            format_args!("cannot build for `{wanted}` on a machine of `{host}`"),
-        )
-        .hint("tug does not emulate other processors yet: build on a machine of that kind"));
-    }
-    Ok(wanted)
 }
 
 /// The time of everything new: the flag, else the build argument as in buildx, else the environment.

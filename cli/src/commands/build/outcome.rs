@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tug_builder::{Built, Ending, Error};
-use tug_oci::Reference;
+use tug_oci::{Descriptor, Digest, Reference, media_type};
 
 use super::BuildArguments;
+use super::output::Put;
 use crate::error::CommandError;
 use crate::human;
 use crate::output::{Output, Paint};
@@ -29,29 +30,75 @@ pub(super) fn check_files(arguments: &BuildArguments) -> Result<(), CommandError
     Ok(())
 }
 
+/// What a build came to, all platforms together.
+pub(super) struct Outcome {
+    /// What points to the image or index, if an output was one.
+    image: Option<Descriptor>,
+    /// The image id, if it is a single image.
+    config: Option<Digest>,
+    names: Vec<Reference>,
+    notes: Vec<String>,
+    steps: usize,
+    cached: usize,
+    new_bytes: u64,
+    build: String,
+    took: Duration,
+}
+
+impl Outcome {
+    pub(super) fn new(built: &[Built], put: Put, took: Duration) -> Self {
+        let config = match (built, &put.image) {
+            ([only], Some(image)) if !media_type::is_index(&image.media_type) => Some(only.config.clone()),
+            _ => None,
+        };
+        Self {
+            config,
+            image: put.image,
+            names: put.names,
+            notes: put.notes,
+            steps: built.iter().map(|built| built.steps).sum(),
+            cached: built.iter().map(|built| built.cached).sum(),
+            new_bytes: built.iter().map(|built| built.new_bytes).sum(),
+            build: built.first().map_or_else(String::new, |built| built.build.clone()),
+            took,
+        }
+    }
+
+    /// What docker calls the id: the digest of the config, or of the index.
+    fn id(&self) -> Option<&Digest> {
+        self.config.as_ref().or_else(|| self.image.as_ref().map(|image| &image.digest))
+    }
+}
+
 /// Writes what was asked for, and says that it is done.
 pub(super) fn succeeded(
     arguments: &BuildArguments,
-    built: &Built,
-    took: Duration,
+    outcome: &Outcome,
     mode: ProgressMode,
+    stdout_is_taken: bool,
     output: &Output,
 ) -> Result<(), CommandError> {
-    if let Some(file) = &arguments.tell.iidfile {
-        // Docker and buildx write the image id, which is the digest of the config, without a line break.
-        write(file, built.config.to_string().as_bytes())?;
+    if let (Some(file), Some(id)) = (&arguments.tell.iidfile, outcome.id()) {
+        // Without a line break, as docker and buildx do.
+        write(file, id.to_string().as_bytes())?;
     }
     if let Some(file) = &arguments.tell.metadata_file {
-        write_json(file, &metadata(built, took))?;
+        write_json(file, &metadata(outcome))?;
     }
-    let digest = &built.descriptor.digest;
+    for note in &outcome.notes {
+        let word = output.stderr.paint(Paint::Yellow, "warning:");
+        output.note(format_args!("{word} {note}"));
+    }
     if matches!(mode, ProgressMode::Tty | ProgressMode::Plain) {
         let word = output.stderr.paint(Paint::Green, "Built");
-        output.note(format_args!("{word} {}", summary(built, took)));
+        output.note(format_args!("{word} {}", summary(outcome)));
     }
-    let quiet = mode == ProgressMode::Quiet;
-    if quiet || (mode != ProgressMode::None && !output.stdout.terminal) {
-        output.line(digest)?;
+    let is_wanted = mode == ProgressMode::Quiet || (mode != ProgressMode::None && !output.stdout.terminal);
+    if let Some(image) = &outcome.image
+        && is_wanted
+        && !stdout_is_taken
+    {
+        output.line(&image.digest)?;
     }
     Ok(())
 }
@@ -80,41 +127,50 @@ pub(super) fn own_exit_code(error: &Error) -> Option<u8> {
 }
 
 /// `app:latest sha256:… in 4.1s (9 of 12 steps cached, 31 MB new)`.
-fn summary(built: &Built, took: Duration) -> String {
-    let mut names = built.names.iter().map(Reference::familiar).collect::<Vec<_>>().join(", ");
-    if !names.is_empty() {
-        names.push(' ');
+fn summary(outcome: &Outcome) -> String {
+    let names = outcome.names.iter().map(Reference::familiar).collect::<Vec<_>>().join(", ");
+    let digest = outcome.image.as_ref().map(|image| image.digest.to_string());
+    let mut words = vec![names];
+    match digest {
+        Some(digest) => words.push(digest),
+        // Of an image of which only the files were wanted, its name says nothing.
+        None => words = Vec::new(),
     }
-    let steps = human::counted(built.steps, "step");
-    let cached = match built.cached {
-        _ if built.steps == 0 => "no steps".to_owned(),
+    words.retain(|word| !word.is_empty());
+    words.push(format!("in {}", human::seconds(outcome.took)));
+    let steps = human::counted(outcome.steps, "step");
+    let cached = match outcome.cached {
+        _ if outcome.steps == 0 => "no steps".to_owned(),
         0 => format!("{steps}, none cached"),
-        all if all == built.steps => format!("{steps}, all cached"),
+        all if all == outcome.steps => format!("{steps}, all cached"),
         some => format!("{some} of {steps} cached"),
     };
-    let new = match built.new_bytes {
+    let new = match outcome.new_bytes {
         0 => "nothing new".to_owned(),
         bytes => format!("{} new", human::size(bytes)),
     };
-    format!("{names}{} in {} ({cached}, {new})", built.descriptor.digest, human::seconds(took))
+    format!("{} ({cached}, {new})", words.join(" "))
 }
 
 /// buildx's keys, and ours.
-fn metadata(built: &Built, took: Duration) -> Value {
-    let names: Vec<String> = built.names.iter().map(ToString::to_string).collect();
-    let mut metadata = json!({
-        "containerimage.config.digest": built.config,
-        "containerimage.descriptor": built.descriptor,
-        "containerimage.digest": built.descriptor.digest,
-    });
-    if !names.is_empty() {
-        metadata["image.name"] = names.join(",").into();
+fn metadata(outcome: &Outcome) -> Value {
+    let mut metadata = json!({ "buildx.build.ref": format!("tug/tug/{}", outcome.build) });
+    if let Some(image) = &outcome.image {
+        if let Some(config) = &outcome.config {
+            metadata["containerimage.config.digest"] = json!(config);
+        }
+        metadata["containerimage.descriptor"] = json!(image);
+        metadata["containerimage.digest"] = json!(image.digest);
+        let names: Vec<String> = outcome.names.iter().map(ToString::to_string).collect();
+        if !names.is_empty() {
+            metadata["image.name"] = names.join(",").into();
+        }
     }
-    metadata["tug.build.id"] = built.build.as_str().into();
-    metadata["tug.build.steps"] = built.steps.into();
-    metadata["tug.build.cachedSteps"] = built.cached.into();
-    metadata["tug.build.newBytes"] = built.new_bytes.into();
-    metadata["tug.build.seconds"] = (took.as_millis() as f64 / 1000.0).into();
+    metadata["tug.build.id"] = outcome.build.as_str().into();
+    metadata["tug.build.steps"] = outcome.steps.into();
+    metadata["tug.build.cachedSteps"] = outcome.cached.into();
+    metadata["tug.build.newBytes"] = outcome.new_bytes.into();
+    metadata["tug.build.seconds"] = (outcome.took.as_millis() as f64 / 1000.0).into();
     metadata
 }
 
@@ -132,45 +188,45 @@ fn cannot_write(file: &Path, error: &io::Error) -> CommandError {
 
 #[cfg(test)]
 mod tests {
-    use tug_oci::{Descriptor, Digest, media_type};
-
     use super::*;
 
-    fn built(steps: usize, cached: usize, new_bytes: u64, names: &[&str]) -> Built {
-        Built {
-            descriptor: Descriptor::new(media_type::OCI_MANIFEST, Digest::of(b"manifest"), 8),
-            config: Digest::of(b"config"),
+    fn outcome(steps: usize, cached: usize, new_bytes: u64, names: &[&str]) -> Outcome {
+        Outcome {
+            image: Some(Descriptor::new(media_type::OCI_MANIFEST, Digest::of(b"manifest"), 8)),
+            config: Some(Digest::of(b"config")),
             names: names.iter().map(|name| name.parse().unwrap()).collect(),
+            notes: Vec::new(),
             steps,
             cached,
             new_bytes,
             build: "01J".to_owned(),
-            findings: tug_builder::Findings::default(),
+            took: Duration::from_millis(4100),
         }
     }
 
     #[test]
     fn the_last_line_says_what_came_out_and_what_it_took() {
-        let line = |built: &Built| {
-            summary(built, Duration::from_millis(4100))
-                .replace(&built.descriptor.digest.to_string(), "sha256:…")
-        };
+        let line =
+            |outcome: &Outcome| summary(outcome).replace(&Digest::of(b"manifest").to_string(), "sha256:…");
         assert_eq!(
-            line(&built(12, 9, 31_000_000, &["app"])),
+            line(&outcome(12, 9, 31_000_000, &["app"])),
             "app:latest sha256:… in 4.1s (9 of 12 steps cached, 31 MB new)"
         );
-        assert_eq!(line(&built(1, 0, 5, &[])), "sha256:… in 4.1s (1 step, none cached, 5 B new)");
+        assert_eq!(line(&outcome(1, 0, 5, &[])), "sha256:… in 4.1s (1 step, none cached, 5 B new)");
         assert_eq!(
-            line(&built(3, 3, 0, &["a", "b:1"])),
+            line(&outcome(3, 3, 0, &["a", "b:1"])),
             "a:latest, b:1 sha256:… in 4.1s (3 steps, all cached, nothing new)"
         );
+        let files = Outcome { image: None, ..outcome(2, 1, 5, &["a"]) };
+        assert_eq!(line(&files), "in 4.1s (1 of 2 steps cached, 5 B new)");
     }
 
     #[test]
     fn the_metadata_has_the_keys_of_buildx() {
-        let metadata = metadata(&built(12, 9, 31_000_000, &["app", "b:1"]), Duration::from_millis(4100));
+        let metadata = metadata(&outcome(12, 9, 31_000_000, &["app", "b:1"]));
         insta::assert_snapshot!(format!("{metadata:#}"), @r#"
         {
+          "buildx.build.ref": "tug/tug/01J",
           "containerimage.config.digest": "sha256:b79606fb3afea5bd1609ed40b622142f1c98125abcfe89a76a661b0e8e343910",
           "containerimage.descriptor": {
             "mediaType": "application/vnd.oci.image.manifest.v1+json",

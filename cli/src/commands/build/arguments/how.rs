@@ -11,9 +11,13 @@ pub(crate) struct HowArguments {
     /// Run every step again
     #[arg(long)]
     pub(crate) no_cache: bool,
-    /// Build for this platform; only that of this machine is possible
-    #[arg(long, value_name = "OS/ARCH")]
-    pub(crate) platform: Option<String>,
+    /// Build for these platforms; several become an index of images [default: this machine]
+    ///
+    /// Programs of other processors run where the kernel knows an emulator for them: `tug doctor` shows which. Stages
+    /// from `FROM --platform=$BUILDPLATFORM` and stages without RUN need none. The variable `DOCKER_DEFAULT_PLATFORM`
+    /// sets another default.
+    #[arg(long = "platform", value_name = "OS/ARCH[,...]")]
+    pub(crate) platforms: Vec<String>,
     /// The network that RUN steps see
     #[arg(long, value_name = "MODE", default_value = "default", hide_default_value = true)]
     pub(crate) network: NetworkChoice,

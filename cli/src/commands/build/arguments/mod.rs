@@ -4,11 +4,13 @@
 
 mod how;
 mod no_effect;
+mod outputs;
 mod tell;
 mod what;
 
 pub(super) use how::{HowArguments, NetworkChoice};
 pub(super) use no_effect::NoEffectArguments;
+pub(super) use outputs::OutputArguments;
 pub(super) use tell::TellArguments;
 pub(super) use what::WhatArguments;
 
@@ -22,6 +24,9 @@ Examples:
   tug build -q . | xargs tug run --rm                Only the digest on standard output
   tar c . | tug build -t app -                       The context as a tar on standard input
   tug build -t app - < Dockerfile                    A Dockerfile without any context
+  tug build -o out --target bin .                    The files of a stage, in a folder
+  tug build -o type=oci,dest=app.tar .               The image in a file
+  tug build --platform linux/amd64,linux/arm64 .     An index of two images
 
 FROM and COPY --from take the name or id of an image in the store, and images in files:
   oci:PATH[:NAME]              in an OCI layout, a folder
@@ -34,6 +39,9 @@ pub(crate) struct BuildArguments {
     /// In which way it is made.
     #[command(flatten)]
     pub(super) how: HowArguments,
+    /// What is made of the result.
+    #[command(flatten)]
+    pub(super) outputs: OutputArguments,
     /// What people and scripts are told.
     #[command(flatten)]
     pub(super) tell: TellArguments,

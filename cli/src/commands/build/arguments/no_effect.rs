@@ -3,9 +3,6 @@
 /// Accepted without any effect, and therefore not in the help.
 #[derive(Debug, clap::Args)]
 pub(crate) struct NoEffectArguments {
-    /// Images always go into the store
-    #[arg(long, hide = true)]
-    load: bool,
     /// There are no containers to be left over
     #[arg(long, hide = true, num_args = 0..=1, require_equals = true, value_name = "BOOL")]
     rm: Option<Option<bool>>,
