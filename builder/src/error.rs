@@ -179,9 +179,9 @@ pub enum Error {
         /// The name of the step.
         step: String,
         /// What the step is for.
-        platform: Platform,
+        platform: Box<Platform>,
         /// What the kernel knows about such programs.
-        emulator: Option<Emulator>,
+        emulator: Option<Box<Emulator>>,
     },
     /// Something went wrong while a step was carried out.
     #[error("{error}")]
@@ -213,7 +213,7 @@ impl Error {
             Self::Output { hint, .. } => Some(hint.clone()),
             Self::Store(error) | Self::ContextTar { source: error } => error.hint(),
             Self::Runtime { source, .. } => source.hint(),
-            Self::Foreign { platform, emulator, .. } => Some(emulation_hint(platform, emulator.as_ref())),
+            Self::Foreign { platform, emulator, .. } => Some(emulation_hint(platform, emulator.as_deref())),
             Self::AtStep { error, .. } => error.hint().or_else(|| error.hint_for_sources()),
             _ => None,
         }

@@ -75,8 +75,8 @@ pub(crate) fn run(
         Err(error) if error.may_be_of_another_processor() && is_foreign(&step.platform) => {
             return Err(Error::Foreign {
                 step: step.summary.name.clone(),
-                platform: step.platform.clone(),
-                emulator: emulator_for(&step.platform),
+                platform: Box::new(step.platform.clone()),
+                emulator: emulator_for(&step.platform).map(Box::new),
             });
         }
         Err(error) => return not_started(error, &output).map_err(failed),

@@ -8,6 +8,7 @@ mod blob;
 mod builds;
 mod cache;
 mod compression;
+mod difference;
 mod entry;
 mod error;
 mod export;
@@ -39,6 +40,7 @@ pub use archive::{
 pub use blob::{BlobWriter, SealedBlob};
 pub use builds::{BuildFolder, BuildLimits, RemovedBuild};
 pub use compression::{BlockWriter, Compression, Decompressed, DecompressionLimits};
+pub use difference::{Aspect, LayerDifference};
 pub use entry::{Entry, EntryKind, Mtime, NewEntry, NewEntryKind, Xattrs, canonical_order};
 pub use error::{Error, Result};
 pub use export::{FolderOptions, WrittenFolder};

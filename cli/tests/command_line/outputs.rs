@@ -33,13 +33,16 @@ fn text(tug: &Tug, path: &str) -> String {
     fs::read_to_string(tug.path(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
+fn parsed<T: serde::de::DeserializeOwned>(tug: &Tug, path: &str) -> T {
+    serde_json::from_str(&text(tug, path)).expect("it is the document that it should be")
+}
+
 fn layout_blob<T: serde::de::DeserializeOwned>(tug: &Tug, layout: &str, descriptor: &Descriptor) -> T {
-    let path = format!("{layout}/blobs/sha256/{}", descriptor.digest.hex());
-    serde_json::from_slice(&fs::read(tug.path(&path)).unwrap()).unwrap()
+    parsed(tug, &format!("{layout}/blobs/sha256/{}", descriptor.digest.hex()))
 }
 
 fn layout_index(tug: &Tug, layout: &str) -> Index {
-    serde_json::from_slice(&fs::read(tug.path(&format!("{layout}/index.json"))).unwrap()).unwrap()
+    parsed(tug, &format!("{layout}/index.json"))
 }
 
 #[test]
