@@ -211,7 +211,7 @@ impl StageState {
             args,
             env: scope.variables.clone(),
             arg_names: scope.arguments.clone(),
-            working_directory: self.working_directory().to_owned(),
+            working_directory: absolute("/", self.working_directory()),
             user: self.config().user.clone(),
             network,
             privileges,
@@ -235,8 +235,10 @@ impl StageState {
             return;
         }
         let path = absolute(self.working_directory(), &written);
-        self.config_mut().working_dir.clone_from(&path);
-        let text = format!("WORKDIR {path}");
+        // Docker leaves an absolute path as it was written, with a slash at its end for example.
+        let shown = if written.starts_with('/') { written.clone() } else { path.clone() };
+        let text = format!("WORKDIR {shown}");
+        self.config_mut().working_dir = shown;
         if path == "/" {
             self.record(text, None);
             return;
