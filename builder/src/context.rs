@@ -71,14 +71,20 @@ impl<'a> Contexts<'a> {
         self.folders.values().for_each(|(_, folder)| folder.remember());
     }
 
-    /// Opens the `context` of a unit and finds its Dockerfile.
+    /// Opens the `context` of a unit and finds its Dockerfile. The rules of `ignore` hold in place of its own.
     pub(crate) fn open(
         &mut self,
         context: ContextSource,
         dockerfile: DockerfileSource,
+        ignore: Option<&Path>,
     ) -> Result<Opened, Error> {
+        if let (Some(ignore), false) = (ignore, matches!(context, ContextSource::Folder(_))) {
+            let message =
+                format!("the rules in `{}` hold for a context that is a folder only", ignore.display());
+            return Err(Error::Context(message));
+        }
         let opened = match context {
-            ContextSource::Folder(path) => self.open_folder(&path, dockerfile),
+            ContextSource::Folder(path) => self.open_folder(&path, dockerfile, ignore),
             ContextSource::Tar(mut tar) => {
                 let files = self.tar(&mut tar)?;
                 self.with_dockerfile(files, dockerfile, "the tar")
@@ -101,7 +107,7 @@ impl<'a> Contexts<'a> {
         match context {
             ContextSource::Folder(path) => {
                 let absolute = folder(&path)?;
-                self.folder(absolute, None)
+                self.folder(absolute, None, None)
             }
             ContextSource::Tar(mut tar) => self.tar(&mut tar),
             ContextSource::Empty => Ok(self.add(Arc::new(Nothing))),
@@ -131,8 +137,13 @@ impl<'a> Contexts<'a> {
         Ok(self.add(Arc::new(Layered::new(view))))
     }
 
-    fn folder(&mut self, absolute: PathBuf, dockerfile: Option<&Path>) -> Result<FilesId, Error> {
-        let (ignore_path, ignore) = match read_ignore(&absolute, dockerfile)? {
+    fn folder(
+        &mut self,
+        absolute: PathBuf,
+        dockerfile: Option<&Path>,
+        ignore: Option<&Path>,
+    ) -> Result<FilesId, Error> {
+        let (ignore_path, ignore) = match read_ignore(&absolute, dockerfile, ignore)? {
             Some((path, ignore)) => (Some(path), Some(ignore)),
             None => (None, None),
         };
@@ -147,11 +158,16 @@ impl<'a> Contexts<'a> {
         Ok(id)
     }
 
-    fn open_folder(&mut self, path: &Path, dockerfile: DockerfileSource) -> Result<Opened, Error> {
+    fn open_folder(
+        &mut self,
+        path: &Path,
+        dockerfile: DockerfileSource,
+        ignore: Option<&Path>,
+    ) -> Result<Opened, Error> {
         let absolute = folder(path)?;
         let (name, text, beside) = dockerfile_of(path, &absolute, dockerfile)?;
         let identity = format!("{}\n{name}", absolute.display());
-        let files = self.folder(absolute, beside.as_deref())?;
+        let files = self.folder(absolute, beside.as_deref(), ignore)?;
         Ok(Opened { files, name, text, identity })
     }
 
@@ -201,7 +217,7 @@ pub(crate) struct Found {
 pub(crate) fn look_into_folder(path: &Path, dockerfile: DockerfileSource) -> Result<Found, Error> {
     let absolute = folder(path)?;
     let (name, text, beside) = dockerfile_of(path, &absolute, dockerfile)?;
-    let ignore = read_ignore(&absolute, beside.as_deref())?.map(|(_, ignore)| ignore.rules);
+    let ignore = read_ignore(&absolute, beside.as_deref(), None)?.map(|(_, ignore)| ignore.rules);
     Ok(Found { name, text, path: beside, ignore })
 }
 
@@ -232,14 +248,19 @@ fn folder(path: &Path) -> Result<PathBuf, Error> {
     Ok(absolute)
 }
 
-/// The rules that hide files of the context.
-fn read_ignore(context: &Path, dockerfile: Option<&Path>) -> Result<Option<(PathBuf, IgnoreFile)>, Error> {
+/// The rules that hide files of the context: those of `chosen`, which must be there, or of the first that is.
+fn read_ignore(
+    context: &Path,
+    dockerfile: Option<&Path>,
+    chosen: Option<&Path>,
+) -> Result<Option<(PathBuf, IgnoreFile)>, Error> {
     let beside = dockerfile.map(|path| {
         let mut name = path.as_os_str().to_owned();
         name.push(".dockerignore");
         PathBuf::from(name)
     });
-    let candidates = beside.into_iter().chain(IGNORE_NAMES.iter().map(|name| context.join(name)));
+    let usual = beside.into_iter().chain(IGNORE_NAMES.iter().map(|name| context.join(name)));
+    let candidates = chosen.map_or_else(|| usual.collect(), |path| vec![path.to_owned()]);
     for path in candidates {
         let text = match read_file(&path, LARGEST_IGNORE_FILE + 1) {
             Ok(text) if text.len() as u64 > LARGEST_IGNORE_FILE => {
@@ -247,7 +268,9 @@ fn read_ignore(context: &Path, dockerfile: Option<&Path>) -> Result<Option<(Path
                 return Err(Error::Context(format!("`{}` is larger than {limit} MiB", path.display())));
             }
             Ok(text) => text,
-            Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => continue,
+            Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound && chosen.is_none() => {
+                continue;
+            }
             Err(error) => return Err(error),
         };
         let name = path.strip_prefix(context).unwrap_or(&path).display().to_string();

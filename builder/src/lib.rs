@@ -42,8 +42,7 @@ pub use options::{
     BuildOptions, ContextSource, DockerfileSource, NamedContext, NetworkMode, PROXY_VARIABLES, Squash,
 };
 pub use product::{Annotation, AnnotationLevel, Product};
-
-pub use sandbox::{Access, Allowed, Sandbox, Volume};
+pub use sandbox::{Access, Allowed, Sandbox, Volume, mount_volumes};
 
 use builds::Recorder;
 use context::Contexts;

@@ -125,6 +125,8 @@ pub struct BuildOptions {
     pub proxy_environment: Vec<(String, String)>,
     /// Text of `/etc/resolv.conf` for RUN steps; the host's when absent.
     pub resolv_conf: Option<String>,
+    /// Where the rules for leaving files out of the context are, in place of `.dockerignore`.
+    pub ignore_file: Option<PathBuf>,
     /// What else RUN steps get.
     pub sandbox: Sandbox,
     /// What is changed about the image from outside of the Dockerfile.
@@ -153,6 +155,7 @@ impl BuildOptions {
             source_date_epoch: None,
             proxy_environment: Vec::new(),
             resolv_conf: None,
+            ignore_file: None,
             sandbox: Sandbox::default(),
             changes: ImageChanges::default(),
         }

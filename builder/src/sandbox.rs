@@ -174,33 +174,39 @@ impl Sandbox {
         for device in &privileges.devices {
             device.edits.apply(container);
         }
-        self.volumes(container, store)
+        mount_volumes(&self.volumes, container, store)
     }
+}
 
-    fn volumes(&self, container: &mut Container, store: &Store) -> Result<Vec<ScratchDir>, Error> {
-        let mut discarded = Vec::new();
-        for Volume { source, target, access, owned } in &self.volumes {
-            container.mounts.push(match access {
-                Access::Write => bind(source, target, false),
-                Access::Read => bind(source, target, true),
-                Access::Discard => {
-                    let scratch = store.scratch("volume")?;
-                    let root = Root {
-                        lower: vec![source.clone()],
-                        upper: Some(scratch.upper()?),
-                        work: Some(scratch.work()?),
-                        read_only: false,
-                    };
-                    discarded.push(scratch);
-                    Mount::Foreign { root: ForeignRoot { root, path: "/".into() }, target: target.clone() }
-                }
-            });
-            if *owned {
-                container.owned.push(target.clone());
+/// Puts `volumes` into `container`. What comes back has to live until the container has ended: it is what was written to
+/// volumes that keep nothing.
+pub fn mount_volumes(
+    volumes: &[Volume],
+    container: &mut Container,
+    store: &Store,
+) -> Result<Vec<ScratchDir>, Error> {
+    let mut discarded = Vec::new();
+    for Volume { source, target, access, owned } in volumes {
+        container.mounts.push(match access {
+            Access::Write => bind(source, target, false),
+            Access::Read => bind(source, target, true),
+            Access::Discard => {
+                let scratch = store.scratch("volume")?;
+                let root = Root {
+                    lower: vec![source.clone()],
+                    upper: Some(scratch.upper()?),
+                    work: Some(scratch.work()?),
+                    read_only: false,
+                };
+                discarded.push(scratch);
+                Mount::Foreign { root: ForeignRoot { root, path: "/".into() }, target: target.clone() }
             }
+        });
+        if *owned {
+            container.owned.push(target.clone());
         }
-        Ok(discarded)
     }
+    Ok(discarded)
 }
 
 fn bind(source: &std::path::Path, target: &std::path::Path, read_only: bool) -> Mount {

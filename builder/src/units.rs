@@ -47,7 +47,7 @@ pub(crate) fn open(
     reporter: &dyn Reporter,
 ) -> Result<Opened, Error> {
     let proxy_environment = options.proxies();
-    let opened = contexts.open(options.context, options.dockerfile)?;
+    let opened = contexts.open(options.context, options.dockerfile, options.ignore_file.as_deref())?;
     let source =
         Source { name: opened.name.clone(), text: String::from_utf8_lossy(&opened.text).into_owned() };
     let in_source = |problems| Error::Dockerfile { source_text: source.clone(), problems };

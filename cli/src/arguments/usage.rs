@@ -160,7 +160,8 @@ fn describe(error: &clap::Error, command: &str) -> CommandError {
             (format!("`{program}` takes no `{argument}` here"), see_help)
         }
         ErrorKind::UnknownArgument => {
-            unknown_flag(&program, command, &argument, text(ContextKind::SuggestedArg))
+            let similar = text(ContextKind::SuggestedArg).filter(|similar| is_shown(command, similar));
+            unknown_flag(&program, command, &argument, similar)
         }
         ErrorKind::InvalidSubcommand => {
             let name = text(ContextKind::InvalidSubcommand).unwrap_or_default();
@@ -239,6 +240,14 @@ fn unknown_flag(program: &str, command: &str, flag: &str, similar: Option<String
         }
         None => (format!("`{program}` has no flag `{name}`"), format!("`{program} --help` lists its flags")),
     }
+}
+
+/// Whether the help shows a flag: others are only there for those who say them anyway.
+fn is_shown(command: &str, flag: &str) -> bool {
+    let name = flag.trim_start_matches('-');
+    let commands = Arguments::command();
+    let arguments = commands.find_subcommand(command).into_iter().flat_map(clap::Command::get_arguments);
+    !arguments.filter(|argument| argument.is_hide_set()).any(|argument| argument.get_long() == Some(name))
 }
 
 fn similar_command(name: &str) -> Option<String> {

@@ -13,6 +13,7 @@
 
 pub(crate) mod lints;
 mod live;
+mod logfile;
 mod plain;
 #[cfg(test)]
 mod recorded;
@@ -33,6 +34,7 @@ use crate::output::Output;
 use crate::settings::Settings;
 use crate::signals::Interrupts;
 use live::Live;
+pub(crate) use logfile::LogFile;
 use plain::{Log, Plain};
 pub(crate) use text::log_line;
 use tty::View;

@@ -53,7 +53,8 @@ impl DirectiveZone {
         match name {
             "syntax" => {
                 let image = value.split(' ').next().unwrap_or(value);
-                directives.syntax = Some(Word::new(image, Span::new(span.start, span.end.min(span.start + image.len()))));
+                directives.syntax =
+                    Some(Word::new(image, Span::new(span.start, span.end.min(span.start + image.len()))));
             }
             "escape" => {
                 directives.escape = match value {

@@ -4,16 +4,21 @@ mod arguments;
 mod outcome;
 mod output;
 mod platforms;
+mod sandbox;
 mod sources;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Instant;
 
-use tug_builder::{BuildOptions, Cancel, ContextSource, DockerfileSource, Error, NetworkMode, Product};
+use tug_builder::{
+    BuildOptions, Cancel, ContextSource, DockerfileSource, Error, Event, ImageChanges, NetworkMode, Product,
+    Reporter,
+};
 use tug_oci::{Descriptor, Platform};
 
 pub(crate) use arguments::BuildArguments;
-use arguments::NetworkChoice;
+use arguments::{NetworkChoice, PullChoice, note, value};
 use outcome::Outcome;
 use output::{Outputs, Put};
 use platforms::Platforms;
@@ -22,7 +27,7 @@ use crate::arguments::values;
 use crate::environment::{self, Environment};
 use crate::error::CommandError;
 use crate::exit::Exit;
-use crate::progress::{Progress, ProgressMode};
+use crate::progress::{LogFile, Progress, ProgressMode};
 use crate::session::{self, Session};
 use crate::settings::Settings;
 use crate::signals::Interrupts;
@@ -30,10 +35,22 @@ use crate::signals::Interrupts;
 /// Builds the image.
 pub(super) fn run(arguments: &BuildArguments, settings: &Settings) -> Result<Exit, CommandError> {
     let environment = &settings.environment;
-    let flag = if arguments.tell.quiet { Some(ProgressMode::Quiet) } else { arguments.tell.progress };
+    let quiet =
+        arguments.tell.quiet || (arguments.tell.logfile.is_some() && arguments.tell.progress.is_none());
+    let flag = if quiet { Some(ProgressMode::Quiet) } else { arguments.tell.progress };
     let mode = ProgressMode::chosen(flag, environment, &settings.output)?;
     let platforms = Platforms::wanted(arguments, environment)?;
-    let source_date_epoch = source_date_epoch(arguments, settings)?;
+    let build_args = arguments.what.build_args(environment)?;
+    let source_date_epoch = source_date_epoch(arguments, &build_args, settings)?;
+    let mut notes = arguments.habits.judge()?;
+    let steps = sandbox::steps(&arguments.steps)?;
+    notes.extend(steps.notes);
+    if let Some(PullChoice::Always | PullChoice::Newer) = arguments.how.pull {
+        notes.push(note(
+            &["`--pull`".to_owned()],
+            "base images come from the store, and `tug load` brings newer ones",
+        ));
+    }
     outcome::check_files(arguments)?;
     let outputs = Outputs::open(arguments, settings)?;
     let (context, dockerfile) = sources::find(arguments)?;
@@ -47,19 +64,24 @@ pub(super) fn run(arguments: &BuildArguments, settings: &Settings) -> Result<Exi
         let cancel = cancel.clone();
         Interrupts::watch(move || cancel.cancel())?
     };
-    let file = names_from(arguments).join(arguments.what.file.as_deref().unwrap_or("Dockerfile".as_ref()));
+    let file = names_from(arguments).join(arguments.what.file().unwrap_or("Dockerfile".as_ref()));
     let mut progress = Progress::start(mode, &file.to_string_lossy(), &interrupts, settings);
+    let log = LogFile::new(&progress, arguments.tell.logfile.as_deref())?;
+    for message in notes {
+        log.report(Event::Warning { message, line: 0 });
+    }
     // The usual case: the image of one platform, in the store.
     let is_plain = outputs.is_default() && !platforms.is_index;
     let options = |context: ContextSource, dockerfile: DockerfileSource, platform: &Platform| BuildOptions {
         name: if platforms.all.len() > 1 { platform.to_string() } else { String::new() },
         target: arguments.what.target.clone(),
-        build_args: arguments.what.build_args(environment),
+        build_args: build_args.clone(),
         labels: arguments.what.labels(),
         tags: if is_plain { arguments.what.tags.clone() } else { Vec::new() },
         keep: is_plain,
         squash: output::squash(&arguments.outputs),
         no_cache: arguments.how.no_cache,
+        no_cache_stages: arguments.how.no_cache_filter.clone(),
         platform: platform.clone(),
         network: match arguments.how.network {
             NetworkChoice::Host | NetworkChoice::Default => NetworkMode::Host,
@@ -67,7 +89,15 @@ pub(super) fn run(arguments: &BuildArguments, settings: &Settings) -> Result<Exi
         },
         jobs: arguments.how.jobs.map_or_else(default_jobs, std::num::NonZero::get),
         source_date_epoch,
-        proxy_environment: proxies(environment),
+        proxy_environment: if arguments.steps.http_proxy == Some(false) {
+            Vec::new()
+        } else {
+            proxies(environment)
+        },
+        resolv_conf: steps.resolv_conf.clone(),
+        sandbox: steps.sandbox.clone(),
+        changes: changes(arguments, environment),
+        ignore_file: arguments.what.ignore_file.clone(),
         ..BuildOptions::new(context, dockerfile)
     };
     // All platforms share the files of the first one.
@@ -77,7 +107,7 @@ pub(super) fn run(arguments: &BuildArguments, settings: &Settings) -> Result<Exi
     let mut units = vec![options(context, dockerfile, first)];
     units.extend(others);
 
-    let built = tug_builder::build_all(&session.store, &session.runtime, units, &progress, &cancel);
+    let built = tug_builder::build_all(&session.store, &session.runtime, units, &log, &cancel);
     let stdout_is_taken = outputs.take_stdout();
     let put = built.map(|built| {
         let put = if is_plain {
@@ -92,10 +122,11 @@ pub(super) fn run(arguments: &BuildArguments, settings: &Settings) -> Result<Exi
                 .map(|(platform, built)| (built.descriptor.clone(), platform.clone()))
                 .collect();
             let product = Product::new(&store, &images, platforms.is_index).map_err(CommandError::from);
-            product.and_then(|product| outputs.write(&store, &product, &progress))
+            product.and_then(|product| outputs.write(&store, &product, &log))
         };
         (built, put)
     });
+    log.finish();
     progress.finish();
     let took = start.elapsed();
     match put {
@@ -145,21 +176,39 @@ fn failed(
 /// The folder from which the name of the Dockerfile is seen in messages: the context, unless `-f` names it from here.
 fn names_from(arguments: &BuildArguments) -> &Path {
     let context = Path::new(&arguments.what.context);
-    let is_here = arguments.what.file.is_some() || context == "-" || context == ".";
+    let is_here = arguments.what.file().is_some() || context == "-" || context == ".";
     if is_here { Path::new("") } else { context.strip_prefix("./").unwrap_or(context) }
 }
 
 /// The time of everything new: the flag, else the build argument as in buildx, else the environment.
-fn source_date_epoch(arguments: &BuildArguments, settings: &Settings) -> Result<Option<i64>, CommandError> {
+fn source_date_epoch(
+    arguments: &BuildArguments,
+    build_args: &BTreeMap<String, String>,
+    settings: &Settings,
+) -> Result<Option<i64>, CommandError> {
     if let Some(seconds) = arguments.how.timestamp {
         return Ok(Some(seconds));
     }
     let variable = environment::SOURCE_DATE_EPOCH;
-    match arguments.what.build_args(&settings.environment).get(variable) {
+    match build_args.get(variable) {
         Some(text) if !text.is_empty() => values::seconds(text).map(Some).map_err(|error| {
             CommandError::usage(error).hint(format!("this is about `--build-arg {variable}={text}`"))
         }),
         _ => settings.source_date_epoch(),
+    }
+}
+
+/// What is changed about the image from outside of the Dockerfile.
+fn changes(arguments: &BuildArguments, environment: &Environment) -> ImageChanges {
+    let image = &arguments.image;
+    let env = image.env.iter();
+    ImageChanges {
+        first_base: image.from.clone(),
+        env: env.filter_map(|found| Some((found.name.clone(), value(found, environment)?))).collect(),
+        unset_env: image.unsetenv.clone(),
+        unset_labels: image.unsetlabel.clone(),
+        no_inherited_labels: image.inherit_labels == Some(false),
+        no_history: image.omit_history == Some(true),
     }
 }
 

@@ -18,7 +18,10 @@ use crate::progress::ProgressMode;
 
 /// Looks whether the files that were asked for can be there at the end: better now than after the build.
 pub(super) fn check_files(arguments: &BuildArguments) -> Result<(), CommandError> {
-    for file in [&arguments.tell.iidfile, &arguments.tell.metadata_file].into_iter().flatten() {
+    for file in [&arguments.tell.iidfile, &arguments.tell.metadata_file, &arguments.tell.logfile]
+        .into_iter()
+        .flatten()
+    {
         let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let problem = match fs::metadata(folder) {
             Ok(found) if found.is_dir() && !file.is_dir() => continue,

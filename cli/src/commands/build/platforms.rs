@@ -41,7 +41,7 @@ impl Platforms {
         if all.is_empty() {
             all.push(Platform::host());
         }
-        let asked = arguments.what.build_args(environment).get(MULTI_PLATFORM).cloned();
+        let asked = arguments.what.build_args(environment)?.get(MULTI_PLATFORM).cloned();
         let is_index = match asked.as_deref() {
             None | Some("") => all.len() > 1,
             Some("1" | "true" | "t" | "T" | "TRUE" | "True") => true,

@@ -24,7 +24,10 @@ const HEAD: u64 = 512;
 
 /// What the build reads.
 pub(super) fn find(arguments: &BuildArguments) -> Result<(ContextSource, DockerfileSource), CommandError> {
-    let file = arguments.what.file.as_deref();
+    if arguments.what.files.len() > 1 {
+        return several(arguments);
+    }
+    let file = arguments.what.file();
     if arguments.what.context == "-" {
         if file == Some(OsStr::new("-")) {
             return Err(CommandError::usage("standard input cannot be both the context and the Dockerfile"));
@@ -43,6 +46,38 @@ pub(super) fn find(arguments: &BuildArguments) -> Result<(ContextSource, Dockerf
         }
         Some(name) => from_file(Path::new(name), &folder)?,
     };
+    Ok((ContextSource::Folder(folder), dockerfile))
+}
+
+/// Several Dockerfiles, one after the other, as podman builds them.
+fn several(arguments: &BuildArguments) -> Result<(ContextSource, DockerfileSource), CommandError> {
+    let files = &arguments.what.files;
+    if arguments.what.context == "-" || files.iter().filter(|file| *file == "-").count() > 1 {
+        return Err(CommandError::usage("standard input can only be one Dockerfile of several")
+            .hint("name a folder as the context, and `-f -` once"));
+    }
+    let folder = PathBuf::from(&arguments.what.context);
+    check_folder(&folder)?;
+    let mut whole = Vec::new();
+    let mut names = Vec::new();
+    let mut first = None;
+    for file in files {
+        let source = match file == "-" {
+            true => {
+                let text = read_bounded(io::stdin(), "standard input")?;
+                DockerfileSource::Text { name: "<standard input>".to_owned(), text, path: None }
+            }
+            false => from_file(Path::new(file), &folder)?,
+        };
+        let DockerfileSource::Text { name, text, path } = source else { continue };
+        names.push(name);
+        first = first.or(path);
+        whole.extend(text);
+        if !whole.ends_with(b"\n") {
+            whole.push(b'\n');
+        }
+    }
+    let dockerfile = DockerfileSource::Text { name: names.join(" + "), text: whole, path: first };
     Ok((ContextSource::Folder(folder), dockerfile))
 }
 

@@ -50,8 +50,8 @@ pub(crate) struct RunArguments {
     #[arg(long, value_name = "COMMAND", help_heading = "The process")]
     pub(super) entrypoint: Option<String>,
 
-    /// Show a file or folder of the host in the container (can be repeated)
-    #[arg(short, long = "volume", value_name = "SOURCE:TARGET[:ro]", help_heading = "The file system")]
+    /// Show a file or folder of the host in the container (can be repeated); options: ro, z, Z, U, O
+    #[arg(short, long = "volume", value_name = "SOURCE:TARGET[:OPTIONS]", help_heading = "The file system")]
     pub(super) volumes: Vec<String>,
     /// Mount an empty file system in memory (can be repeated)
     #[arg(long, value_name = "TARGET[:size=64m,mode=1777]", help_heading = "The file system")]

@@ -9,10 +9,12 @@ mod process;
 mod terminal;
 
 use std::io::{self, IsTerminal};
+use std::path::PathBuf;
 use std::thread;
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH};
 use signal_hook::iterator::Signals;
+use tug_builder::Volume;
 use tug_layer_store::{Image, ScratchDir, Store, Trees};
 use tug_runtime::{Container, Exited, Mount, Network, Remote, Resources, Root, Running, Stdio, Stream};
 
@@ -41,13 +43,17 @@ fn prepare_and_run(arguments: &RunArguments, settings: &Settings) -> Result<Exit
             .hint("leave `-t` away to pipe something into the container"));
     }
     let name = image_name(arguments)?;
-    let mounts = mounts(arguments)?;
+    let (tmpfs, volumes) = mounts(arguments)?;
     let session = Session::enter(settings)?;
     let image = images::find(&session.store, &name)?;
     let scratch = session.store.scratch("run")?;
     let root = root(&session.store, &image, &scratch, arguments)?;
     let mut container = container(arguments, settings, &image, root)?;
-    container.mounts = mounts;
+    // What the container writes to volumes that keep nothing is gone with this.
+    let _discarded = tug_builder::mount_volumes(&volumes, &mut container, &session.store)?;
+    container.mounts.extend(tmpfs);
+    // A folder for a VOLUME that the image has none for: what is written there is gone with the container.
+    container.directories = image.config.config.volumes.keys().map(PathBuf::from).collect();
     // Caught from here on, so that none that comes while the container starts is lost.
     let signals = Signals::new([SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH])
         .map_err(|error| CommandError::new(Exit::Host, "cannot watch for signals").because(&error))?;
@@ -72,9 +78,11 @@ fn image_name(arguments: &RunArguments) -> Result<ImageName, CommandError> {
     word.parse().map_err(CommandError::usage)
 }
 
-fn mounts(arguments: &RunArguments) -> Result<Vec<Mount>, CommandError> {
-    let volumes = arguments.volumes.iter().map(|text| mounts::volume(text));
-    volumes.chain(arguments.tmpfs.iter().map(|text| mounts::tmpfs(text))).collect()
+/// What `--tmpfs` mounts, and what `-v` shows.
+fn mounts(arguments: &RunArguments) -> Result<(Vec<Mount>, Vec<Volume>), CommandError> {
+    let tmpfs = arguments.tmpfs.iter().map(|text| mounts::tmpfs(text)).collect::<Result<_, _>>()?;
+    let volumes = arguments.volumes.iter().map(|text| mounts::volume(text)).collect::<Result<_, _>>()?;
+    Ok((tmpfs, volumes))
 }
 
 /// The image's layers, and an empty one above them.

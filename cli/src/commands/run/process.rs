@@ -10,19 +10,16 @@
 //! Variables come from the image, then from `--env-file`, then from `-e`; the later wins.
 
 use std::ffi::OsString;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use tug_oci::RunConfig;
 use tug_runtime::Process;
 
 use super::arguments::RunArguments;
+use crate::arguments::env_file::read_env_file;
 use crate::arguments::values::Assignment;
 use crate::environment::Environment;
 use crate::error::CommandError;
-
-/// Larger than any environment that a process can have.
-const ENV_FILE_LIMIT: u64 = 4 << 20;
 
 /// The process that `arguments` ask for in an image with `config`.
 pub(super) fn process(
@@ -105,32 +102,6 @@ fn set(variables: &mut Vec<(OsString, OsString)>, name: &str, value: OsString) {
     }
 }
 
-/// Lines `NAME=VALUE` or `NAME`; empty lines and those that start with `#` are left out. Nothing is unquoted.
-fn read_env_file(path: &Path) -> Result<Vec<Assignment>, CommandError> {
-    let failed = || CommandError::failed(format_args!("cannot read the variables in `{}`", path.display()));
-    let size = fs::metadata(path).map_err(|error| failed().because(&error))?.len();
-    if size > ENV_FILE_LIMIT {
-        return Err(failed().hint("it has more than 4 MB"));
-    }
-    let text = fs::read_to_string(path).map_err(|error| failed().because(&error))?;
-    let lines = text.trim_start_matches('\u{feff}').lines().enumerate();
-    lines
-        .map(|(number, line)| (number, line.trim_start()))
-        .filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
-        .map(|(number, line)| {
-            let parsed: Result<Assignment, String> = line.parse();
-            match parsed {
-                Ok(found) if !found.name.contains(char::is_whitespace) => Ok(found),
-                _ => Err(CommandError::failed(format_args!(
-                    "line {} of `{}` is not `NAME=VALUE`",
-                    number + 1,
-                    path.display()
-                ))),
-            }
-        })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use clap::Parser;
@@ -176,7 +147,7 @@ mod tests {
     #[test]
     fn the_later_variable_wins() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        fs::write(file.path(), "# comment\n\nA=file\nC=\"quoted\"\nB\nNOWHERE\n").unwrap();
+        std::fs::write(file.path(), "# comment\n\nA=file\nC=\"quoted\"\nB\nNOWHERE\n").unwrap();
         let path = file.path().to_str().unwrap();
         let process = made(&["--env-file", path, "-e", "D=1", "-e", "A=flag", "-e", "PATH", "app"]);
         let shown: Vec<String> = process
@@ -194,13 +165,5 @@ mod tests {
         assert_eq!(term(&["-t", "app"]).unwrap().1, "xterm");
         assert_eq!(term(&["-t", "-e", "TERM=vt100", "app"]).unwrap().1, "vt100");
         assert_eq!(term(&["app"]), None);
-    }
-
-    #[test]
-    fn a_damaged_file_of_variables_is_refused_with_its_line() {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        fs::write(file.path(), "A=1\nB 2=3\n").unwrap();
-        let error = read_env_file(file.path()).unwrap_err().text(Default::default());
-        assert!(error.contains("line 2 of"), "{error}");
     }
 }

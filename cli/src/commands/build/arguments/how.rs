@@ -11,6 +11,13 @@ pub(crate) struct HowArguments {
     /// Run every step again
     #[arg(long)]
     pub(crate) no_cache: bool,
+    /// Run the steps of these stages again (can be repeated)
+    #[arg(long, value_name = "STAGE", value_delimiter = ',', conflicts_with = "no_cache")]
+    pub(crate) no_cache_filter: Vec<String>,
+    /// Which base images to look for in a registry; so far they come from the store alone
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "always", value_name = "WHEN")]
+    #[arg(hide_short_help = true)]
+    pub(crate) pull: Option<PullChoice>,
     /// Build for these platforms; several become an index of images [default: this machine]
     ///
     /// Programs of other processors run where the kernel knows an emulator for them: `tug doctor` shows which. Stages
@@ -22,7 +29,7 @@ pub(crate) struct HowArguments {
     #[arg(long, value_name = "MODE", default_value = "default", hide_default_value = true)]
     pub(crate) network: NetworkChoice,
     /// Run at most so many steps at once
-    #[arg(short, long, value_name = "N")]
+    #[arg(short, long, value_name = "N", alias = "max-parallelism")]
     pub(crate) jobs: Option<NonZero<usize>>,
     /// Give everything new this time, in seconds since 1970, so that the digest is the same each time
     ///
@@ -41,4 +48,20 @@ pub(crate) enum NetworkChoice {
     Host,
     /// None but loopback
     None,
+}
+
+/// `--pull`, with the words of docker, buildah and podman.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum PullChoice {
+    /// All of them
+    #[value(alias = "true")]
+    Always,
+    /// Those that are not in the store
+    #[value(alias = "false", alias = "ifmissing")]
+    Missing,
+    /// None
+    Never,
+    /// Those for which there is a newer one
+    #[value(alias = "ifnewer")]
+    Newer,
 }

@@ -2,17 +2,21 @@
 //!
 //! Each group of the help is a struct in a file of its own, and flattened into [`BuildArguments`].
 
+mod habits;
 mod how;
-mod no_effect;
+mod image;
 mod outputs;
+mod steps;
 mod tell;
 mod what;
 
-pub(super) use how::{HowArguments, NetworkChoice};
-pub(super) use no_effect::NoEffectArguments;
+pub(super) use habits::{HabitArguments, note};
+pub(super) use how::{HowArguments, NetworkChoice, PullChoice};
+pub(super) use image::ImageArguments;
 pub(super) use outputs::OutputArguments;
+pub(super) use steps::{Entitlement, ResourceFlag, StepsArguments};
 pub(super) use tell::TellArguments;
-pub(super) use what::WhatArguments;
+pub(super) use what::{WhatArguments, value};
 
 /// Arguments of `tug build`.
 #[derive(Debug, clap::Args)]
@@ -45,7 +49,13 @@ pub(crate) struct BuildArguments {
     /// What people and scripts are told.
     #[command(flatten)]
     pub(super) tell: TellArguments,
-    /// What is accepted only because scripts say it.
+    /// What RUN steps get.
     #[command(flatten)]
-    pub(super) no_effect: NoEffectArguments,
+    pub(super) steps: StepsArguments,
+    /// What is changed about the image from outside.
+    #[command(flatten)]
+    pub(super) image: ImageArguments,
+    /// What scripts say out of habit.
+    #[command(flatten)]
+    pub(super) habits: HabitArguments,
 }

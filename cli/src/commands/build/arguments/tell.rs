@@ -19,6 +19,9 @@ pub(crate) struct TellArguments {
     /// Write the image id to this file
     #[arg(long, value_name = "FILE")]
     pub(crate) iidfile: Option<PathBuf>,
+    /// Write the log of the build to this file, and nothing but errors to the terminal
+    #[arg(long, value_name = "FILE", hide_short_help = true)]
+    pub(crate) logfile: Option<PathBuf>,
     /// Write what there is to know about the build to this file, as JSON
     #[arg(long, value_name = "FILE")]
     pub(crate) metadata_file: Option<PathBuf>,
