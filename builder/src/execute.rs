@@ -4,6 +4,7 @@
 //! record is read. Steps of one build that have the same key are one step: the first does the work, the others wait.
 
 mod claims;
+mod mounts;
 mod step;
 #[cfg(test)]
 mod tests;
@@ -21,8 +22,11 @@ use crate::error::{Error, Source};
 use crate::event::{Event, Reporter, StepId};
 use crate::files::Files;
 use crate::plan::{Action, Plan, State, Step};
+use crate::run::ContextTrees;
 use crate::sandbox::Sandbox;
+use crate::secret::{Secret, SshAgent};
 pub(crate) use claims::Claims;
+pub(crate) use mounts::Found;
 
 /// Everything that steps have in common.
 pub(crate) struct Execution<'a> {
@@ -40,6 +44,8 @@ pub(crate) struct Execution<'a> {
     /// Ends all steps: thrown by the user, or by a step that failed.
     pub stop: &'a Cancel,
     pub claims: Claims,
+    /// What steps have made of contexts, to mount it.
+    pub trees: ContextTrees,
 }
 
 /// What the steps of one unit have in common.
@@ -52,7 +58,11 @@ pub(crate) struct Unit {
     pub proxy_environment: Vec<(String, String)>,
     pub resolv_conf: Option<String>,
     pub sandbox: Sandbox,
+    pub secrets: Vec<Secret>,
+    pub ssh_agents: Vec<SshAgent>,
 }
+
+pub(crate) type Bases = HashMap<DiffId, Descriptor>;
 
 /// What a step came to.
 #[derive(Clone, Debug)]
@@ -180,7 +190,7 @@ fn inputs(step: &Step, done: &[Option<Done>]) -> Option<Inputs> {
 }
 
 /// The blobs of layers that came with base images.
-pub(crate) fn bases(steps: &[Step]) -> HashMap<DiffId, Descriptor> {
+pub(crate) fn bases(steps: &[Step]) -> Bases {
     let images = steps.iter().filter_map(|step| match &step.action {
         Action::Base(image) => Some(image),
         _ => None,

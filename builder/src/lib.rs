@@ -28,6 +28,7 @@ mod product;
 mod record;
 mod run;
 mod sandbox;
+mod secret;
 mod units;
 
 pub use builds::{Build, BuildRecord, BuildStatus, ErrorRecord, Replay, UnitRecord};
@@ -46,8 +47,11 @@ pub use sandbox::{Access, Allowed, Sandbox, Volume, mount_volumes};
 
 use builds::Recorder;
 use context::Contexts;
+pub use secret::{Secret, SshAgent};
+
 use execute::{Claims, Execution};
 use plan::Plan;
+use run::ContextTrees;
 use tug_layer_store::Store;
 use tug_oci::{Descriptor, Digest, Reference};
 use tug_runtime::Runtime;
@@ -151,6 +155,7 @@ fn build_recorded(
         jobs,
         stop,
         claims: Claims::default(),
+        trees: ContextTrees::default(),
     };
     let executed = execute::execute(&execution);
     contexts.remember();

@@ -8,6 +8,7 @@ use tug_oci::{Platform, Reference};
 
 use crate::changes::ImageChanges;
 use crate::sandbox::Sandbox;
+use crate::secret::{Secret, SshAgent};
 
 /// Variables that say how the network is reached. As build arguments nobody needs to declare them: RUN steps see them,
 /// and they are in no key and in no history.
@@ -131,6 +132,10 @@ pub struct BuildOptions {
     pub sandbox: Sandbox,
     /// What is changed about the image from outside of the Dockerfile.
     pub changes: ImageChanges,
+    /// What `RUN --mount=type=secret` gives to commands; of several with one id the last one.
+    pub secrets: Vec<Secret>,
+    /// What `RUN --mount=type=ssh` gives to commands; of several with one id the last one.
+    pub ssh_agents: Vec<SshAgent>,
 }
 
 impl BuildOptions {
@@ -158,6 +163,8 @@ impl BuildOptions {
             ignore_file: None,
             sandbox: Sandbox::default(),
             changes: ImageChanges::default(),
+            secrets: Vec::new(),
+            ssh_agents: Vec::new(),
         }
     }
 

@@ -1,11 +1,14 @@
 //! RUN: a process in a container over the layers below; what it changed becomes a layer.
 
+mod mask;
+mod mounts;
 mod output;
 
 use std::error::Error as _;
 use std::ffi::OsString;
 use std::path::Path;
 
+use tug_dockerfile::LineIndex;
 use tug_layer_store::{CommitOptions, Layer, OwnerLookup, Store};
 use tug_oci::{DiffId, Platform};
 use tug_runtime::{
@@ -13,11 +16,16 @@ use tug_runtime::{
 };
 
 use crate::cancel::Cancel;
-use crate::error::{Ending, Error};
+use crate::error::{Ending, Error, Problem, Source};
 use crate::event::{Event, Reporter};
+use crate::execute::Found;
 use crate::options::NetworkMode;
 use crate::plan::{RunAction, Step};
 use crate::sandbox::Sandbox;
+use crate::secret::{Secret, SshAgent};
+use mask::Mask;
+pub(crate) use mounts::ContextTrees;
+use mounts::Mounts;
 use output::Output;
 
 /// What a RUN came to.
@@ -45,18 +53,39 @@ pub(crate) struct RunContext<'a> {
     pub resolv_conf: Option<&'a str>,
     pub sandbox: &'a Sandbox,
     pub clamp: Option<i64>,
+    /// The Dockerfile.
+    pub source: &'a Source,
+    pub secrets: &'a [Secret],
+    pub agents: &'a [SshAgent],
+    /// What the steps of the build have made of contexts.
+    pub trees: &'a ContextTrees,
 }
 
-/// Runs `action` over the layers `below` and commits what it changed. The whole output goes to the file `log` too.
+impl RunContext<'_> {
+    /// A problem of the Dockerfile.
+    fn problem(&self, problem: Problem) -> Error {
+        Error::Dockerfile { source_text: self.source.clone(), problems: vec![problem] }
+    }
+
+    /// The line of a place in the Dockerfile, from 1.
+    fn line_of(&self, at: usize) -> usize {
+        LineIndex::new(&self.source.text).location(at).line
+    }
+}
+
+/// Runs `action` over the layers `below` and commits what it changed. `found` is what its mounts show. The whole output
+/// goes to the file `log` too.
 pub(crate) fn run(
     context: RunContext<'_>,
     step: &Step,
     action: &RunAction,
+    found: &[Option<Found>],
     below: &[DiffId],
     log: &Path,
 ) -> Result<Ran, Error> {
     let failed = |source| Error::Runtime { step: step.summary.name.clone(), source };
     let scratch = context.store.scratch("run")?;
+    let mounts = Mounts::prepare(context, step, action, found)?;
     let mut container = container(
         context,
         action,
@@ -69,23 +98,34 @@ pub(crate) fn run(
     );
     // What the container writes to folders that keep nothing is gone with this.
     let _discarded = context.sandbox.furnish(&mut container, &action.privileges, context.store)?;
-    let output = Output::open(log)?;
-    let mut running = match container.start(context.runtime) {
-        Ok(running) => running,
-        Err(error) if error.may_be_of_another_processor() && is_foreign(&step.platform) => {
-            return Err(Error::Foreign {
-                step: step.summary.name.clone(),
-                platform: Box::new(step.platform.clone()),
-                emulator: emulator_for(&step.platform).map(Box::new),
-            });
-        }
-        Err(error) => return not_started(error, &output).map_err(failed),
+    mounts.furnish(&mut container);
+    let output = Output::open(log, Mask::new(context.secrets.iter().map(Secret::value)))?;
+    let exited = std::thread::scope(|scope| {
+        let serving = mounts.serve(scope);
+        let mut running = match container.start(context.runtime) {
+            Ok(running) => running,
+            Err(error) if error.may_be_of_another_processor() && is_foreign(&step.platform) => {
+                return Err(Error::Foreign {
+                    step: step.summary.name.clone(),
+                    platform: Box::new(step.platform.clone()),
+                    emulator: emulator_for(&step.platform).map(Box::new),
+                });
+            }
+            Err(error) => return not_started(error, &output).map(Err).map_err(failed),
+        };
+        let killer = running.killer();
+        let guard = context.cancel.on_cancel(move || killer.kill());
+        output.pump(running.take_stdout(), step.summary.id, context.reporter);
+        let exited = running.wait();
+        drop((guard, serving));
+        exited.map(Ok).map_err(failed)
+    });
+    let exited = match exited? {
+        Ok(exited) => exited,
+        Err(ran) => return Ok(ran),
     };
-    let killer = running.killer();
-    let guard = context.cancel.on_cancel(move || killer.kill());
-    output.pump(running.take_stdout(), step.summary.id, context.reporter);
-    let exited = running.wait().map_err(failed)?;
-    drop(guard);
+    // The caches are free for others while the layer is made.
+    drop(mounts);
     if context.cancel.is_cancelled() {
         return Err(Error::Cancelled);
     }

@@ -100,6 +100,8 @@ pub(crate) fn open(
             proxy_environment,
             resolv_conf: options.resolv_conf,
             sandbox: options.sandbox,
+            secrets: options.secrets,
+            ssh_agents: options.ssh_agents,
         },
         wanted: Wanted {
             name: options.name,

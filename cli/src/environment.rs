@@ -33,6 +33,12 @@ pub(crate) const TERM: &str = "TERM";
 /// `true` inside of GitHub Actions: output is folded there, and errors become annotations.
 pub(crate) const GITHUB_ACTIONS: &str = "GITHUB_ACTIONS";
 
+/// The socket of the ssh agent that `tug build --ssh default` gives to steps.
+pub(crate) const SSH_AUTH_SOCK: &str = "SSH_AUTH_SOCK";
+
+/// Where the socket of an ssh agent is made that serves keys given to `tug build --ssh`.
+pub(crate) const TMPDIR: &str = "TMPDIR";
+
 /// Where an ordinary user's data lies; the store is the folder `tug` in it.
 pub(crate) const XDG_DATA_HOME: &str = "XDG_DATA_HOME";
 /// The user's home, for `.local/share` when [`XDG_DATA_HOME`] is not set.

@@ -50,6 +50,8 @@ pub struct BindMount {
     pub source: Option<String>,
     /// May be written to; what is written is thrown away.
     pub writable: bool,
+    /// What is mounted is given to the user of the step first.
+    pub chown: bool,
 }
 
 /// `type=cache`
@@ -61,6 +63,8 @@ pub struct CacheMount {
     pub target: Option<String>,
     /// May be written to.
     pub writable: bool,
+    /// What is mounted is given to the user of the step first.
+    pub chown: bool,
     /// What happens when two commands want it at once.
     pub sharing: Sharing,
     /// A stage, a named context or an image whose files a new cache starts with.

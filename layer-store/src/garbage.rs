@@ -135,8 +135,11 @@ impl Store {
 
     fn remove_idle_locks(&self) -> Result<()> {
         for path in names_in(&self.path("locks"))? {
-            let layer = path.file_name().and_then(OsStr::to_str).and_then(|name| name.strip_prefix("layer-"));
-            let is_idle = layer.is_some_and(|hex| !self.path("layers").join(hex).exists());
+            let Some(name) = path.file_name().and_then(OsStr::to_str) else { continue };
+            let layer = name.strip_prefix("layer-").map(|hex| self.path("layers").join(hex));
+            let cache = name.strip_prefix("cache-").and_then(|name| name.split('-').next());
+            let cache = cache.map(|name| self.path("mounts").join(name));
+            let is_idle = layer.or(cache).is_some_and(|folder| !folder.exists());
             if is_idle && let Some(_held) = Lock::try_exclusive(&path)? {
                 std::fs::remove_file(&path).map_err(failed("remove", &path))?;
             }

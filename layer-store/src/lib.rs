@@ -7,6 +7,7 @@ mod archive;
 mod blob;
 mod builds;
 mod cache;
+mod cache_mounts;
 mod compression;
 mod difference;
 mod entry;
@@ -39,6 +40,9 @@ pub use archive::{
 };
 pub use blob::{BlobWriter, SealedBlob};
 pub use builds::{BuildFolder, BuildLimits, RemovedBuild};
+pub use cache_mounts::{
+    CacheId, CacheMount, CacheSharing, CacheSummary, ExportedCaches, ImportedCache, Merge,
+};
 pub use compression::{BlockWriter, Compression, Decompressed, DecompressionLimits};
 pub use difference::{Aspect, LayerDifference};
 pub use entry::{Entry, EntryKind, Mtime, NewEntry, NewEntryKind, Xattrs, canonical_order};

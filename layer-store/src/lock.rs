@@ -9,6 +9,7 @@
 //! | `locks/index`        | –                       | changing `index.json`                            |
 //! | `locks/layer-<id>`   | –                       | making one layer, so that it is made once        |
 //! | `locks/settle`       | –                       | making written layers durable                    |
+//! | `locks/cache-<name>…` | steps that share a cache mount | those that have it alone, see `cache_mounts` |
 //! | `locks/<cache file>` | –                       | merging remembered file digests                  |
 //! | `builds/<id>`        | using a build           | removing it; see [`crate::BuildFolder`]          |
 //!
@@ -44,14 +45,34 @@ impl Lock {
 
     /// Holds `path` alone if nobody else does now.
     pub(crate) fn try_exclusive(path: &Path) -> Result<Option<Self>> {
-        let file = open(path)?;
-        Ok(try_flock(&file, path)?.then_some(Self { _file: file }))
+        Self::try_to(path, FlockOperation::NonBlockingLockExclusive)
+    }
+
+    /// Holds `path` together with others who do so, if nobody holds it alone now.
+    pub(crate) fn try_shared(path: &Path) -> Result<Option<Self>> {
+        Self::try_to(path, FlockOperation::NonBlockingLockShared)
+    }
+
+    fn try_to(path: &Path, operation: FlockOperation) -> Result<Option<Self>> {
+        loop {
+            let file = open(path)?;
+            if !flock_now(&file, path, operation)? {
+                return Ok(None);
+            }
+            if still_named(&file, path) {
+                return Ok(Some(Self { _file: file }));
+            }
+        }
     }
 }
 
 /// Takes an exclusive lock on an opened file or folder; `false` when somebody else holds one.
 pub(crate) fn try_flock(file: &File, path: &Path) -> Result<bool> {
-    match retry_on_intr(|| flock(file, FlockOperation::NonBlockingLockExclusive)) {
+    flock_now(file, path, FlockOperation::NonBlockingLockExclusive)
+}
+
+fn flock_now(file: &File, path: &Path, operation: FlockOperation) -> Result<bool> {
+    match retry_on_intr(|| flock(file, operation)) {
         Ok(()) => Ok(true),
         Err(rustix::io::Errno::WOULDBLOCK) => Ok(false),
         Err(error) => Err(failed("lock", path)(error)),

@@ -229,7 +229,7 @@ fn make_layout(root: &Path) -> Result<()> {
 }
 
 /// Makes a folder that only its owner may enter: layers hold programs that would run as root for others.
-fn make_folder(path: &Path) -> Result<()> {
+pub(crate) fn make_folder(path: &Path) -> Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed("create", path))
 }
 

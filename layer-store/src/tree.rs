@@ -205,10 +205,7 @@ impl TreeWriter {
                 if toc.is_opaque(index) {
                     attributes.xattrs.insert(opaque_name(&self.options).into(), b"y".to_vec());
                 }
-                let shown = self.shown(record.path);
-                let entered = self.folder.enter(record.path).map(|fd| fd.try_clone_to_owned());
-                let fd = entered.and_then(|fd| fd).map_err(failed("open", shown))?;
-                self.set(fd.as_fd(), record.path, 0o700, &attributes)?;
+                self.finish_directory(record.path, &attributes)?;
             }
         }
         let root = || -> io::Result<()> {
@@ -222,6 +219,16 @@ impl TreeWriter {
             0 => Ok(()),
             _ => crate::trash::remove(&self.aside()).map_err(failed("remove", self.aside())),
         }
+    }
+
+    /// Sets the metadata of a directory; nothing is to be put into it afterwards.
+    pub(crate) fn finish_directory(&mut self, path: &[u8], attributes: &Attributes) -> Result<()> {
+        let shown = self.shown(path);
+        let entered = self.folder.enter(path).map(|fd| fd.try_clone_to_owned());
+        let fd = entered.and_then(|fd| fd).map_err(failed("open", shown))?;
+        // The root is made with its final mode, whatever the umask.
+        let created = if path.is_empty() { 0o755 } else { 0o700 };
+        self.set(fd.as_fd(), path, created, attributes)
     }
 
     /// Moves a directory out of the tree; it is removed at the end.

@@ -125,8 +125,8 @@ pub enum Mount {
         target: PathBuf,
         /// Largest size in bytes; half of the memory when absent.
         size: Option<u64>,
-        /// Permission bits of its root.
-        mode: u32,
+        /// Permission bits of its root. When absent, those of the directory that it covers; 1777 where there is none.
+        mode: Option<u32>,
     },
     /// A file in memory with given contents.
     File {

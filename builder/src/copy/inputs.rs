@@ -64,17 +64,17 @@ fn shown(selected: &Selected) -> String {
 
 /// Which facts of an item reach the layer.
 #[derive(Clone, Copy, Debug)]
-struct Facts {
+pub(super) struct Facts {
     /// Not for contexts, and not under `--chown`.
-    owner: bool,
+    pub(super) owner: bool,
     /// Not for contexts.
-    xattrs: bool,
+    pub(super) xattrs: bool,
     /// Not under an octal `--chmod`.
-    mode: bool,
+    pub(super) mode: bool,
 }
 
 impl Facts {
-    fn add(self, selected: &Selected, inputs: &mut Inputs) {
+    pub(super) fn add(self, selected: &Selected, inputs: &mut Inputs) {
         let mut first_names: HashMap<(u64, u64), &[u8]> = HashMap::new();
         for item in selected.landing() {
             let first = item.link.map(|link| *first_names.entry(link).or_insert(&item.path));
@@ -83,7 +83,7 @@ impl Facts {
         }
     }
 
-    fn of(self, item: &Item, first_name: Option<&[u8]>) -> String {
+    pub(super) fn of(self, item: &Item, first_name: Option<&[u8]>) -> String {
         let digest = || item.digest.get().map(ToString::to_string).unwrap_or_default();
         let mut text = match &item.kind {
             ItemKind::Directory => "dir".to_owned(),
@@ -115,7 +115,7 @@ impl Facts {
 }
 
 /// Bytes as text that no two paths share, without control characters.
-fn escaped(path: &[u8]) -> String {
+pub(super) fn escaped(path: &[u8]) -> String {
     match std::str::from_utf8(path) {
         Ok(text) if !text.contains(|next: char| next == '\\' || next.is_control()) => text.to_owned(),
         _ => path.escape_ascii().to_string(),

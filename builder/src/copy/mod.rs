@@ -5,6 +5,7 @@
 
 pub(crate) mod archive;
 mod inputs;
+mod mounted;
 pub(crate) mod owner;
 mod parents;
 mod select;
@@ -26,6 +27,7 @@ use select::{SelectError, Selected};
 use target::{Content, Ownership, Planned, Target, TargetError, landing};
 
 pub(crate) use inputs::{add_inputs, depends_on_below};
+pub(crate) use mounted::Mounted;
 
 /// The mode of files that stand in the Dockerfile itself.
 const INLINE_MODE: u32 = 0o644;

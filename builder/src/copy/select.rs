@@ -65,22 +65,42 @@ pub(crate) fn select(
     let paths = if is_pattern { matches(files, source, &path)? } else { vec![path] };
     let mut selected = Vec::with_capacity(paths.len());
     for path in paths {
-        let Some(item) = files.item(&resolve(files, &path)?)? else {
-            if is_pattern {
-                continue;
-            }
-            return Err(missing(files, source, &path)?);
-        };
-        let mut below = Vec::new();
-        if item.is_directory() {
-            Walk { files, root: item.path.len(), include: None, excludes }
-                .run(&item.path, true, &mut below)?;
-        } else if excludes.matches(name_of(&path)).ignored {
-            continue;
+        match at(files, &path, excludes)? {
+            Found::Selected(one) => selected.push(one),
+            Found::Excluded => {}
+            Found::Nothing if is_pattern => {}
+            Found::Nothing => return Err(missing(files, source, &path)?),
         }
-        selected.push(Selected { name: name_of(&path).to_vec(), item: Arc::new(item), below });
     }
     Ok(selected)
+}
+
+/// Finds what is at the path `source`, in which no character has a meaning of its own.
+pub(crate) fn select_one(files: &dyn Files, source: &str) -> Result<Selected, SelectError> {
+    let path = clean(source.as_bytes());
+    match at(files, &path, &Ignore::default())? {
+        Found::Selected(one) => Ok(one),
+        Found::Excluded | Found::Nothing => Err(missing(files, source, &path)?),
+    }
+}
+
+/// What is at a path.
+enum Found {
+    Selected(Selected),
+    /// A file that is excluded.
+    Excluded,
+    Nothing,
+}
+
+fn at(files: &dyn Files, path: &[u8], excludes: &Ignore) -> Result<Found, Error> {
+    let Some(item) = files.item(&resolve(files, path)?)? else { return Ok(Found::Nothing) };
+    let mut below = Vec::new();
+    if item.is_directory() {
+        Walk { files, root: item.path.len(), include: None, excludes }.run(&item.path, true, &mut below)?;
+    } else if excludes.matches(name_of(path)).ignored {
+        return Ok(Found::Excluded);
+    }
+    Ok(Found::Selected(Selected { name: name_of(path).to_vec(), item: Arc::new(item), below }))
 }
 
 /// Finds the digests of all files that were selected, by as many threads as there are processors.

@@ -2,15 +2,15 @@
 //!
 //! A step whose files change while they are read begins anew: what it makes must be what its key says.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tug_layer_store::{Layer, Trees};
-use tug_oci::{Descriptor, DiffId, Digest};
+use tug_oci::{DiffId, Digest};
 
 use super::claims::Claimed;
-use super::{Done, Execution, Inputs as Below, Unit};
+use super::mounts::{self, Found};
+use super::{Bases, Done, Execution, Inputs as Below, Unit};
 use crate::copy::{self, CopyContext, CopyError, Sources};
 use crate::error::{Error, StepFailure};
 use crate::event::Event;
@@ -19,8 +19,6 @@ use crate::key::Inputs;
 use crate::plan::{Action, CopyAction, CopyFrom, RunAction, State, Step, WorkdirAction};
 use crate::record::{self, Lookup, Miss, StepResult};
 use crate::run::{self, Ran, RunContext};
-
-type Bases = HashMap<DiffId, Descriptor>;
 
 /// How often a step is tried when its files change.
 const ATTEMPTS: usize = 3;
@@ -41,8 +39,10 @@ impl Execution<'_> {
 
     /// Looks anew at the files that a step reads.
     fn refresh(&self, step: &Step) {
-        if let Action::Copy(CopyAction { from: CopyFrom::Files(files), .. }) = &step.action {
-            self.files[files.0].refresh();
+        match &step.action {
+            Action::Copy(CopyAction { from: CopyFrom::Files(files), .. }) => self.files[files.0].refresh(),
+            Action::Run(run) => mounts::contexts(&run.mounts).for_each(|files| self.files[files.0].refresh()),
+            _ => {}
         }
     }
 
@@ -64,7 +64,9 @@ impl Execution<'_> {
                 self.add_common(step, Some(below), &mut inputs);
                 run_inputs(action, &mut inputs);
                 self.unit(step).sandbox.add_inputs(&mut inputs);
-                Work::Run(action)
+                let found = self.mounted(step, action, below, bases)?;
+                mounts::add_inputs(&action.mounts, &found, &mut inputs);
+                Work::Run(action, found)
             }
             Action::Copy(action) => {
                 self.add_common(step, copy::depends_on_below(action).then_some(below), &mut inputs);
@@ -137,10 +139,15 @@ impl Execution<'_> {
         if self.stop.is_cancelled() {
             return Err(Error::Cancelled);
         }
-        let trees = if matches!(work, Work::Run(_)) { Trees::Now } else { Trees::Later };
+        let trees = if matches!(work, Work::Run(..)) { Trees::Now } else { Trees::Later };
         self.prepare(&below.below, bases, trees)?;
         match work {
-            Work::Run(action) => self.run(step, action, below),
+            Work::Run(action, found) => {
+                for layers in found.iter().flatten().filter_map(|found| found.layers.as_ref()) {
+                    self.prepare(layers, bases, trees)?;
+                }
+                self.run(step, action, found, below)
+            }
             Work::Copy(action, sources) => {
                 let context = self.copy_context(step, below)?;
                 copy::copy(&context, action, sources).map_err(|error| self.located(error, step))
@@ -153,7 +160,13 @@ impl Execution<'_> {
         }
     }
 
-    fn run(&self, step: &Step, action: &RunAction, below: &Below) -> Result<Layer, Error> {
+    fn run(
+        &self,
+        step: &Step,
+        action: &RunAction,
+        found: &[Option<Found>],
+        below: &Below,
+    ) -> Result<Layer, Error> {
         let unit = self.unit(step);
         let context = RunContext {
             store: self.store,
@@ -164,9 +177,13 @@ impl Execution<'_> {
             resolv_conf: unit.resolv_conf.as_deref(),
             sandbox: &self.unit(step).sandbox,
             clamp: unit.epoch,
+            source: &unit.source,
+            secrets: &unit.secrets,
+            agents: &unit.ssh_agents,
+            trees: &self.trees,
         };
         let log = crate::builds::log(self.build.path(), step.summary.id);
-        match run::run(context, step, action, &below.below, &log)? {
+        match run::run(context, step, action, found, &below.below, &log)? {
             Ran::Layer(layer) => Ok(layer),
             Ran::Failed { ending, tail, lines } => Err(Error::StepFailed(Box::new(StepFailure {
                 step: step.summary.clone(),
@@ -227,13 +244,13 @@ impl Execution<'_> {
     }
 
     /// Makes sure that the layers of base images are known: they may have come as blobs only.
-    fn prepare(&self, chain: &[DiffId], bases: &Bases, trees: Trees) -> Result<(), Error> {
+    pub(super) fn prepare(&self, chain: &[DiffId], bases: &Bases, trees: Trees) -> Result<(), Error> {
         let of_bases = chain.iter().filter_map(|diff_id| bases.get_key_value(diff_id));
         Ok(self.store.ensure_layers(of_bases, trees)?)
     }
 
     /// A problem without a place is at that of the instruction.
-    fn located(&self, error: CopyError, step: &Step) -> Error {
+    pub(super) fn located(&self, error: CopyError, step: &Step) -> Error {
         match error {
             CopyError::Failed(error) => error,
             CopyError::Problem(mut problem) => {
@@ -254,7 +271,7 @@ fn time(epoch: Option<i64>) -> String {
 }
 
 enum Work<'a> {
-    Run(&'a RunAction),
+    Run(&'a RunAction, Vec<Option<Found>>),
     Copy(&'a CopyAction, Sources),
     Workdir(&'a WorkdirAction),
 }

@@ -21,6 +21,7 @@ use crate::images;
 use crate::key::Inputs;
 use crate::options::NetworkMode;
 use crate::plan::{FilesId, NoImage, Plan, PlanOptions, Privileges, RunAction, Script, Surroundings, plan};
+use crate::run::ContextTrees;
 use crate::sandbox::Sandbox;
 
 /// A context with a file that is another one each time it is read, until it was looked at anew a few times.
@@ -123,12 +124,15 @@ fn run(
             proxy_environment: Vec::new(),
             resolv_conf: None,
             sandbox: Sandbox::default(),
+            secrets: Vec::new(),
+            ssh_agents: Vec::new(),
         }],
         files: &[files],
         build: &build,
         jobs: 4,
         stop: &stop,
         claims: Claims::default(),
+        trees: ContextTrees::default(),
     };
     execute(&execution)
 }
@@ -200,6 +204,7 @@ fn everything_that_a_command_sees_is_in_its_key() {
         network: NetworkMode::Host,
         privileges: Privileges::default(),
         script: None,
+        mounts: Vec::new(),
     };
     let script = |text: &str| Script { path: "/dev/pipes/x".to_owned(), text: text.to_owned() };
     let changes: [fn(&mut RunAction); 10] = [

@@ -122,7 +122,7 @@ impl StageState {
                 self.record(format!("LABEL {}", joined(&pairs)), None);
                 self.evaluated.result.config.config.labels.extend(pairs);
             }
-            InstructionKind::Run(run) => self.run(planner, instruction, run),
+            InstructionKind::Run(run) => self.run(planner, instruction, run, stage)?,
             InstructionKind::Copy(copy) => self.copy(planner, instruction, copy, stage)?,
             InstructionKind::Add(add) => self.add(planner, instruction, add),
             InstructionKind::Workdir(word) => self.workdir(planner, word, span),
@@ -186,16 +186,15 @@ impl StageState {
         Ok(())
     }
 
-    fn run(&mut self, planner: &mut Planner<'_>, instruction: &Instruction, run: &Run) {
-        let refused = |what: &str, span: Range<usize>| {
-            Problem::new(span, format!("`RUN {what}` cannot be run yet"))
-                .label("this part of the language is not there yet")
-        };
-        if let Some(mount) = run.mounts.first() {
-            planner.problems.push(refused("--mount", mount.span.range()));
-        }
+    fn run(
+        &mut self,
+        planner: &mut Planner<'_>,
+        instruction: &Instruction,
+        run: &Run,
+        stage: &Stage,
+    ) -> Result<(), Error> {
         let network = self.network(planner, instruction, run);
-        let Some(privileges) = self.privileges(planner, instruction, run) else { return };
+        let Some(privileges) = self.privileges(planner, instruction, run) else { return Ok(()) };
         let in_shell = |line: String| config::shell(self.config()).into_iter().chain([line]).collect();
         let (args, script) = match run.program() {
             Program::Exec(args) => (args, None),
@@ -206,10 +205,13 @@ impl StageState {
             }
         };
         let created_by = history::run(&args, &self.evaluated.scope);
+        let Some(mounts) = self.mounts(planner, run, stage)? else { return Ok(()) };
         let scope = &self.evaluated.scope;
+        let mut env = scope.variables.clone();
+        self.add_ssh_variable(&mounts, &mut env);
         let action = RunAction {
             args,
-            env: scope.variables.clone(),
+            env,
             arg_names: scope.arguments.clone(),
             working_directory: absolute("/", self.working_directory()),
             user: self.config().user.clone(),
@@ -217,6 +219,7 @@ impl StageState {
             privileges,
             hostname: crate::built_in::hostname(planner.options.build_args).to_owned(),
             script,
+            mounts,
         };
         let step = self.push(
             planner,
@@ -226,6 +229,7 @@ impl StageState {
             "RUN",
         );
         self.record(created_by, Some(step));
+        Ok(())
     }
 
     fn workdir(&mut self, planner: &mut Planner<'_>, word: &Word, span: Range<usize>) {

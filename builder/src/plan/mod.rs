@@ -12,6 +12,7 @@
 mod config;
 mod evaluate;
 mod history;
+mod mounts;
 mod named;
 mod needed;
 mod privileges;
@@ -32,6 +33,7 @@ use crate::event::{StepId, StepSummary};
 use crate::options::NetworkMode;
 
 pub(crate) use evaluate::problem_of;
+pub(crate) use mounts::{MountKind, MountSource, Owner, RunMount};
 pub(crate) use named::Named;
 pub(crate) use needed::{find_target, target_number as target};
 pub(crate) use privileges::Privileges;
@@ -128,6 +130,8 @@ pub(crate) struct RunAction {
     pub hostname: String,
     /// A script that is written into the container and executed.
     pub script: Option<Script>,
+    /// What is mounted, the outer ones first.
+    pub mounts: Vec<RunMount>,
 }
 
 /// The body of a here-document that starts with `#!`.

@@ -87,20 +87,20 @@ pub(super) fn stages(
         }
         let base = expand(&stage.from.image.raw, dockerfile.directives.escape, &|name| globals.lookup(name));
         let base = base.map(|expanded| expanded.text).unwrap_or_default();
-        let copied = stage.instructions.iter().filter_map(|instruction| match &instruction.kind {
-            InstructionKind::Copy(copy) => copy.from.as_ref().map(|word| word.raw.clone()),
-            _ => None,
+        let read = stage.instructions.iter().flat_map(|instruction| match &instruction.kind {
+            InstructionKind::Copy(copy) => copy.from.iter().map(|word| word.raw.as_str()).collect(),
+            InstructionKind::Run(run) => super::mounts::names(run).collect(),
+            _ => Vec::new(),
         });
         let before = &dockerfile.stages[..index];
-        let copied =
-            copied.filter(|name| !is_named(name)).filter_map(|name| named_or_numbered(before, &name));
-        // A number is a stage only for COPY.
-        open.extend(copied.chain(named(before, &base).filter(|_| !is_named(&base))));
+        let read = read.filter(|name| !is_named(name)).filter_map(|name| named_or_numbered(before, name));
+        // A number is no stage for FROM.
+        open.extend(read.chain(named(before, &base).filter(|_| !is_named(&base))));
     }
     found
 }
 
-/// A layer must be a folder when a RUN has it below itself.
+/// A layer must be a folder when a RUN has it below itself or mounts it.
 pub(super) fn mark_materialised(steps: &mut [Step]) {
     let mut wanted: BTreeSet<StepId> = BTreeSet::new();
     for step in steps.iter_mut().rev() {
@@ -109,6 +109,9 @@ pub(super) fn mark_materialised(steps: &mut [Step]) {
             && (step.materialise || matches!(step.action, Action::Run(_)))
         {
             wanted.insert(below);
+        }
+        if let Action::Run(run) = &step.action {
+            wanted.extend(super::mounts::uses(&run.mounts));
         }
     }
 }

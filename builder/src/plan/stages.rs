@@ -262,6 +262,7 @@ impl Planner<'_> {
                 CopyFrom::Layers(State::After(step)) => vec![step],
                 _ => Vec::new(),
             },
+            Action::Run(run) => super::mounts::uses(&run.mounts),
             _ => Vec::new(),
         };
         let unit_name = self.options.unit_name.to_owned();

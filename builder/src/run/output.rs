@@ -6,6 +6,7 @@ use std::io::{self, Read, Write};
 use std::path::Path;
 use std::sync::Mutex;
 
+use super::mask::Mask;
 use crate::error::Error;
 use crate::event::{Event, Reporter, StepId};
 
@@ -16,7 +17,11 @@ const LONGEST_TAIL_LINE: usize = 2000;
 const BUFFER: usize = 32 * 1024;
 
 /// Where the output of one step goes.
-pub(super) struct Output(Mutex<Inner>);
+pub(super) struct Output {
+    /// What must not be seen in it.
+    mask: Mask,
+    inner: Mutex<Inner>,
+}
 
 struct Inner {
     log: File,
@@ -27,38 +32,42 @@ struct Inner {
 }
 
 impl Output {
-    /// Makes the file `log`.
-    pub(super) fn open(log: &Path) -> Result<Self, Error> {
+    /// Makes the file `log`. What `mask` hides is seen nowhere.
+    pub(super) fn open(log: &Path, mask: Mask) -> Result<Self, Error> {
         let failed = |source| Error::Io { action: "write", path: log.to_owned(), source };
         if let Some(folder) = log.parent() {
             std::fs::create_dir_all(folder).map_err(failed)?;
         }
         let log = File::create(log).map_err(failed)?;
-        Ok(Self(Mutex::new(Inner { log, tail: VecDeque::new(), open: Vec::new(), lines: 0 })))
+        let inner = Inner { log, tail: VecDeque::new(), open: Vec::new(), lines: 0 };
+        Ok(Self { mask, inner: Mutex::new(inner) })
     }
 
     /// Takes everything that comes through `pipe`, until its other end is closed.
     pub(super) fn pump(&self, pipe: Option<File>, step: StepId, reporter: &dyn Reporter) {
         let Some(mut pipe) = pipe else { return };
         let mut buffer = vec![0; BUFFER];
+        let mut masked = self.mask.stream();
         // The start of a character whose end has not come yet, so that no event ends in the middle of one.
-        let mut begun = 0;
-        loop {
-            let end = match pipe.read(&mut buffer[begun..]) {
-                Ok(count) if count > 0 => begun + count,
+        let mut text = Vec::new();
+        let mut is_end = false;
+        while !is_end {
+            let shown = match pipe.read(&mut buffer) {
+                Ok(count) if count > 0 => masked.next(&buffer[..count]),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                _ => break,
+                _ => {
+                    is_end = true;
+                    masked.end()
+                }
             };
-            self.take(&buffer[begun..end]);
-            let whole = end - unfinished(&buffer[..end]);
-            if whole > 0 {
-                reporter.report(Event::Output { step, text: buffer[..whole].to_vec() });
+            self.take(&shown);
+            text.extend_from_slice(&shown);
+            let whole = if is_end { text.len() } else { text.len() - unfinished(&text) };
+            let rest = text.split_off(whole);
+            if !text.is_empty() {
+                reporter.report(Event::Output { step, text });
             }
-            buffer.copy_within(whole..end, 0);
-            begun = end - whole;
-        }
-        if begun > 0 {
-            reporter.report(Event::Output { step, text: buffer[..begun].to_vec() });
+            text = rest;
         }
     }
 
@@ -69,7 +78,7 @@ impl Output {
 
     /// The last lines, and how many there were in all.
     pub(super) fn into_tail(self) -> (Vec<String>, usize) {
-        let mut inner = self.0.into_inner().expect("nobody panics while holding it");
+        let mut inner = self.inner.into_inner().expect("nobody panics while holding it");
         if !inner.open.is_empty() {
             inner.end_line();
         }
@@ -78,7 +87,7 @@ impl Output {
 
     /// A log that cannot be written, on a full disk for example, must not fail the step.
     fn take(&self, bytes: &[u8]) {
-        let mut inner = self.0.lock().expect("nobody panics while holding it");
+        let mut inner = self.inner.lock().expect("nobody panics while holding it");
         inner.log.write_all(bytes).ok();
         for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
             let (text, ended) = match piece.strip_suffix(b"\n") {
@@ -128,7 +137,7 @@ mod tests {
 
     fn output() -> (tempfile::TempDir, Output) {
         let folder = tempfile::tempdir().unwrap();
-        let output = Output::open(&folder.path().join("builds/1.log")).unwrap();
+        let output = Output::open(&folder.path().join("builds/1.log"), Mask::default()).unwrap();
         (folder, output)
     }
 

@@ -16,7 +16,8 @@
 //! | `env`                    | –    | –     | –     | yes         | –   |
 //! | `size`                   | no   | no    | yes   | no          | no  |
 //!
-//! "no" is an error, "–" has no effect. `z`, `Z` and `relabel`, which podman knows, have no effect.
+//! "no" is an error, "–" has no effect. Podman knows `U` and `chown` as well, which give what is written to the user of
+//! the step, and `z`, `Z` and `relabel`, which have no effect.
 
 use std::ops::Range;
 
@@ -29,7 +30,7 @@ use crate::{
 };
 
 /// Every spelling of every key, and the key it stands for.
-const KEYS: [(&str, &str); 21] = [
+const KEYS: [(&str, &str); 23] = [
     ("type", "type"),
     ("from", "from"),
     ("source", "source"),
@@ -51,10 +52,12 @@ const KEYS: [(&str, &str); 21] = [
     ("size", "size"),
     ("z", "relabel"),
     ("relabel", "relabel"),
+    ("u", "chown"),
+    ("chown", "chown"),
 ];
 
 /// These stand alone, or with a boolean value.
-const SWITCHES: [&str; 4] = ["readonly", "readwrite", "required", "relabel"];
+const SWITCHES: [&str; 5] = ["readonly", "readwrite", "required", "relabel", "chown"];
 
 /// Reads the fields. What they mean is checked too, as far as no variable is in them.
 pub(super) fn parse(
@@ -187,6 +190,7 @@ impl Fields<'_> {
             from: self.plain("from"),
             source: self.plain("source"),
             writable: self.writable(false)?,
+            chown: self.chown()?,
         }))
     }
 
@@ -196,6 +200,7 @@ impl Fields<'_> {
             id: self.plain("id"),
             target: self.plain("target"),
             writable: self.writable(true)?,
+            chown: self.chown()?,
             sharing: self.sharing()?,
             from: self.plain("from"),
             source: self.plain("source"),
@@ -310,6 +315,11 @@ impl Fields<'_> {
             Some(_) => readwrite.unwrap_or(true),
             None => default,
         })
+    }
+
+    /// Whether podman's `U` is asked for.
+    fn chown(&self) -> Result<bool, ParseError> {
+        Ok(self.switch("chown")?.unwrap_or(false))
     }
 
     fn sharing(&self) -> Result<Sharing, ParseError> {

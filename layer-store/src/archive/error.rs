@@ -45,7 +45,7 @@ pub enum ArchiveError {
         /// What is wrong with it.
         source: DocumentError,
     },
-    /// `manifest.json` is not what docker writes.
+    /// Something in it is not what those who write such archives put there.
     #[error("`{path}` in the archive cannot be read: {reason}")]
     Malformed {
         /// The file.

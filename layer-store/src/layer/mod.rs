@@ -21,6 +21,7 @@ use std::sync::{Arc, OnceLock};
 use tug_oci::{Descriptor, DiffId, media_type};
 
 pub use commit::{CommitOptions, OwnerLookup};
+pub(crate) use commit::{Facts, Kind};
 pub use ensure::Trees;
 pub use error::LayerError;
 pub use import::ImportLayer;

@@ -111,12 +111,14 @@ impl Furnishing<'_> {
         attach(view, place.descriptor()).map_err(failed("put it in place"))
     }
 
-    fn tmpfs(&mut self, target: &Path, size: Option<u64>, mode: u32) -> Result<(), MountCause> {
+    fn tmpfs(&mut self, target: &Path, size: Option<u64>, mode: Option<u32>) -> Result<(), MountCause> {
+        let there = walk(self.root.as_fd(), target, LastLink::Follow, Missing::Refuse, &mut ()).ok();
+        let covered = there.and_then(|place| fstat(place.descriptor()).ok()).map(|stat| stat.st_mode);
         let place = self.target(target, Missing::MakeDirectory)?;
         if place.kind().map_err(target_failed)? != FileType::Directory {
             return Err(MountCause::KindDiffers);
         }
-        let mode = format!("{:o}", mode & 0o7777);
+        let mode = format!("{:o}", mode.or(covered).unwrap_or(0o1777) & 0o7777);
         let size = size.map(|size| size.to_string());
         let mut settings = vec![Setting::Text("mode", &mode)];
         if let Some(size) = &size {

@@ -129,7 +129,7 @@ in_every_mode! {
                     read_only: false,
                     recursive: false,
                 },
-                Mount::Tmpfs { target: "/v/dir/inner".into(), size: None, mode: 0o755 },
+                Mount::Tmpfs { target: "/v/dir/inner".into(), size: None, mode: Some(0o755) },
             ];
             container
         };

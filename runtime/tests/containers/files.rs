@@ -30,7 +30,7 @@ in_every_mode! {
                 owner: (0, 0),
                 read_only: true,
             },
-            Mount::Tmpfs { target: "/made/tmp".into(), size: None, mode: 0o1777 },
+            Mount::Tmpfs { target: "/made/tmp".into(), size: None, mode: Some(0o1777) },
         ];
         place.run(&container).good();
         let upper = place.path("upper");
@@ -128,7 +128,7 @@ in_every_mode! {
 in_every_mode! {
     fn a_file_system_in_memory_has_its_size_and_mode(place) {
         let mut container = place.script("stat -c %a /scratch; df -k /scratch | tail -1 | tr -s ' ' | cut -d' ' -f2");
-        container.mounts = vec![Mount::Tmpfs { target: "/scratch".into(), size: Some(1 << 20), mode: 0o700 }];
+        container.mounts = vec![Mount::Tmpfs { target: "/scratch".into(), size: Some(1 << 20), mode: Some(0o700) }];
         assert_eq!(place.run(&container).good(), "700\n1024\n");
     }
 }

@@ -1,6 +1,8 @@
 //! `tug build`: from a Dockerfile to an image in the store.
 
 mod arguments;
+mod entrusted;
+mod key_agent;
 mod outcome;
 mod output;
 mod platforms;
@@ -53,12 +55,14 @@ pub(super) fn run(arguments: &BuildArguments, settings: &Settings) -> Result<Exi
     }
     outcome::check_files(arguments)?;
     let outputs = Outputs::open(arguments, settings)?;
+    let secrets = entrusted::secrets(&arguments.entrust, settings)?;
     let (context, dockerfile) = sources::find(arguments)?;
 
     let start = Instant::now();
     let session = Session::enter(settings)?;
     // From here on there may be threads.
     session::tidy_in_background(&session.store);
+    let (ssh_agents, _key_agents) = entrusted::agents(&arguments.entrust, environment)?;
     let cancel = Cancel::default();
     let interrupts = {
         let cancel = cancel.clone();
@@ -98,6 +102,8 @@ pub(super) fn run(arguments: &BuildArguments, settings: &Settings) -> Result<Exi
         sandbox: steps.sandbox.clone(),
         changes: changes(arguments, environment),
         ignore_file: arguments.what.ignore_file.clone(),
+        secrets: secrets.clone(),
+        ssh_agents: ssh_agents.clone(),
         ..BuildOptions::new(context, dockerfile)
     };
     // All platforms share the files of the first one.

@@ -33,7 +33,7 @@ pub(super) fn tmpfs(text: &str) -> Result<Mount, CommandError> {
             }
         }
     }
-    Ok(Mount::Tmpfs { target: target_path(target).map_err(wrong)?, size, mode })
+    Ok(Mount::Tmpfs { target: target_path(target).map_err(wrong)?, size, mode: Some(mode) })
 }
 
 #[cfg(test)]
@@ -44,7 +44,9 @@ mod tests {
     #[test]
     fn a_tmpfs_may_have_a_size_and_a_mode() {
         let shown = |text: &str| match tmpfs(text) {
-            Ok(Mount::Tmpfs { target, size, mode }) => format!("{} {size:?} {mode:o}", target.display()),
+            Ok(Mount::Tmpfs { target, size, mode }) => {
+                format!("{} {size:?} {:o}", target.display(), mode.unwrap_or_default())
+            }
             Ok(other) => format!("{other:?}"),
             Err(error) => error.text(Stream::default()),
         };

@@ -17,27 +17,27 @@ use crate::xattr;
 
 /// What is at a name.
 #[derive(Debug)]
-pub(super) struct Facts {
-    pub(super) kind: Kind,
+pub(crate) struct Facts {
+    pub(crate) kind: Kind,
     /// As on disk: times are not cut yet.
-    pub(super) attributes: Attributes,
-    pub(super) inode: u64,
-    pub(super) link_count: u32,
+    pub(crate) attributes: Attributes,
+    pub(crate) inode: u64,
+    pub(crate) link_count: u32,
     /// When the inode was made, in nanoseconds since 1970.
-    pub(super) born: i128,
+    pub(crate) born: i128,
     /// The open file or directory.
-    pub(super) file: Option<File>,
-    pub(super) is_opaque: bool,
+    pub(crate) file: Option<File>,
+    pub(crate) is_opaque: bool,
     /// The device that an empty file stands for.
-    pub(super) stands_for: Option<NewEntryKind>,
+    pub(crate) stands_for: Option<NewEntryKind>,
     /// The overlay kept its content or its name elsewhere.
-    pub(super) is_redirected: bool,
+    pub(crate) is_redirected: bool,
     /// Attributes that no tree has.
     superfluous: Vec<Vec<u8>>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Directory,
     Whiteout,
     Socket,
@@ -47,7 +47,7 @@ pub(super) enum Kind {
 
 impl Facts {
     /// Looks at `name` in the directory `parent`; no link is followed.
-    pub(super) fn read(parent: BorrowedFd<'_>, name: &[u8], options: &StoreOptions) -> io::Result<Self> {
+    pub(crate) fn read(parent: BorrowedFd<'_>, name: &[u8], options: &StoreOptions) -> io::Result<Self> {
         let wanted = StatxFlags::BASIC_STATS | StatxFlags::BTIME;
         let status = statx(parent, name, AtFlags::SYMLINK_NOFOLLOW, wanted)?;
         let (major, minor) = (status.stx_rdev_major, status.stx_rdev_minor);
@@ -93,7 +93,7 @@ impl Facts {
     }
 
     /// Removes from the tree what no tree has, and sets the time.
-    pub(super) fn settle(&self, parent: BorrowedFd<'_>, name: &[u8], mtime: Mtime) -> io::Result<()> {
+    pub(crate) fn settle(&self, parent: BorrowedFd<'_>, name: &[u8], mtime: Mtime) -> io::Result<()> {
         for attribute in &self.superfluous {
             let removed = match &self.file {
                 Some(file) => fremovexattr(file, attribute.as_slice()),
@@ -116,7 +116,7 @@ impl Facts {
     }
 
     /// It only looks like a file that stands for a device.
-    pub(super) fn is_no_device(&mut self) {
+    pub(crate) fn is_no_device(&mut self) {
         self.superfluous.push(DEVICE.into());
     }
 

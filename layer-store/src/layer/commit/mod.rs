@@ -45,6 +45,7 @@ use crate::error::{Error, Result, failed};
 use crate::folder::Folder;
 use crate::store::Store;
 use crate::tree::{OWNER, times};
+pub(crate) use facts::{Facts, Kind};
 use walk::Walk;
 
 /// Owners that files of an upper directory cannot carry, by inode and time of birth in nanoseconds since 1970.

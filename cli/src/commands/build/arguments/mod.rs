@@ -2,6 +2,7 @@
 //!
 //! Each group of the help is a struct in a file of its own, and flattened into [`BuildArguments`].
 
+mod entrust;
 mod habits;
 mod how;
 mod image;
@@ -10,6 +11,7 @@ mod steps;
 mod tell;
 mod what;
 
+pub(super) use entrust::{EntrustArguments, SecretArgument, SecretOrigin, SshArgument};
 pub(super) use habits::{HabitArguments, note};
 pub(super) use how::{HowArguments, NetworkChoice, PullChoice};
 pub(super) use image::ImageArguments;
@@ -46,6 +48,9 @@ pub(crate) struct BuildArguments {
     /// What is made of the result.
     #[command(flatten)]
     pub(super) outputs: OutputArguments,
+    /// What RUN steps are entrusted with.
+    #[command(flatten)]
+    pub(super) entrust: EntrustArguments,
     /// What people and scripts are told.
     #[command(flatten)]
     pub(super) tell: TellArguments,
