@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::PathBuf;
 
-use tug_dockerfile::{Dockerfile, Ignore, MAX_SOURCE_BYTES, Outline, Target, outline, targets};
+use tug_dockerfile::{
+    Dockerfile, Ignore, LintOptions, MAX_SOURCE_BYTES, Mended, Outline, Target, outline, targets,
+};
 use tug_layer_store::tar::{Limits, TarReader};
 use tug_layer_store::{Decompressed, DecompressionLimits, NewEntryKind, Store};
 use tug_oci::{ImageConfig, Platform};
@@ -57,7 +59,7 @@ impl Inspected {
     ) -> Result<Self, Error> {
         let found = match (context, dockerfile) {
             (ContextSource::Folder(folder), dockerfile) => context::look_into_folder(&folder, dockerfile)?,
-            (ContextSource::Tar(tar), DockerfileSource::InContext(wanted)) => in_tar(tar, wanted)?,
+            (ContextSource::Tar(tar), DockerfileSource::InContext(wanted)) => in_tar(tar, wanted.as_deref())?,
             (_, DockerfileSource::Text { name, text, path }) => {
                 context::Found { name, text, path, ignore: None }
             }
@@ -80,6 +82,16 @@ impl Inspected {
     /// Applies the lint rules: to the stages that the target needs, or to all of them. Base images are asked only if they
     /// are in `store`.
     pub fn lint(&self, options: &InspectOptions, store: Option<&Store>) -> Result<Findings, Error> {
+        let lints = self.with_rules(options, store, |rules| tug_dockerfile::lint(&self.dockerfile, rules))?;
+        Ok(Findings { source: self.source.clone(), lints })
+    }
+
+    fn with_rules<T>(
+        &self,
+        options: &InspectOptions,
+        store: Option<&Store>,
+        apply: impl FnOnce(&LintOptions<'_>) -> T,
+    ) -> Result<T, Error> {
         let target = match &options.target {
             Some(_) => Some(self.target(options)?),
             None => None,
@@ -95,7 +107,21 @@ impl Inspected {
             ignore: self.ignore.as_ref(),
             image: &image,
         };
-        lint::find(&self.dockerfile, &self.source, &context).map_err(|problem| self.failed(vec![problem]))
+        lint::with_options(&self.dockerfile, &context, apply).map_err(|problem| self.failed(vec![problem]))
+    }
+
+    /// The file with everything mended that can be without changing what is built. `None` if there is nothing to mend.
+    pub fn fix(&self, options: &InspectOptions, store: Option<&Store>) -> Result<Option<Mended>, Error> {
+        self.refuse_problems()?;
+        self.with_rules(options, store, |rules| tug_dockerfile::fix(&self.bytes, rules))
+    }
+
+    /// The same file with another text.
+    pub fn with_text(&self, bytes: Vec<u8>, build_args: &BTreeMap<String, String>) -> Self {
+        let (dockerfile, problems) = frontend::parse(&bytes, build_args);
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let source = Source { name: self.source.name.clone(), text };
+        Self { source, dockerfile, problems, path: self.path.clone(), bytes, ignore: self.ignore.clone() }
     }
 
     /// What the target takes.
@@ -131,10 +157,10 @@ impl Inspected {
 }
 
 /// Finds the Dockerfile in a tar. Rules of an ignore file do not hold for tars.
-fn in_tar(tar: Box<dyn Read + Send>, wanted: Option<String>) -> Result<context::Found, Error> {
+fn in_tar(tar: Box<dyn Read + Send>, wanted: Option<&str>) -> Result<context::Found, Error> {
     let failed = |source: tug_layer_store::Error| Error::ContextTar { source };
     let unreadable = |source| Error::Io { action: "read", path: PathBuf::from("the tar"), source };
-    let names: Vec<&str> = wanted.as_deref().map_or_else(|| context::NAMES.to_vec(), |name| vec![name]);
+    let names: Vec<&str> = wanted.map_or_else(|| context::NAMES.to_vec(), |name| vec![name]);
     let names: Vec<Vec<u8>> = names.iter().map(|name| crate::files::clean(name.as_bytes())).collect();
     let plain = Decompressed::new(tar, DecompressionLimits::default()).map_err(unreadable)?;
     let mut reader = TarReader::new(plain, Limits::default());
@@ -159,8 +185,10 @@ fn in_tar(tar: Box<dyn Read + Send>, wanted: Option<String>) -> Result<context::
             break;
         }
     }
-    let (rank, text) =
-        best.ok_or_else(|| Error::NoDockerfile { folder: PathBuf::from("the tar"), name: wanted.clone() })?;
+    let (rank, text) = best.ok_or_else(|| Error::NoDockerfile {
+        folder: PathBuf::from("the tar"),
+        name: wanted.map(str::to_owned),
+    })?;
     let name = String::from_utf8_lossy(&names[rank]).into_owned();
     Ok(context::Found { name, text, path: None, ignore: None })
 }

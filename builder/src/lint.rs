@@ -98,6 +98,16 @@ pub(crate) fn find(
     source: &Source,
     context: &LintContext<'_>,
 ) -> Result<Findings, Problem> {
+    let lints = with_options(dockerfile, context, |options| lint(dockerfile, options))?;
+    Ok(Findings { source: source.clone(), lints })
+}
+
+/// Gives what the rules are told about a build to `apply`.
+pub(crate) fn with_options<T>(
+    dockerfile: &Dockerfile,
+    context: &LintContext<'_>,
+    apply: impl FnOnce(&LintOptions<'_>) -> T,
+) -> Result<T, Problem> {
     let check = context.build_args.get(ARGUMENT).map(|text| Check::parse(text)).transpose();
     let check = check.map_err(|error| {
         let message = format!("`--build-arg {ARGUMENT}`: {}", error.message());
@@ -114,9 +124,13 @@ pub(crate) fn find(
         Some(base_image(&(context.image)(name, &platform)?, &platform))
     };
     let stages = context.target.map(|target| needed_stages(dockerfile, target, &arguments));
-    let options =
-        LintOptions { ignore: context.ignore, check: check.as_ref(), arguments, stages, base: Some(&base) };
-    Ok(Findings { source: source.clone(), lints: lint(dockerfile, &options) })
+    Ok(apply(&LintOptions {
+        ignore: context.ignore,
+        check: check.as_ref(),
+        arguments,
+        stages,
+        base: Some(&base),
+    }))
 }
 
 /// The values that a build gives to variables, for the stage with the number `target`.

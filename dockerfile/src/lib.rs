@@ -17,6 +17,7 @@ mod command;
 mod dockerfile;
 mod error;
 mod expand;
+mod fix;
 mod ignore;
 mod instruction;
 mod lint;
@@ -45,6 +46,7 @@ pub use expand::{
     ExpandError, ExpandErrorKind, Expanded, ExpandedWords, MAX_EXPANDED_BYTES, expand, expand_heredoc,
     expand_words,
 };
+pub use fix::{Fix, Mended, fix};
 pub use ignore::{Above, Decision, Ignore, IgnoreError, IgnoreErrorKind};
 pub use instruction::{
     ArgDeclaration, Comment, Expandable, Flag, Healthcheck, Instruction, InstructionKind, Keyword, Onbuild,

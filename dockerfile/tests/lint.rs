@@ -111,3 +111,14 @@ fn every_case_is_linted_as_expected() {
         Rule::ALL.iter().filter(|rule| !own_case(rule)).map(|rule| rule.name()).collect();
     assert!(homeless.is_empty(), "no case is called {homeless:?}");
 }
+
+#[test]
+fn every_rule_is_explained() {
+    let text = include_str!("../../docs/checks.md");
+    for rule in Rule::ALL {
+        let name = rule.name();
+        assert!(text.contains(&format!("\n## {name}\n")), "docs/checks.md does not explain {name}");
+        let row = text.lines().find(|line| line.starts_with(&format!("| [`{name}`]"))).expect("a row");
+        assert_eq!(row.ends_with("| yes |"), rule.is_fixable(), "{row}");
+    }
+}

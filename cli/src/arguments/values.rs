@@ -4,6 +4,8 @@ use std::str::FromStr;
 
 use tug_oci::{Reference, ReferenceError};
 
+use crate::environment::Environment;
+
 /// What names an image that exists: a reference, or the digits of an id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ImageName(String);
@@ -55,6 +57,17 @@ pub(crate) struct Assignment {
     pub(crate) name: String,
     /// Absent when there is no `=`.
     pub(crate) value: Option<String>,
+}
+
+impl Assignment {
+    /// Name and value; without `=` it is that of the environment, and without one there, nothing.
+    pub(crate) fn pair(&self, environment: &Environment) -> Option<(String, String)> {
+        let value = self
+            .value
+            .clone()
+            .or_else(|| environment.named(&self.name).map(|value| value.to_string_lossy().into_owned()))?;
+        Some((self.name.clone(), value))
+    }
 }
 
 impl FromStr for Assignment {

@@ -1,6 +1,7 @@
 //! The commands: each takes its arguments and the settings, asks a library, and writes the answer.
 
 mod build;
+mod check;
 mod completion;
 mod doctor;
 mod export;
@@ -26,6 +27,8 @@ use crate::settings::Settings;
 pub(crate) enum Command {
     /// Build an image from a Dockerfile
     Build(Box<build::BuildArguments>),
+    /// Look for what is probably not meant in a Dockerfile, and mend it
+    Check(Box<check::CheckCommandArguments>),
     /// Run a command in a container, in the foreground
     Run(Box<run::RunArguments>),
     /// List the images in the store
@@ -65,6 +68,7 @@ impl Command {
     pub(crate) fn run(&self, settings: &Settings) -> Result<Exit, CommandError> {
         match self {
             Self::Build(arguments) => return build::run(arguments, settings),
+            Self::Check(arguments) => return check::run(arguments, settings),
             Self::Run(arguments) => return run::run(arguments, settings),
             Self::Images(arguments) => images::run(arguments, settings)?,
             Self::Inspect(arguments) => inspect::run(arguments, settings)?,

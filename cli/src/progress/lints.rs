@@ -7,9 +7,11 @@ use tug_builder::Finding;
 use crate::diagnostic::{self, escape_command, escape_property};
 use crate::output::Stream;
 
-/// Each with its line and a mark under its words, one below the other, with a free line above.
+/// Each with its line and a mark under its words, one below the other, with a free line between.
 pub(crate) fn draw(findings: &[Finding], stream: Stream) -> String {
-    findings.iter().map(|finding| format!("\n{}", diagnostic::draw_finding(finding, stream))).collect()
+    let pictures: Vec<String> =
+        findings.iter().map(|finding| diagnostic::draw_finding(finding, stream)).collect();
+    pictures.join("\n")
 }
 
 /// Each as an annotation of GitHub Actions. `dockerfile` is the path of the Dockerfile as it was given, or of the one that
@@ -39,7 +41,6 @@ mod tests {
     #[test]
     fn a_finding_shows_its_line_and_marks_its_words() {
         insta::assert_snapshot!(draw(&recorded::findings(), Stream::default()), @"
-
         warning[JSONArgsRecommended]: JSON arguments recommended for CMD to prevent unintended behavior related to OS signals
          --> Dockerfile:3:1
           |

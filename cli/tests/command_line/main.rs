@@ -4,6 +4,7 @@
 
 mod archives;
 mod build;
+mod check;
 mod files;
 mod images;
 mod interrupt;

@@ -14,16 +14,17 @@ use std::path::Path;
 use std::time::Instant;
 
 use tug_builder::{
-    BuildOptions, Cancel, ContextSource, DockerfileSource, Error, Event, ImageChanges, NetworkMode, Product,
-    Reporter,
+    BuildOptions, Cancel, ContextSource, DockerfileSource, Error, Event, ImageChanges, InspectOptions,
+    NetworkMode, Product, Reporter,
 };
 use tug_oci::{Descriptor, Platform};
 
-pub(crate) use arguments::BuildArguments;
+pub(crate) use arguments::{BuildArguments, Call, Format, Method};
 use arguments::{NetworkChoice, PullChoice, note, value};
 use outcome::Outcome;
 use output::{Outputs, Put};
 use platforms::Platforms;
+pub(crate) use sources::of as dockerfile_sources;
 
 use crate::arguments::values;
 use crate::environment::{self, Environment};
@@ -37,6 +38,9 @@ use crate::signals::Interrupts;
 /// Builds the image.
 pub(super) fn run(arguments: &BuildArguments, settings: &Settings) -> Result<Exit, CommandError> {
     let environment = &settings.environment;
+    if let Some(call) = arguments.check.call() {
+        return look(call, arguments, settings);
+    }
     let quiet =
         arguments.tell.quiet || (arguments.tell.logfile.is_some() && arguments.tell.progress.is_none());
     let flag = if quiet { Some(ProgressMode::Quiet) } else { arguments.tell.progress };
@@ -146,6 +150,30 @@ pub(super) fn run(arguments: &BuildArguments, settings: &Settings) -> Result<Exi
             None => error,
         }),
         Err(error) => Err(failed(arguments, error, &interrupts, mode, settings)),
+    }
+}
+
+/// What `--check` and `--call` ask for: nothing is built.
+fn look(call: Call, arguments: &BuildArguments, settings: &Settings) -> Result<Exit, CommandError> {
+    let environment = &settings.environment;
+    let options = InspectOptions {
+        target: arguments.what.target.clone(),
+        build_args: arguments.what.build_args(environment)?,
+        platform: asked_platform(arguments, environment)?,
+    };
+    let (context, dockerfile) = sources::find(arguments)?;
+    super::check::call(call, context, dockerfile, &options, names_from(arguments), settings)
+}
+
+/// The first platform that is asked for; it need not be one that could be built for.
+fn asked_platform(arguments: &BuildArguments, environment: &Environment) -> Result<Platform, CommandError> {
+    let variable = environment::DOCKER_DEFAULT_PLATFORM;
+    let asked = arguments.how.platforms.first().map(String::as_str).or_else(|| environment.text(variable));
+    match asked.and_then(|text| text.split(',').next()) {
+        None | Some("" | "local") => Ok(Platform::host()),
+        Some(text) => {
+            text.parse().map_err(|error| CommandError::usage(format_args!("`--platform`: {error}")))
+        }
     }
 }
 

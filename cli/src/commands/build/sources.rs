@@ -27,15 +27,22 @@ pub(super) fn find(arguments: &BuildArguments) -> Result<(ContextSource, Dockerf
     if arguments.what.files.len() > 1 {
         return several(arguments);
     }
-    let file = arguments.what.file();
-    if arguments.what.context == "-" {
+    of(&arguments.what.context, arguments.what.file())
+}
+
+/// What a command reads that is given this PATH and this `-f`.
+pub(crate) fn of(
+    context: &OsStr,
+    file: Option<&OsStr>,
+) -> Result<(ContextSource, DockerfileSource), CommandError> {
+    if context == "-" {
         if file == Some(OsStr::new("-")) {
             return Err(CommandError::usage("standard input cannot be both the context and the Dockerfile"));
         }
         return from_stdin(file);
     }
-    refuse_address(&arguments.what.context)?;
-    let folder = PathBuf::from(&arguments.what.context);
+    refuse_address(context)?;
+    let folder = PathBuf::from(context);
     check_folder(&folder)?;
     let dockerfile = match file {
         None => DockerfileSource::InContext(None),

@@ -2,6 +2,7 @@
 //!
 //! Each group of the help is a struct in a file of its own, and flattened into [`BuildArguments`].
 
+mod check;
 mod entrust;
 mod habits;
 mod how;
@@ -11,6 +12,8 @@ mod steps;
 mod tell;
 mod what;
 
+pub(super) use check::CheckArguments;
+pub(crate) use check::{Call, Format, Method};
 pub(super) use entrust::{EntrustArguments, SecretArgument, SecretOrigin, SshArgument};
 pub(super) use habits::{HabitArguments, note};
 pub(super) use how::{HowArguments, NetworkChoice, PullChoice};
@@ -54,6 +57,9 @@ pub(crate) struct BuildArguments {
     /// What people and scripts are told.
     #[command(flatten)]
     pub(super) tell: TellArguments,
+    /// What is done with the Dockerfile instead.
+    #[command(flatten)]
+    pub(super) check: CheckArguments,
     /// What RUN steps get.
     #[command(flatten)]
     pub(super) steps: StepsArguments,
