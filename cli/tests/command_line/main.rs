@@ -6,6 +6,7 @@ mod archives;
 mod build;
 mod check;
 mod files;
+mod flags;
 mod images;
 mod interrupt;
 mod outputs;

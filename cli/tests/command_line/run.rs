@@ -69,10 +69,7 @@ fn a_command_that_cannot_start_is_explained_needs_root_needs_busybox() {
     insta::assert_snapshot!(tug.run(&["run", "-v", "/no/such/folder:/x", "base", "true"]), @"
     exit code 125
     --- stderr
-    error: `-v /no/such/folder:/x`: cannot use `/no/such/folder`
-      caused by: no such file or directory
-
-    hint: make it first: tug does not make folders on the host
+    error: `-v /no/such/folder:/x`: there is no `/no/such/folder`: make it first
     ");
     tug.image(&["empty"]);
     insta::assert_snapshot!(tug.run(&["run", "--entrypoint", "", "empty"]), @"

@@ -25,7 +25,10 @@ pub(super) use what::{WhatArguments, value};
 
 /// Arguments of `tug build`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "\
+// As in docker, the last value of a flag that has one counts.
+#[command(
+    args_override_self = true,
+    after_help = "\
 Examples:
   tug build -t app .                                 Build the Dockerfile in this folder
   tug build -t app -f deploy/Dockerfile .            Use another Dockerfile
@@ -40,7 +43,8 @@ Examples:
 FROM and COPY --from take the name or id of an image in the store, and images in files:
   oci:PATH[:NAME]              in an OCI layout, a folder
   oci-archive:PATH[:NAME]      in a tar of such a layout
-  docker-archive:PATH[:NAME]   in what `docker save` has written")]
+  docker-archive:PATH[:NAME]   in what `docker save` has written"
+)]
 pub(crate) struct BuildArguments {
     /// What goes in and which image comes out.
     #[command(flatten)]
