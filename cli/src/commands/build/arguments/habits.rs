@@ -335,6 +335,14 @@ mod tests {
     }
 
     #[test]
+    fn each_is_in_the_readme() {
+        let readme = include_str!("../../../../README.md");
+        for habit in HABITS.iter().filter(|habit| !habit.name.starts_with("userns-")) {
+            assert!(readme.contains(&format!("`--{}", habit.name)), "{}", habit.name);
+        }
+    }
+
+    #[test]
     fn the_table_is_in_order() {
         let names: Vec<&str> = HABITS.iter().map(|habit| habit.name).collect();
         assert!(names.is_sorted(), "{names:?}");
