@@ -2,7 +2,9 @@
 //!
 //! The Dockerfile is read although an ignore rule may hide it from COPY. The rules are those of
 //! `<Dockerfile>.dockerignore` beside the Dockerfile, else of `.dockerignore`, else of `.containerignore` in the root of
-//! the context. A tar is taken as it is, without rules, as docker does.
+//! the context. A tar is taken as it is, without rules, as docker does, and so is what comes from elsewhere.
+
+mod remote;
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -20,6 +22,7 @@ use crate::error::Error;
 use crate::files::{Files, Folder, IgnoreFile, Item, ItemKind, Layered, clean, resolve};
 use crate::options::{ContextSource, DockerfileSource};
 use crate::plan::FilesId;
+use crate::remote::Remotes;
 
 /// What a Dockerfile is called when nobody says otherwise, in this order.
 pub(crate) const NAMES: [&str; 3] = ["Dockerfile", "dockerfile", "Containerfile"];
@@ -40,16 +43,31 @@ pub(crate) struct Opened {
 /// Opens contexts. Units that read the same folder by the same rules get the same files, which are read once.
 pub(crate) struct Contexts<'a> {
     store: &'a Store,
+    remotes: &'a Remotes,
     files: Vec<Arc<dyn Files>>,
+    /// What time files are of, in the same order.
+    times: Vec<Time>,
     /// The contexts of the units so far.
     units: Vec<FilesId>,
     /// Folders by path and by the ignore file that holds for them.
     folders: HashMap<(PathBuf, Option<PathBuf>), (FilesId, Arc<Folder>)>,
 }
 
+/// What time the files of a context are of.
+#[derive(Clone, Copy, Debug)]
+enum Time {
+    /// None: a folder.
+    None,
+    /// This, in seconds since 1970.
+    At(i64),
+    /// That of the newest of them.
+    Newest,
+}
+
 impl<'a> Contexts<'a> {
-    pub(crate) fn new(store: &'a Store) -> Self {
-        Self { store, files: Vec::new(), units: Vec::new(), folders: HashMap::new() }
+    pub(crate) fn new(store: &'a Store, remotes: &'a Remotes) -> Self {
+        let (files, times, units) = (Vec::new(), Vec::new(), Vec::new());
+        Self { store, remotes, files, times, units, folders: HashMap::new() }
     }
 
     pub(crate) fn store(&self) -> &'a Store {
@@ -90,9 +108,10 @@ impl<'a> Contexts<'a> {
                 self.with_dockerfile(files, dockerfile, "the tar")
             }
             ContextSource::Empty => {
-                let files = self.add(Arc::new(Nothing));
+                let files = self.add(Arc::new(Nothing), Time::None);
                 self.with_dockerfile(files, dockerfile, "the empty context")
             }
+            ContextSource::Remote(remote) => self.open_remote(&remote, dockerfile),
             ContextSource::OfUnit(unit) => {
                 let files = self.of_unit(unit)?;
                 self.with_dockerfile(files, dockerfile, "the context")
@@ -110,8 +129,18 @@ impl<'a> Contexts<'a> {
                 self.folder(absolute, None, None)
             }
             ContextSource::Tar(mut tar) => self.tar(&mut tar),
-            ContextSource::Empty => Ok(self.add(Arc::new(Nothing))),
+            ContextSource::Empty => Ok(self.add(Arc::new(Nothing), Time::None)),
+            ContextSource::Remote(remote) => self.remote(&remote),
             ContextSource::OfUnit(unit) => self.of_unit(unit),
+        }
+    }
+
+    /// What time the files are of, in seconds since 1970; `None` for those of a folder.
+    pub(crate) fn time(&self, id: FilesId) -> Result<Option<i64>, Error> {
+        match self.times[id.0] {
+            Time::None => Ok(None),
+            Time::At(time) => Ok(Some(time)),
+            Time::Newest => newest(&*self.files[id.0], b""),
         }
     }
 
@@ -120,21 +149,17 @@ impl<'a> Contexts<'a> {
         known.ok_or_else(|| Error::Context("a context is that of a build that comes later".to_owned()))
     }
 
-    fn add(&mut self, files: Arc<dyn Files>) -> FilesId {
+    fn add(&mut self, files: Arc<dyn Files>, time: Time) -> FilesId {
         self.files.push(files);
+        self.times.push(time);
         FilesId(self.files.len() - 1)
     }
 
     fn tar(&mut self, tar: &mut (impl Read + Send)) -> Result<FilesId, Error> {
         let options = ImportLayer { keep_plain_tar: true, ..ImportLayer::default() };
-        let layer = self.store.import_layer(tar, &options).map_err(|error| match error {
-            StoreError::Layer(_) | StoreError::Stream { .. } if !error.is_disk_full() => {
-                Error::ContextTar { source: error }
-            }
-            error => error.into(),
-        })?;
+        let layer = self.store.import_layer(tar, &options).map_err(|error| bad_tar(error, "its tar"))?;
         let view = self.store.view(std::slice::from_ref(layer.diff_id()))?;
-        Ok(self.add(Arc::new(Layered::new(view))))
+        Ok(self.add(Arc::new(Layered::new(view)), Time::Newest))
     }
 
     fn folder(
@@ -153,7 +178,7 @@ impl<'a> Contexts<'a> {
         }
         let digests = self.store.file_digests(&key.0)?;
         let folder = Arc::new(Folder::open(&key.0, ignore, digests)?);
-        let id = self.add(Arc::clone(&folder) as Arc<dyn Files>);
+        let id = self.add(Arc::clone(&folder) as Arc<dyn Files>, Time::None);
         self.folders.insert(key, (id, folder));
         Ok(id)
     }
@@ -236,6 +261,26 @@ fn dockerfile_of(
     let found = found.ok_or_else(|| Error::NoDockerfile { folder: path.to_owned(), name: wanted.clone() })?;
     let shown = found.strip_prefix(absolute).unwrap_or(&found).display().to_string();
     Ok((shown, read_file(&found, tug_dockerfile::MAX_SOURCE_BYTES as u64 + 1)?, Some(found)))
+}
+
+/// Says of an error whether the tar, which comes from `place`, is to blame.
+fn bad_tar(error: StoreError, place: &str) -> Error {
+    match error {
+        StoreError::Layer(_) | StoreError::Stream { .. } if !error.is_disk_full() => {
+            Error::ContextTar { place: place.to_owned(), source: error }
+        }
+        error => error.into(),
+    }
+}
+
+/// The time of the newest file below `folder`.
+fn newest(files: &dyn Files, folder: &[u8]) -> Result<Option<i64>, Error> {
+    let mut latest = None;
+    for item in files.children(folder)? {
+        let below = if item.is_directory() { newest(files, &item.path)? } else { None };
+        latest = latest.max(below).max(Some(item.mtime.seconds));
+    }
+    Ok(latest)
 }
 
 /// The absolute path of a folder.

@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 
 use tug_dockerfile::Rule;
-use tug_oci::Platform;
+use tug_oci::{Digest, Platform};
 use tug_runtime::Emulator;
 
 use crate::event::StepSummary;
@@ -141,10 +141,25 @@ pub enum Error {
         hint: String,
     },
     /// The tar that should be the context is none, or a bad one.
-    #[error("the context could not be read from its tar")]
+    #[error("the context could not be read from {place}")]
     ContextTar {
+        /// What it comes from.
+        place: String,
         /// Why.
         source: tug_layer_store::Error,
+    },
+    /// Something from elsewhere could not be fetched.
+    #[error(transparent)]
+    Fetch(tug_fetch::Error),
+    /// What was fetched is not what was promised. Nothing of it is kept.
+    #[error("`{url}` has the digest `{actual}`, not `{expected}`")]
+    OtherContent {
+        /// Where it came from.
+        url: String,
+        /// What was promised.
+        expected: Digest,
+        /// What came.
+        actual: Digest,
     },
     /// A file of the context or the host could not be read.
     #[error("could not {action} `{}`", path.display())]
@@ -209,9 +224,13 @@ impl Error {
             Self::Changed { .. } => {
                 Some("build again when nothing writes to it, or name it in `.dockerignore`".to_owned())
             }
+            Self::Fetch(error) => error.hint(),
+            Self::OtherContent { actual, .. } => {
+                Some(format!("if the new content is what you want, write `--checksum={actual}`"))
+            }
             Self::StepFailed(failure) => ending_hint(&failure.ending),
             Self::Output { hint, .. } => Some(hint.clone()),
-            Self::Store(error) | Self::ContextTar { source: error } => error.hint(),
+            Self::Store(error) | Self::ContextTar { source: error, .. } => error.hint(),
             Self::Runtime { source, .. } => source.hint(),
             Self::Foreign { platform, emulator, .. } => Some(emulation_hint(platform, emulator.as_deref())),
             Self::AtStep { error, .. } => error.hint().or_else(|| error.hint_for_sources()),
@@ -227,6 +246,8 @@ impl Error {
             Self::Context(_)
             | Self::Io { .. }
             | Self::Changed { .. }
+            | Self::Fetch(_)
+            | Self::OtherContent { .. }
             | Self::Store(_)
             | Self::Runtime { .. }
             | Self::Foreign { .. } => {
@@ -242,6 +263,15 @@ impl Error {
                 Some("make it readable, or name it in `.dockerignore`".to_owned())
             }
             _ => None,
+        }
+    }
+}
+
+impl From<tug_fetch::Error> for Error {
+    fn from(error: tug_fetch::Error) -> Self {
+        match error {
+            tug_fetch::Error::Stopped => Self::Cancelled,
+            error => Self::Fetch(error),
         }
     }
 }

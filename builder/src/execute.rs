@@ -22,6 +22,7 @@ use crate::error::{Error, Source};
 use crate::event::{Event, Reporter, StepId};
 use crate::files::Files;
 use crate::plan::{Action, Plan, State, Step};
+use crate::remote::Remotes;
 use crate::run::ContextTrees;
 use crate::sandbox::Sandbox;
 use crate::secret::{Secret, SshAgent};
@@ -39,6 +40,7 @@ pub(crate) struct Execution<'a> {
     pub units: &'a [Unit],
     /// By [`crate::plan::FilesId`].
     pub files: &'a [Arc<dyn Files>],
+    pub remotes: &'a Remotes,
     pub build: &'a BuildFolder,
     pub jobs: usize,
     /// Ends all steps: thrown by the user, or by a step that failed.

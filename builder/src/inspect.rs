@@ -63,6 +63,11 @@ impl Inspected {
             (_, DockerfileSource::Text { name, text, path }) => {
                 context::Found { name, text, path, ignore: None }
             }
+            (ContextSource::Remote(remote), DockerfileSource::InContext(_)) => {
+                return Err(Error::Context(format!(
+                    "the Dockerfile of `{remote}` cannot be looked at from here: fetch it, and name the folder"
+                )));
+            }
             (_, DockerfileSource::InContext(name)) => {
                 return Err(Error::NoDockerfile { folder: PathBuf::from("the context"), name });
             }
@@ -158,7 +163,7 @@ impl Inspected {
 
 /// Finds the Dockerfile in a tar. Rules of an ignore file do not hold for tars.
 fn in_tar(tar: Box<dyn Read + Send>, wanted: Option<&str>) -> Result<context::Found, Error> {
-    let failed = |source: tug_layer_store::Error| Error::ContextTar { source };
+    let failed = |source: tug_layer_store::Error| Error::ContextTar { place: "its tar".to_owned(), source };
     let unreadable = |source| Error::Io { action: "read", path: PathBuf::from("the tar"), source };
     let names: Vec<&str> = wanted.map_or_else(|| context::NAMES.to_vec(), |name| vec![name]);
     let names: Vec<Vec<u8>> = names.iter().map(|name| crate::files::clean(name.as_bytes())).collect();

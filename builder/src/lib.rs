@@ -2,6 +2,7 @@
 //!
 //! [`build`] and [`build_all`] are the way in. It joins the other crates: `dockerfile` parses, `layer-store` keeps, `runtime` runs.
 
+mod archive_kind;
 mod builds;
 mod built_in;
 mod cancel;
@@ -26,11 +27,13 @@ mod parallel;
 mod plan;
 mod product;
 mod record;
+mod remote;
 mod run;
 mod sandbox;
 mod secret;
 mod units;
 
+pub use archive_kind::is_archive;
 pub use builds::{Build, BuildRecord, BuildStatus, ErrorRecord, Replay, UnitRecord};
 pub use cancel::{Cancel, CancelGuard};
 pub use changes::ImageChanges;
@@ -40,7 +43,8 @@ pub use event::{BuiltBy, Change, ChangeKind, Event, Recording, Reporter, StepId,
 pub use inspect::{InspectOptions, Inspected};
 pub use lint::{Finding, Findings};
 pub use options::{
-    BuildOptions, ContextSource, DockerfileSource, NamedContext, NetworkMode, PROXY_VARIABLES, Squash,
+    BuildOptions, ContextSource, DockerfileSource, NamedContext, NetworkMode, PROXY_VARIABLES, RemoteOptions,
+    Squash,
 };
 pub use product::{Annotation, AnnotationLevel, Product};
 pub use sandbox::{Access, Allowed, Sandbox, Volume, mount_volumes};
@@ -51,6 +55,7 @@ pub use secret::{Secret, SshAgent};
 
 use execute::{Claims, Execution};
 use plan::Plan;
+use remote::Remotes;
 use run::ContextTrees;
 use tug_layer_store::Store;
 use tug_oci::{Descriptor, Digest, Reference};
@@ -131,7 +136,9 @@ fn build_recorded(
     let reporter: &dyn Reporter = recorder;
     let jobs = units.first().map_or(1, |unit| unit.jobs);
     let mut plan = Plan::default();
-    let mut contexts = Contexts::new(store);
+    let options = units.first().map(|unit| unit.remote.clone()).unwrap_or_default();
+    let remotes = Remotes::new(store, options, stop);
+    let mut contexts = Contexts::new(store, &remotes);
     let units: Vec<Opened> = units
         .into_iter()
         .map(|unit| units::open(unit, &mut plan, &mut contexts, reporter))
@@ -151,6 +158,7 @@ fn build_recorded(
         plan: &plan,
         units: &units,
         files: contexts.files(),
+        remotes: &remotes,
         build: recorder.folder(),
         jobs,
         stop,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::PathBuf;
 
+use tug_fetch::{GitOptions, HttpOptions, Remote};
 use tug_oci::{Platform, Reference};
 
 use crate::changes::ImageChanges;
@@ -33,6 +34,8 @@ pub enum ContextSource {
     Tar(Box<dyn Read + Send>),
     /// No files at all: the Dockerfile came alone.
     Empty,
+    /// A repository, or a file that is a tar, plain or compressed, or a Dockerfile without any files.
+    Remote(Remote),
     /// The files of an earlier unit of the same build, by its place in the list: what can be read once only, such as a
     /// tar on standard input, can serve several units.
     OfUnit(usize),
@@ -74,6 +77,15 @@ pub enum Squash {
     New,
     /// All of them.
     All,
+}
+
+/// How what is not on this machine is fetched.
+#[derive(Clone, Debug, Default)]
+pub struct RemoteOptions {
+    /// Files.
+    pub http: HttpOptions,
+    /// Repositories.
+    pub git: GitOptions,
 }
 
 /// What a name in `FROM`, `--from` or `from=` means instead of a stage or an image of that name.
@@ -121,6 +133,11 @@ pub struct BuildOptions {
     pub jobs: usize,
     /// Seconds since 1970: `created`, and no file in a new layer is younger.
     pub source_date_epoch: Option<i64>,
+    /// Whether [`Self::source_date_epoch`] is the time of the context, if it has one: of a repository that of the commit, of
+    /// a download `Last-Modified`, of a tar that of its newest file.
+    pub epoch_of_context: bool,
+    /// How what is not on this machine is fetched; that of the first unit counts for all.
+    pub remote: RemoteOptions,
     /// Proxy variables of the caller that RUN steps may use: in no key, no layer and no history. Build arguments of the
     /// same name count before them.
     pub proxy_environment: Vec<(String, String)>,
@@ -158,6 +175,8 @@ impl BuildOptions {
             network: NetworkMode::default(),
             jobs: 4,
             source_date_epoch: None,
+            epoch_of_context: false,
+            remote: RemoteOptions::default(),
             proxy_environment: Vec::new(),
             resolv_conf: None,
             ignore_file: None,

@@ -1,9 +1,10 @@
 //! One unit of a build, from its options to its part of the plan.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tug_dockerfile::{Dockerfile, Ignore, LineIndex};
+use tug_fetch::Remote;
 use tug_layer_store::{Image, Store};
 use tug_oci::{ImageConfig, Platform, Reference};
 
@@ -47,7 +48,12 @@ pub(crate) fn open(
     reporter: &dyn Reporter,
 ) -> Result<Opened, Error> {
     let proxy_environment = options.proxies();
-    let opened = contexts.open(options.context, options.dockerfile, options.ignore_file.as_deref())?;
+    let context = with_git_dir(options.context, &options.build_args);
+    let opened = contexts.open(context, options.dockerfile, options.ignore_file.as_deref())?;
+    let epoch = match options.epoch_of_context {
+        true => contexts.time(opened.files)?,
+        false => options.source_date_epoch,
+    };
     let source =
         Source { name: opened.name.clone(), text: String::from_utf8_lossy(&opened.text).into_owned() };
     let in_source = |problems| Error::Dockerfile { source_text: source.clone(), problems };
@@ -96,7 +102,7 @@ pub(crate) fn open(
         unit: Unit {
             source,
             no_cache: options.no_cache,
-            epoch: options.source_date_epoch,
+            epoch,
             proxy_environment,
             resolv_conf: options.resolv_conf,
             sandbox: options.sandbox,
@@ -113,6 +119,18 @@ pub(crate) fn open(
         findings,
         notes: built_in::without_effect(&options.build_args),
     })
+}
+
+/// The context with `.git`, if it is a repository and the build argument for that is set.
+fn with_git_dir(context: ContextSource, build_args: &BTreeMap<String, String>) -> ContextSource {
+    let wants = build_args.get("BUILDKIT_CONTEXT_KEEP_GIT_DIR").map(String::as_str);
+    match context {
+        ContextSource::Remote(Remote::Git(url)) if matches!(wants, Some("1" | "true")) => {
+            let wanted = tug_fetch::Wanted { keep_git_dir: Some(true), ..url.wanted().clone() };
+            ContextSource::Remote(Remote::Git(url.wanting(wanted)))
+        }
+        context => context,
+    }
 }
 
 impl Opened {

@@ -44,7 +44,10 @@ pub(crate) const XDG_DATA_HOME: &str = "XDG_DATA_HOME";
 /// The user's home, for `.local/share` when [`XDG_DATA_HOME`] is not set.
 pub(crate) const HOME: &str = "HOME";
 
-/// Handed to RUN steps, but recorded nowhere: how to reach the network.
+/// A file of certificates that are trusted besides those of the system, when something is fetched.
+pub(crate) const SSL_CERT_FILE: &str = "SSL_CERT_FILE";
+
+/// How to reach the network: for what tug fetches itself, and handed to RUN steps, but recorded nowhere.
 pub(crate) use tug_builder::PROXY_VARIABLES as PROXIES;
 
 /// The environment as it was when tug started.
@@ -65,6 +68,11 @@ impl Environment {
     /// The value of `name` as a path.
     pub(crate) fn path(&self, name: &str) -> Option<PathBuf> {
         self.0.get(OsStr::new(name)).filter(|value| !value.is_empty()).map(PathBuf::from)
+    }
+
+    /// All of it, for programs that are started.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (&OsString, &OsString)> {
+        self.0.iter()
     }
 
     /// The value of a variable that the user named, such as in `--build-arg NAME`; it may be empty.

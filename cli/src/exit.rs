@@ -9,6 +9,8 @@ pub(crate) enum Exit {
     Failed,
     /// The command line is wrong.
     Usage,
+    /// The network, or what is behind it: refused, unreachable, in trouble.
+    Network,
     /// This host cannot do it: no user namespaces, no overlay, the disk is full.
     Host,
     /// A bug in tug.
@@ -27,6 +29,7 @@ impl Exit {
             Self::Success => 0,
             Self::Failed => 1,
             Self::Usage => 2,
+            Self::Network => 3,
             Self::Host => 4,
             Self::Bug => 70,
             Self::Command(code) => code,

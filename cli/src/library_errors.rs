@@ -50,6 +50,14 @@ impl From<tug_builder::Error> for CommandError {
                 Self::from_error(exit, &error, hint)
             }
             Builder::Foreign { .. } => Self::from_error(Exit::Host, &error, hint),
+            Builder::Fetch(ref source) => {
+                let exit = match source {
+                    tug_fetch::Error::NoGit { .. } => Exit::Host,
+                    source if source.is_network() => Exit::Network,
+                    _ => Exit::Failed,
+                };
+                Self::from_error(exit, &error, hint)
+            }
             Builder::Dockerfile { ref source_text, ref problems } => {
                 let picture = Picture::Problems { source: source_text.clone(), problems: problems.clone() };
                 Self::from_error(Exit::Failed, &error, hint).picture(picture)

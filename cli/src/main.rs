@@ -28,6 +28,7 @@ mod images;
 mod library_errors;
 mod output;
 mod progress;
+mod remote;
 mod session;
 mod settings;
 mod signals;

@@ -14,9 +14,9 @@ mod remote;
 mod stop;
 
 pub use error::Error;
-pub use git::{Commit, Git, GitOptions, GitTrees, GitUrl, GitUrlError, Part, Wanted};
+pub use git::{Commit, Git, GitOptions, GitTrees, GitUrl, GitUrlError, Part, Wanted, git_version};
 pub use http::{
-    Client, Credential, Fetched, HttpOptions, HttpUrl, Known, Outcome, Proxies, Sink, UrlError, file_name,
+    Client, Credential, Fetched, HttpOptions, HttpUrl, Known, Outcome, Proxies, Sink, UrlError, hide,
 };
 pub use remote::{Remote, RemoteError};
 pub use stop::Stop;

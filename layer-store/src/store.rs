@@ -11,6 +11,7 @@
 //! | `layers/<diff id>/`          | record, table of contents and tree of a layer                         |
 //! | `cache/`                     | results of build steps, and remembered file digests                   |
 //! | `mounts/`, `builds/`         | cache mounts; events and logs of builds                               |
+//! | `git/`                       | shallow copies of repositories, kept by whoever fetches from them     |
 //! | `ingest/`                    | what is being written                                                 |
 //! | `trash/`                     | what is being deleted                                                 |
 //! | `locks/`                     | flock files                                                           |

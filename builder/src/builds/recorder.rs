@@ -174,6 +174,7 @@ fn unit(options: &BuildOptions) -> UnitRecord {
             std::path::absolute(folder).unwrap_or_else(|_| folder.clone()).display().to_string()
         }
         ContextSource::Tar(_) => "a tar".to_owned(),
+        ContextSource::Remote(remote) => remote.to_string(),
         ContextSource::OfUnit(_) => "that of another unit".to_owned(),
         ContextSource::Empty => "none".to_owned(),
     };

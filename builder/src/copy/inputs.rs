@@ -42,6 +42,7 @@ pub(crate) fn add_inputs(action: &CopyAction, sources: &Sources, inputs: &mut In
             Source::Inline { name, text } => {
                 inputs.content(format!("<<{name}"), Digest::of(text.as_bytes()).to_string());
             }
+            Source::Remote(remote) => inputs.content(remote.name(), remote.facts()),
             Source::Selected(selected) => {
                 let sources: Vec<String> = selected.iter().map(shown).collect();
                 inputs.value(format!("source {}", number + 1), sources.join("\n"));

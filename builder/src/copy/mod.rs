@@ -8,6 +8,7 @@ mod inputs;
 mod mounted;
 pub(crate) mod owner;
 mod parents;
+mod remote;
 mod select;
 mod target;
 mod write;
@@ -22,7 +23,9 @@ use crate::cancel::Cancel;
 use crate::error::{Error, Problem};
 use crate::files::{Files, Layered};
 use crate::plan::{CopyAction, CopyFrom, CopySource};
+use crate::remote::Remotes;
 use owner::OwnerError;
+use remote::Remote;
 use select::{SelectError, Selected};
 use target::{Content, Ownership, Planned, Target, TargetError, landing};
 
@@ -63,7 +66,12 @@ pub(crate) struct Sources {
 
 enum Source {
     Selected(Vec<Selected>),
-    Inline { name: String, text: String },
+    Inline {
+        name: String,
+        text: String,
+    },
+    /// From elsewhere.
+    Remote(Remote),
 }
 
 /// Finds the sources of `action` in `files`, and their digests. `place` says what `files` are.
@@ -71,6 +79,7 @@ pub(crate) fn find(
     action: &CopyAction,
     files: Arc<dyn Files>,
     place: &str,
+    remotes: &Remotes,
     cancel: &Cancel,
 ) -> Result<Sources, CopyError> {
     let excludes = Ignore::from_patterns(&action.exclude).map_err(|error| {
@@ -82,6 +91,7 @@ pub(crate) fn find(
             CopySource::Inline { name, text } => {
                 found.push(Source::Inline { name: name.clone(), text: text.clone() });
             }
+            CopySource::Remote(source) => found.push(Source::Remote(Remote::look(source, remotes)?)),
             CopySource::Path { path, span } => {
                 let selected = match action.parents {
                     true => parents::select(&*files, path, &excludes),
@@ -104,6 +114,7 @@ pub(crate) fn find(
 /// Where a layer is made, and how.
 pub(crate) struct CopyContext<'a> {
     pub store: &'a Store,
+    pub remotes: &'a Remotes,
     pub cancel: &'a Cancel,
     /// The tree of the layers below.
     pub below: View,
@@ -138,8 +149,13 @@ pub(crate) fn copy(
     let failed = |error: TargetError| target_error(error, &context.span);
     let owner = ownership.owner_of_new();
     for source in &sources.found {
-        let selected = match source {
-            Source::Selected(selected) => selected,
+        let fetched;
+        let (files, selected, unpack) = match source {
+            Source::Selected(selected) => (&sources.files, selected, action.unpack),
+            Source::Remote(remote) => {
+                fetched = remote.fetch(context, action)?;
+                (&fetched.files, &fetched.selected, fetched.unpack)
+            }
             Source::Inline { name, text } => {
                 let path =
                     place_inline(&mut target, &destination, is_slashed, name, owner).map_err(failed)?;
@@ -148,16 +164,14 @@ pub(crate) fn copy(
             }
         };
         for one in selected {
-            if action.unpack
-                && let Some(archive) =
-                    archive::open(context.store, &*sources.files, &one.item, context.cancel)?
+            if unpack
+                && let Some(archive) = archive::open(context.store, &**files, &one.item, context.cancel)?
             {
                 target.make_directories(&destination, owner).map_err(failed)?;
                 archive::unpack(&Arc::new(archive), &mut target, &destination, &ownership).map_err(failed)?;
                 continue;
             }
-            put_selected(&mut target, &sources.files, one, &destination, is_slashed, &ownership)
-                .map_err(failed)?;
+            put_selected(&mut target, files, one, &destination, is_slashed, &ownership).map_err(failed)?;
         }
     }
     write::write(context, target)

@@ -227,13 +227,14 @@ impl Execution<'_> {
                 (Arc::new(Layered::new(self.store.view(chain)?)), "the files that `--from` names")
             }
         };
-        copy::find(action, files, place, self.stop).map_err(|error| self.located(error, step))
+        copy::find(action, files, place, self.remotes, self.stop).map_err(|error| self.located(error, step))
     }
 
     fn copy_context(&self, step: &Step, below: &Below) -> Result<CopyContext<'_>, Error> {
         let epoch = self.unit(step).epoch;
         Ok(CopyContext {
             store: self.store,
+            remotes: self.remotes,
             cancel: self.stop,
             below: self.store.view(&below.below)?,
             materialise: step.materialise,

@@ -20,7 +20,9 @@ use crate::files::{Files, Item, ItemKind};
 use crate::images;
 use crate::key::Inputs;
 use crate::options::NetworkMode;
+use crate::options::RemoteOptions;
 use crate::plan::{FilesId, NoImage, Plan, PlanOptions, Privileges, RunAction, Script, Surroundings, plan};
+use crate::remote::Remotes;
 use crate::run::ContextTrees;
 use crate::sandbox::Sandbox;
 
@@ -128,6 +130,7 @@ fn run(
             ssh_agents: Vec::new(),
         }],
         files: &[files],
+        remotes: &Remotes::new(store, RemoteOptions::default(), &stop),
         build: &build,
         jobs: 4,
         stop: &stop,

@@ -1,10 +1,12 @@
-//! Files that a build may copy from: a folder on disk, or the merged tree of layers.
+//! Files that a build may copy from: a folder on disk, the merged tree of layers, a download, or a part of one of these.
 //!
 //! Both look the same from here: items below a root, named by paths of bytes without a leading slash. Nothing outside
 //! the root can be named: `..` stops at the root and symbolic links are resolved inside it.
 
 mod folder;
 mod layered;
+mod part;
+mod single;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -21,6 +23,8 @@ use crate::error::Error;
 
 pub(crate) use folder::{Folder, IgnoreFile};
 pub(crate) use layered::Layered;
+pub(crate) use part::PartOf;
+pub(crate) use single::SingleFile;
 
 /// How many symbolic links may be followed for one path: more than Linux does, as many as Go and so docker.
 const MOST_LINKS: usize = 255;

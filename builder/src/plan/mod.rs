@@ -16,6 +16,7 @@ mod mounts;
 mod named;
 mod needed;
 mod privileges;
+mod remote;
 mod scope;
 mod stages;
 mod transfer;
@@ -25,6 +26,7 @@ mod tests;
 
 use std::ops::Range;
 
+use tug_fetch::Remote;
 use tug_layer_store::Image;
 use tug_oci::{Digest, History, ImageConfig, Platform};
 
@@ -170,6 +172,23 @@ pub(crate) enum CopySource {
     Path { path: String, span: Range<usize> },
     /// A here-document.
     Inline { name: String, text: String },
+    /// An address.
+    Remote(RemoteSource),
+}
+
+/// A source that is not on this machine. What it is now is only known when the step is carried out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RemoteSource {
+    /// Where it is, and what of it is wanted.
+    pub remote: Remote,
+    /// As it stands in the Dockerfile, expanded, without a password.
+    pub written: String,
+    /// What a file must be.
+    pub checksum: Option<Digest>,
+    /// Whether a file is unpacked if it is an archive.
+    pub unpack: bool,
+    /// Whether `.git` comes along with a repository.
+    pub keep_git_dir: bool,
 }
 
 /// Where sources are.

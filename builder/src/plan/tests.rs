@@ -259,14 +259,6 @@ fn an_unknown_target_lists_what_there_is() {
 }
 
 #[test]
-fn what_cannot_be_built_yet_is_refused_by_name() {
-    let text = "FROM base\nADD https://example.com/x /x\n";
-    let messages = messages(text, &PLAIN);
-    assert_eq!(messages.len(), 1, "{messages:?}");
-    assert!(messages.iter().all(|message| message.contains("yet")), "{messages:?}");
-}
-
-#[test]
 fn build_args_that_no_arg_takes_are_warned_about() {
     let asked = Asked { build_args: &[("NOPE", "1"), ("HTTP_PROXY", "x")], ..PLAIN };
     let plan = planned("FROM base\n", &asked).unwrap();

@@ -6,6 +6,8 @@ use tug_dockerfile::{
     Add, Copy, Instruction, InstructionKind, Mode, Source, Stage, Transfer, expand_heredoc,
 };
 
+use tug_fetch::Remote;
+
 use super::evaluate::{StageState, absolute, problem_of};
 use super::history;
 use super::stages::Planner;
@@ -31,9 +33,7 @@ impl StageState {
     }
 
     pub(super) fn add(&mut self, planner: &mut Planner<'_>, instruction: &Instruction, add: &Add) {
-        if add.checksum.is_some() {
-            planner.problems.push(refused("ADD --checksum", flag_span(instruction, "checksum")));
-        }
+        let Some(()) = self.check_remote_flags(planner, instruction, add) else { return };
         let from = CopyFrom::Files(planner.options.context);
         self.transfer(planner, instruction, &add.files, from, add.unpack != Some(false));
     }
@@ -115,9 +115,13 @@ impl StageState {
                 }
                 Source::Path(word) => {
                     let path = self.expand(planner, word)?;
-                    if matches!(instruction.kind, InstructionKind::Add(_)) && is_remote(&path) {
-                        planner.problems.push(refused("ADD of a URL", word.span.range()));
-                        return None;
+                    if let InstructionKind::Add(add) = &instruction.kind
+                        && let Some(remote) = Remote::parse(&path, false)
+                    {
+                        let span = word.span.range();
+                        let remote = self.remote(planner, instruction, add, &path, remote, span)?;
+                        sources.push(CopySource::Remote(remote));
+                        continue;
                     }
                     sources.push(CopySource::Path { path, span: self.place_of(word.span.range()) });
                 }
@@ -125,10 +129,6 @@ impl StageState {
         }
         Some(sources)
     }
-}
-
-fn is_remote(path: &str) -> bool {
-    ["http://", "https://", "git@", "git://", "ssh://"].iter().any(|prefix| path.starts_with(prefix))
 }
 
 /// Absolute; a slash at the end says that it is a directory.
@@ -149,6 +149,7 @@ fn history_text(
     let flags = flags.iter().filter_map(|(name, value)| Some(format!("--{name}={}", (*value)?)));
     let sources = sources.iter().map(|source| match source {
         CopySource::Path { path, .. } => path.clone(),
+        CopySource::Remote(remote) => remote.written.clone(),
         CopySource::Inline { name, .. } => format!("<<{name}"),
     });
     let keyword = std::iter::once(instruction.kind.name().to_owned());
@@ -161,9 +162,4 @@ fn history_text(
 pub(super) fn flag_span(instruction: &Instruction, name: &str) -> Range<usize> {
     let flag = instruction.flags.iter().find(|flag| flag.name == name);
     flag.map_or(instruction.span, |flag| flag.span).range()
-}
-
-fn refused(what: &str, span: Range<usize>) -> Problem {
-    Problem::new(span, format!("`{what}` cannot be built yet"))
-        .label("this part of the language is not there yet")
 }

@@ -23,7 +23,8 @@ pub(crate) struct DoctorArguments {
 /// Tries everything, then whether the sum of it is enough to build.
 pub(super) fn run(arguments: &DoctorArguments, settings: &Settings) -> Result<Exit, CommandError> {
     let store = settings.store()?;
-    let checks = tug_runtime::probe(&store);
+    let mut checks = tug_runtime::probe(&store);
+    checks.push(git(tug_fetch::git_version(&crate::remote::of_git(&settings.environment))));
     let session = Session::enter(settings);
     let verdict = session.and_then(|session| match missing(&checks) {
         None => Ok(mode_in_words(session.runtime.mode())),
@@ -47,6 +48,18 @@ pub(super) fn run(arguments: &DoctorArguments, settings: &Settings) -> Result<Ex
         }
     }
     Ok(if verdict.is_ok() { Exit::Success } else { Exit::Host })
+}
+
+/// Repositories are fetched by git; nothing else needs it.
+fn git(version: Option<String>) -> Check {
+    let remedy = "install it, for example with `apt-get install git` or `apk add git`";
+    Check {
+        name: "git",
+        outcome: if version.is_some() { Outcome::Ok } else { Outcome::Degraded },
+        remedy: version.is_none().then(|| remedy.to_owned()),
+        found: version.unwrap_or_else(|| "it is not installed".to_owned()),
+        why: "`ADD` of repositories, and contexts that are some, are fetched with it",
+    }
 }
 
 /// What keeps containers from running, although a store and a mode were found.

@@ -107,6 +107,16 @@ impl GitUrl {
         Self { wanted, ..self.clone() }
     }
 
+    /// The same, which must be a commit whose name is or begins with `checksum`.
+    pub fn expecting(&self, checksum: &str) -> Result<Self, GitUrlError> {
+        let wrong = |reason: String| GitUrlError { shown: self.shown.clone(), reason };
+        let checksum = checksum_of(checksum).map_err(wrong)?;
+        if self.wanted.checksum.as_ref().is_some_and(|known| *known != checksum) {
+            return Err(wrong("its own `checksum` is another one".to_owned()));
+        }
+        Ok(self.wanting(Wanted { checksum: Some(checksum), ..self.wanted.clone() }))
+    }
+
     /// What names the repository in keys and records: its address without a password, and nothing of what is wanted.
     pub fn repository(&self) -> &str {
         &self.shown

@@ -32,6 +32,7 @@ use repository::Repository;
 
 pub use address::{GitUrl, GitUrlError, Wanted};
 pub use archive::{GitTrees, Part};
+pub use program::git_version;
 
 /// How repositories are fetched.
 #[derive(Clone, Debug)]

@@ -14,7 +14,7 @@ use std::io::{self, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -171,7 +171,14 @@ impl Program {
             let advice = Some("is the address right, and is there a network?");
             return Err(Failure::Final(self.failed(&reason, advice)));
         }
+        // What git says of its own end explains why there was nothing to read.
+        let has_failed = |status: &io::Result<ExitStatus>| {
+            status.as_ref().is_ok_and(|status| status.code().is_some_and(|code| code != 0))
+        };
         match (outcome, status) {
+            (Err(_), status) if has_failed(&status) => {
+                Err(Failure::Git { text: self.without_secrets(&text) })
+            }
             (Err(error), _) => Err(Failure::Reading(error)),
             (Ok(()), Ok(status)) if status.success() => Ok(()),
             (Ok(()), Ok(_)) => Err(Failure::Git { text: self.without_secrets(&text) }),
@@ -199,6 +206,16 @@ impl Program {
         let secrets = self.secrets.iter().filter(|secret| !secret.is_empty());
         secrets.fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), "***"))
     }
+}
+
+/// What git says of itself, for example `2.47.3`; `None` when there is none on the `PATH` of `environment`.
+pub fn git_version(environment: &[(OsString, OsString)]) -> Option<String> {
+    let mut command = Command::new(find(environment)?);
+    command.arg("--version").stdin(Stdio::null()).stderr(Stdio::null());
+    command.env_clear().envs(environment.iter().map(|(name, value)| (name, value)));
+    let output = command.output().ok().filter(|output| output.status.success())?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    Some(text.trim().trim_start_matches("git version ").to_owned())
 }
 
 /// Looks for git on the `PATH` of an environment.
@@ -274,7 +291,7 @@ impl Running {
         let _ = kill_process_group(self.group(), Signal::KILL);
     }
 
-    fn wait(&mut self) -> io::Result<std::process::ExitStatus> {
+    fn wait(&mut self) -> io::Result<ExitStatus> {
         self.is_over = true;
         self.child.wait()
     }

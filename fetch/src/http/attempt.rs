@@ -9,7 +9,6 @@ use ureq::http::{HeaderMap, Response, StatusCode, header};
 use ureq::{Agent, Body, Proxy};
 use url::Url;
 
-use super::name::disposition;
 use super::options::HttpOptions;
 use super::retry::{http_date, is_for_now, retry_after};
 use super::url::{HttpUrl, shown};
@@ -195,7 +194,6 @@ impl<'a> Attempt<'a> {
         let headers = response.headers();
         let etag = text(headers, header::ETAG).map(str::to_owned);
         let last_modified = text(headers, header::LAST_MODIFIED).map(str::to_owned);
-        let name = text(headers, header::CONTENT_DISPOSITION).and_then(disposition);
         let mut size = self.part.as_ref().map_or(0, |(count, _)| *count);
         let length = text(headers, header::CONTENT_LENGTH).and_then(|length| length.parse::<u64>().ok());
         let expected = length.map(|length| length.saturating_add(size));
@@ -231,7 +229,7 @@ impl<'a> Attempt<'a> {
             return Err(Ended::Again { after: None, error });
         }
         let modified = last_modified.as_deref().and_then(http_date);
-        Ok(Outcome::Fetched(Fetched { size, known: Known { etag, last_modified }, modified, name }))
+        Ok(Outcome::Fetched(Fetched { size, known: Known { etag, last_modified }, modified }))
     }
 
     /// Keeps what came for the next attempt, if its `ETag` says for sure what it is a part of.

@@ -11,7 +11,6 @@
 //! | nothing comes                           | an error after [`HttpOptions::idle`]; there is no limit for the whole     |
 
 mod attempt;
-mod name;
 mod options;
 mod retry;
 mod roots;
@@ -28,10 +27,9 @@ use crate::error::Error;
 use crate::stop::Stop;
 use attempt::{Attempt, Ended};
 
-pub use name::file_name;
 pub use options::{Credential, HttpOptions, Proxies};
-pub use url::{HttpUrl, UrlError};
-pub(crate) use url::{hide, shown};
+pub(crate) use url::shown;
+pub use url::{HttpUrl, UrlError, hide};
 
 /// Takes what comes. When a transfer has to begin anew, what was written so far is thrown away.
 pub trait Sink: Write {
@@ -66,8 +64,6 @@ pub struct Fetched {
     pub known: Known,
     /// `Last-Modified`, in seconds since 1970.
     pub modified: Option<i64>,
-    /// The name of `Content-Disposition`, if there is one and it is the name of a file.
-    pub name: Option<String>,
 }
 
 /// Fetches files. One client may be used by many threads.

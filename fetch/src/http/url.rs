@@ -34,10 +34,13 @@ impl HttpUrl {
         url.into()
     }
 
-    /// The path behind the host, percent-decoded where that gives text.
-    pub fn path(&self) -> String {
-        let path = self.0.path();
-        percent_decode_str(path).decode_utf8().map_or_else(|_| path.to_owned(), Cow::into_owned)
+    /// The last part of the path, percent-decoded where that gives text: the name of the file. `None` when there is none
+    /// or when it could lead elsewhere.
+    pub fn file_name(&self) -> Option<String> {
+        let last = self.0.path().trim_end_matches('/').rsplit('/').next()?;
+        let name = percent_decode_str(last).decode_utf8().map_or_else(|_| last.to_owned(), Cow::into_owned);
+        let is_name = !matches!(name.as_str(), "" | "." | "..") && name.len() <= 255;
+        (is_name && !name.contains(['/', '\0'])).then_some(name)
     }
 
     /// The host, with its port if that is not the usual one.
@@ -105,12 +108,15 @@ pub(crate) fn shown(url: &Url) -> String {
     shown.into()
 }
 
-/// What somebody wrote, without what stands before an `@` in its host.
-pub(crate) fn hide(text: &str) -> String {
+/// What somebody wrote as an address, without the password, or the token, before the `@` of its host.
+pub fn hide(text: &str) -> String {
     let (scheme, rest) = text.split_once("://").map_or(("", text), |(scheme, rest)| (scheme, rest));
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let is_web = scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https");
     match rest[..end].rfind('@') {
-        Some(at) if !scheme.is_empty() => format!("{scheme}://***@{}", &rest[at + 1..]),
+        Some(at) if is_web || (!scheme.is_empty() && rest[..at].contains(':')) => {
+            format!("{scheme}://***@{}", &rest[at + 1..])
+        }
         _ => text.to_owned(),
     }
 }
@@ -143,10 +149,25 @@ mod tests {
     }
 
     #[test]
+    fn a_file_is_called_by_the_end_of_its_path() {
+        let name = |url: &str| url.parse::<HttpUrl>().unwrap().file_name();
+        for (url, expected) in [
+            ("http://h/a/b.tar?x=1", Some("b.tar")),
+            ("http://h/a/", Some("a")),
+            ("http://h", None),
+            ("http://h/", None),
+            ("http://h/a%2f..", None),
+            ("http://h/%2e%2e%2f", None),
+        ] {
+            assert_eq!(name(url).as_deref(), expected, "{url}");
+        }
+    }
+
+    #[test]
     fn the_identity_is_what_names_the_file_for_everybody() {
         let url: HttpUrl = "https://me:x@example.org:8443/a%20b?v=1#part".parse().unwrap();
         assert_eq!(url.identity(), "https://example.org:8443/a%20b?v=1");
         assert_eq!(url.host(), "example.org:8443");
-        assert_eq!(url.path(), "/a b");
+        assert_eq!(url.file_name().as_deref(), Some("a b"));
     }
 }

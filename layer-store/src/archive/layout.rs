@@ -27,7 +27,8 @@ pub(super) fn plan(source: &mut Source, options: &LoadOptions, plan: &mut LoadPl
         .into_value();
     for mut target in index.manifests {
         let called = take_names(&mut target);
-        if !options.wants(&called) {
+        let is_named = options.only.as_ref() == Some(&target.digest.to_string());
+        if !is_named && !options.wants(&called) {
             plan.passed_over.extend(called.into_iter().last());
             continue;
         }

@@ -18,7 +18,7 @@ use crate::store::Store;
 pub struct LoadOptions {
     /// An image for this platform must be complete; those for others may be missing, as docker leaves them out.
     pub platform: Platform,
-    /// The name of the only image that is wanted: as it stands in the archive, or in full.
+    /// The name of the only image that is wanted: as it stands in the archive, or in full; of a layout also its digest.
     pub only: Option<String>,
     /// What becomes of the names in the archive.
     pub names: Names,

@@ -47,7 +47,11 @@ pub(super) fn run(arguments: &BuildArguments, settings: &Settings) -> Result<Exi
     let mode = ProgressMode::chosen(flag, environment, &settings.output)?;
     let platforms = Platforms::wanted(arguments, environment)?;
     let build_args = arguments.what.build_args(environment)?;
-    let source_date_epoch = source_date_epoch(arguments, &build_args, settings)?;
+    let (source_date_epoch, epoch_of_context) = match is_epoch_of_context(arguments, &build_args, environment)
+    {
+        true => (None, true),
+        false => (source_date_epoch(arguments, &build_args, settings)?, false),
+    };
     let mut notes = arguments.habits.judge()?;
     let steps = sandbox::steps(&arguments.steps)?;
     notes.extend(steps.notes);
@@ -61,6 +65,7 @@ pub(super) fn run(arguments: &BuildArguments, settings: &Settings) -> Result<Exi
     let outputs = Outputs::open(arguments, settings)?;
     let secrets = entrusted::secrets(&arguments.entrust, settings)?;
     let (context, dockerfile) = sources::find(arguments)?;
+    arguments.contexts.check(|_| None)?;
 
     let start = Instant::now();
     let session = Session::enter(settings)?;
@@ -97,6 +102,9 @@ pub(super) fn run(arguments: &BuildArguments, settings: &Settings) -> Result<Exi
         },
         jobs: arguments.how.jobs.map_or_else(default_jobs, std::num::NonZero::get),
         source_date_epoch,
+        epoch_of_context,
+        named_contexts: arguments.contexts.named(|_| None),
+        remote: crate::remote::options(environment),
         proxy_environment: if arguments.steps.http_proxy == Some(false) {
             Vec::new()
         } else {
@@ -210,8 +218,22 @@ fn failed(
 /// The folder from which the name of the Dockerfile is seen in messages: the context, unless `-f` names it from here.
 fn names_from(arguments: &BuildArguments) -> &Path {
     let context = Path::new(&arguments.what.context);
+    if sources::address(&arguments.what.context).is_ok_and(|address| address.is_some()) {
+        return Path::new("");
+    }
     let is_here = arguments.what.file().is_some() || context == "-" || context == ".";
     if is_here { Path::new("") } else { context.strip_prefix("./").unwrap_or(context) }
+}
+
+/// Whether the time of everything new is that of the context: what `context` means instead of a number.
+fn is_epoch_of_context(
+    arguments: &BuildArguments,
+    build_args: &BTreeMap<String, String>,
+    environment: &Environment,
+) -> bool {
+    let variable = environment::SOURCE_DATE_EPOCH;
+    let given = build_args.get(variable).map(String::as_str).filter(|text| !text.is_empty());
+    arguments.how.timestamp.is_none() && given.or(environment.text(variable)) == Some("context")
 }
 
 /// The time of everything new: the flag, else the build argument as in buildx, else the environment.

@@ -5,6 +5,9 @@
 //! | folder   | absent   | the folder                      | looked for in the folder                                |
 //! | folder   | a file   | the folder                      | the file, seen from here, else from the folder          |
 //! | folder   | `-`      | the folder                      | standard input                                          |
+//! | address  | absent   | what is there                   | in there; a file that is no tar is the Dockerfile       |
+//! | address  | a file   | what is there                   | in there                                                |
+//! | address  | `-`      | what is there                   | standard input                                          |
 //! | `-`      | absent   | standard input if it is a tar   | in the tar; else standard input, and there is no context |
 //! | `-`      | a file   | standard input, a tar           | in the tar                                              |
 
@@ -13,8 +16,9 @@ use std::fs::{self, File};
 use std::io::{self, Cursor, IsTerminal, Read};
 use std::path::{Path, PathBuf};
 
-use tug_builder::{ContextSource, DockerfileSource};
+use tug_builder::{ContextSource, DockerfileSource, is_archive};
 use tug_dockerfile::MAX_SOURCE_BYTES;
+use tug_fetch::Remote;
 
 use super::BuildArguments;
 use crate::error::CommandError;
@@ -41,16 +45,19 @@ pub(crate) fn of(
         }
         return from_stdin(file);
     }
-    refuse_address(context)?;
+    if let Some(remote) = address(context)? {
+        let dockerfile = match file {
+            None => DockerfileSource::InContext(None),
+            Some(name) if name == "-" => from_stdin_text()?,
+            Some(name) => DockerfileSource::InContext(Some(name.to_string_lossy().into_owned())),
+        };
+        return Ok((ContextSource::Remote(remote), dockerfile));
+    }
     let folder = PathBuf::from(context);
     check_folder(&folder)?;
     let dockerfile = match file {
         None => DockerfileSource::InContext(None),
-        Some(name) if name == "-" => {
-            refuse_terminal("a Dockerfile")?;
-            let text = read_bounded(io::stdin(), "standard input")?;
-            DockerfileSource::Text { name: "<standard input>".to_owned(), text, path: None }
-        }
+        Some(name) if name == "-" => from_stdin_text()?,
         Some(name) => from_file(Path::new(name), &folder)?,
     };
     Ok((ContextSource::Folder(folder), dockerfile))
@@ -86,6 +93,12 @@ fn several(arguments: &BuildArguments) -> Result<(ContextSource, DockerfileSourc
     }
     let dockerfile = DockerfileSource::Text { name: names.join(" + "), text: whole, path: first };
     Ok((ContextSource::Folder(folder), dockerfile))
+}
+
+fn from_stdin_text() -> Result<DockerfileSource, CommandError> {
+    refuse_terminal("a Dockerfile")?;
+    let text = read_bounded(io::stdin(), "standard input")?;
+    Ok(DockerfileSource::Text { name: "<standard input>".to_owned(), text, path: None })
 }
 
 fn from_stdin(file: Option<&OsStr>) -> Result<(ContextSource, DockerfileSource), CommandError> {
@@ -158,16 +171,15 @@ fn check_folder(folder: &Path) -> Result<(), CommandError> {
     }
 }
 
-fn refuse_address(context: &OsStr) -> Result<(), CommandError> {
+/// What is at an address; `None` when it is a path. A folder that is called like the short form of one wins.
+pub(super) fn address(context: &OsStr) -> Result<Option<Remote>, CommandError> {
     let text = context.to_string_lossy();
-    let remote = ["http://", "https://", "git://", "git@", "ssh://", "github.com/"];
-    if remote.iter().any(|start| text.starts_with(start)) && !Path::new(context).exists() {
-        return Err(CommandError::failed(format_args!(
-            "cannot build from `{text}`: only from folders and tars yet"
-        ))
-        .hint("clone or fetch it first, and name the folder"));
+    let short = !Path::new(context).exists();
+    match Remote::parse(&text, short) {
+        None => Ok(None),
+        Some(Ok(remote)) => Ok(Some(remote)),
+        Some(Err(error)) => Err(CommandError::usage(error)),
     }
-    Ok(())
 }
 
 fn refuse_terminal(what: &str) -> Result<(), CommandError> {
@@ -177,51 +189,5 @@ fn refuse_terminal(what: &str) -> Result<(), CommandError> {
             "{what} is expected on standard input, which is a terminal"
         ))
         .hint("use a pipe or a redirection: `tug build - < Dockerfile`")),
-    }
-}
-
-/// Whether bytes are the start of a tar, plain or compressed.
-fn is_archive(head: &[u8]) -> bool {
-    let magics: [&[u8]; 4] = [b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd"];
-    magics.iter().any(|magic| head.starts_with(magic)) || is_tar(head)
-}
-
-/// A header whose checksum is right, in any of tar's dialects; or the zeros of an empty tar.
-fn is_tar(head: &[u8]) -> bool {
-    if head.len() < 512 {
-        return false;
-    }
-    if head.iter().all(|byte| *byte == 0) {
-        return true;
-    }
-    let digits: String =
-        head[148..156].iter().map(|byte| char::from(*byte)).filter(char::is_ascii_digit).collect();
-    let sum: u32 = head
-        .iter()
-        .enumerate()
-        .map(|(at, byte)| if (148..156).contains(&at) { u32::from(b' ') } else { u32::from(*byte) })
-        .sum();
-    u32::from_str_radix(&digits, 8) == Ok(sum)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_tar_is_told_from_a_dockerfile() {
-        let mut header = [0_u8; 512];
-        header[..5].copy_from_slice(b"a.txt");
-        header[156] = b'0';
-        let sum: u32 = header.iter().map(|byte| u32::from(*byte)).sum::<u32>() + 8 * u32::from(b' ');
-        header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
-        assert!(is_archive(&header));
-        assert!(is_archive(&[0; 512]));
-        assert!(is_archive(b"\x1f\x8b\x08\x00"));
-        header[0] = b'b';
-        assert!(!is_archive(&header));
-        assert!(!is_archive(b"FROM scratch\n"));
-        assert!(!is_archive("FROM scratch\n".repeat(100).as_bytes()));
-        assert!(!is_archive(b""));
     }
 }

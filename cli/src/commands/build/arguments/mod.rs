@@ -3,6 +3,7 @@
 //! Each group of the help is a struct in a file of its own, and flattened into [`BuildArguments`].
 
 mod check;
+mod contexts;
 mod entrust;
 mod habits;
 mod how;
@@ -14,6 +15,7 @@ mod what;
 
 pub(super) use check::CheckArguments;
 pub(crate) use check::{Call, Format, Method};
+pub(super) use contexts::ContextArguments;
 pub(super) use entrust::{EntrustArguments, SecretArgument, SecretOrigin, SshArgument};
 pub(super) use habits::{HabitArguments, note};
 pub(super) use how::{HowArguments, NetworkChoice, PullChoice};
@@ -35,6 +37,8 @@ Examples:
   tug build --target test --build-arg VERSION=2 .    One stage only, with a value for ARG VERSION
   tug build -q . | xargs tug run --rm                Only the digest on standard output
   tar c . | tug build -t app -                       The context as a tar on standard input
+  tug build https://github.com/you/app.git#v1:web    The folder web of a repository, at the tag v1
+  tug build https://example.org/app.tar.gz           The context as a tar from elsewhere
   tug build -t app - < Dockerfile                    A Dockerfile without any context
   tug build -o out --target bin .                    The files of a stage, in a folder
   tug build -o type=oci,dest=app.tar .               The image in a file
@@ -49,6 +53,9 @@ pub(crate) struct BuildArguments {
     /// What goes in and which image comes out.
     #[command(flatten)]
     pub(super) what: WhatArguments,
+    /// What else can be read.
+    #[command(flatten)]
+    pub(super) contexts: ContextArguments,
     /// In which way it is made.
     #[command(flatten)]
     pub(super) how: HowArguments,

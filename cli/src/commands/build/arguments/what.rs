@@ -14,7 +14,8 @@ use crate::error::CommandError;
 /// What goes in, and which image comes out.
 #[derive(Debug, clap::Args)]
 pub(crate) struct WhatArguments {
-    /// The folder with the files of the build, or `-` for a tar or a Dockerfile on standard input
+    /// The folder with the files of the build, the address of a repository or a tar, or `-` for a tar or a Dockerfile on
+    /// standard input
     #[arg(value_name = "PATH", default_value = ".")]
     pub(crate) context: OsString,
     /// Give this name to the image (can be repeated)
