@@ -13,8 +13,7 @@ use crate::output::Output;
 use crate::suggest;
 
 /// Flags of docker, buildx, buildah and podman that tug does not have yet. Everything else is a slip.
-const NOT_YET: [(&str, &[&str]); 4] = [
-    ("build", &["--secret"]),
+const NOT_YET: [(&str, &[&str]); 3] = [
     (
         "run",
         &[

@@ -166,6 +166,15 @@ fn a_build_tells_what_is_probably_not_meant_at_its_end() {
         json.contains("\"column\":14,\"endColumn\":16,\"file\":\"Dockerfile\",\"rule\":\"FromAsCasing\"")
     );
     assert!(!tug.run(&["build", "-q", "."]).contains("FromAsCasing"));
+    tug.data(&["build", "-q", "--metadata-file", "metadata", "."]);
+    let metadata: serde_json::Value =
+        serde_json::from_slice(&fs::read(tug.path("metadata")).unwrap()).unwrap();
+    let warnings = &metadata["buildx.build.warnings"];
+    // "FromAsCasing: 'as' and 'FROM' keywords' casing do not match (line 1)", as buildx hands bytes on.
+    let short =
+        "RnJvbUFzQ2FzaW5nOiAnYXMnIGFuZCAnRlJPTScga2V5d29yZHMnIGNhc2luZyBkbyBub3QgbWF0Y2ggKGxpbmUgMSk=";
+    assert_eq!(warnings[0]["short"], short, "{metadata:#}");
+    assert_eq!(warnings[1]["range"][0]["start"]["line"], 3);
     let github = Tug::new().with("GITHUB_ACTIONS", "true");
     github.write("app/Dockerfile", "FROM scratch as a\n");
     let shown = github.run(&["build", "app"]);

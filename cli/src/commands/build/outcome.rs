@@ -11,6 +11,7 @@ use tug_oci::{Descriptor, Digest, Reference, media_type};
 
 use super::BuildArguments;
 use super::output::Put;
+use crate::commands::check::metadata_warnings;
 use crate::error::CommandError;
 use crate::human;
 use crate::output::{Output, Paint};
@@ -45,6 +46,8 @@ pub(super) struct Outcome {
     cached: usize,
     new_bytes: u64,
     build: String,
+    /// What is probably not meant in the Dockerfiles, as the metadata say it.
+    warnings: Vec<Value>,
     took: Duration,
 }
 
@@ -63,6 +66,7 @@ impl Outcome {
             cached: built.iter().map(|built| built.cached).sum(),
             new_bytes: built.iter().map(|built| built.new_bytes).sum(),
             build: built.first().map_or_else(String::new, |built| built.build.clone()),
+            warnings: metadata_warnings(built.iter().map(|built| &built.findings)),
             took,
         }
     }
@@ -158,6 +162,9 @@ fn summary(outcome: &Outcome) -> String {
 /// buildx's keys, and ours.
 fn metadata(outcome: &Outcome) -> Value {
     let mut metadata = json!({ "buildx.build.ref": format!("tug/tug/{}", outcome.build) });
+    if !outcome.warnings.is_empty() {
+        metadata["buildx.build.warnings"] = outcome.warnings.clone().into();
+    }
     if let Some(image) = &outcome.image {
         if let Some(config) = &outcome.config {
             metadata["containerimage.config.digest"] = json!(config);
@@ -203,6 +210,7 @@ mod tests {
             cached,
             new_bytes,
             build: "01J".to_owned(),
+            warnings: Vec::new(),
             took: Duration::from_millis(4100),
         }
     }

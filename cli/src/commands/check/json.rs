@@ -3,6 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
+use tug_builder::Findings;
 use tug_dockerfile::{LineIndex, Lint, Outline, OutlineRequest, Span, Target};
 
 use super::report::Checked;
@@ -62,6 +63,32 @@ fn location(span: Span, lines: &LineIndex<'_>, source: usize) -> Value {
     }
     location.insert("ranges".to_owned(), (first..=last).map(range).collect());
     Value::Object(location)
+}
+
+/// What the metadata of a build say under `buildx.build.warnings`. The text of the Dockerfile, which buildx adds to each,
+/// is left out: metadata are handed on in variables and arguments. Builds of several platforms have most in common.
+pub(crate) fn metadata_warnings<'f>(all: impl Iterator<Item = &'f Findings>) -> Vec<Value> {
+    let mut warnings: Vec<Value> = Vec::new();
+    for findings in all {
+        let lines = LineIndex::new(&findings.source.text);
+        for lint in &findings.lints {
+            let place = location(lint.instruction, &lines, 0);
+            let line = lines.location(lint.instruction.start).line;
+            let short = format!("{}: {} (line {line})", lint.rule.name(), lint.message);
+            let warning = json!({
+                "level": 1,
+                "short": STANDARD.encode(short),
+                "detail": [STANDARD.encode(lint.rule.description())],
+                "url": lint.rule.url(),
+                "sourceInfo": {"filename": findings.source.name, "language": "Dockerfile"},
+                "range": place["ranges"],
+            });
+            if !warnings.contains(&warning) {
+                warnings.push(warning);
+            }
+        }
+    }
+    warnings
 }
 
 /// What `--call outline,format=json` writes.

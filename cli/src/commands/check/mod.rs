@@ -31,6 +31,7 @@ use crate::error::CommandError;
 use crate::exit::Exit;
 use crate::session;
 use crate::settings::Settings;
+pub(super) use json::metadata_warnings;
 use report::Checked;
 
 /// Arguments of `tug check`.
