@@ -136,7 +136,8 @@ fn build_recorded(
     let reporter: &dyn Reporter = recorder;
     let jobs = units.first().map_or(1, |unit| unit.jobs);
     let mut plan = Plan::default();
-    let options = units.first().map(|unit| unit.remote.clone()).unwrap_or_default();
+    let options = units.first().map(|unit| remote::with_secrets(unit.remote.clone(), &unit.secrets));
+    let options = options.unwrap_or_default();
     let remotes = Remotes::new(store, options, stop);
     let mut contexts = Contexts::new(store, &remotes);
     let units: Vec<Opened> = units

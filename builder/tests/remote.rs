@@ -223,6 +223,24 @@ fn what_cannot_be_fetched_is_told_at_its_line_and_without_secrets() {
 }
 
 #[test]
+fn a_secret_lets_a_download_in_and_is_in_no_record() {
+    let server = WebServer::start(|request| match request.headers.get("authorization").map(String::as_str) {
+        Some("Bearer hunter2") => Answer::file("x"),
+        _ => Answer::status(401),
+    });
+    let place = Place::new();
+    let dockerfile = format!("FROM scratch\nADD {} /a\n", server.url("/a"));
+    let error = at_step(build(&place, &dockerfile));
+    assert!(error.hint().unwrap().contains("HTTP_AUTH_TOKEN_"), "{error}");
+    let id = format!("HTTP_AUTH_TOKEN_{}", server.address());
+    let outcome = place.build_with(Path::new("/"), &dockerfile, |options| {
+        hasty(options);
+        options.secrets = vec![tug_builder::Secret::new(id, "hunter2\n")];
+    });
+    assert_eq!(outcome.unwrap().listing, "a 600 0:0 \"x\"");
+}
+
+#[test]
 fn no_password_is_in_the_history() {
     let server = WebServer::start(|_| Answer::file("x"));
     let place = Place::new();

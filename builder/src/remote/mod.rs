@@ -9,6 +9,7 @@
 //! | the files of a commit | the commit, whether with submodules | never: a commit does not change                      |
 //! | which commit a branch is | nothing                        | by every build                                         |
 
+mod credentials;
 mod file;
 mod repository;
 
@@ -22,6 +23,7 @@ use crate::cancel::Cancel;
 use crate::error::Error;
 use crate::options::RemoteOptions;
 
+pub(crate) use credentials::with_secrets;
 pub(crate) use file::RemoteFile;
 
 /// Fetches for all steps of a build.

@@ -23,6 +23,8 @@ pub struct GitUrl {
     shown: String,
     /// The password in it, if there is one.
     secret: Option<String>,
+    /// The host, with its port if that is not the usual one, that may see credentials which name no host.
+    entrusted: Option<String>,
     wanted: Wanted,
 }
 
@@ -132,8 +134,17 @@ impl GitUrl {
         self.secret.as_deref()
     }
 
+    /// The host that may see credentials which name no host: never another one than that of the first repository.
+    pub(super) fn entrusted(&self) -> Option<&str> {
+        self.entrusted.as_deref()
+    }
+
     /// A submodule's address, seen from this repository.
     pub(super) fn submodule(&self, text: &str) -> Result<Self, GitUrlError> {
+        Ok(Self { entrusted: self.entrusted.clone(), ..self.inner(text)? })
+    }
+
+    fn inner(&self, text: &str) -> Result<Self, GitUrlError> {
         let wrong = |reason: &str| GitUrlError { shown: crate::http::hide(text), reason: reason.to_owned() };
         let is_relative = text.starts_with("./") || text.starts_with("../");
         let absolute = if is_relative {
@@ -215,7 +226,11 @@ impl GitUrl {
             wanted.reference = reference_of(reference).map_err(wrong)?;
             wanted.subdirectory = folder_of(folder).map_err(wrong)?;
         }
-        Ok(Self { remote, shown, secret, wanted })
+        let entrusted = url.filter(|url| matches!(url.scheme(), "http" | "https")).and_then(|url| {
+            let host = url.host_str()?;
+            Some(url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")))
+        });
+        Ok(Self { remote, shown, secret, entrusted, wanted })
     }
 }
 

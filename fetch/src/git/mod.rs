@@ -39,7 +39,8 @@ pub use program::git_version;
 pub struct GitOptions {
     /// The environment of `git`: where programs, the user's settings, agents and proxies are found.
     pub environment: Vec<(OsString, OsString)>,
-    /// What is sent to some hosts to be let in, over http and https.
+    /// What is sent to some hosts to be let in, over http and https. One without a host is for the host of the repository
+    /// that was asked for, and for its submodules there.
     pub credentials: Vec<Credential>,
     /// How long git may say nothing before it is ended.
     pub idle: Duration,

@@ -68,8 +68,12 @@ impl Program {
         pairs.extend(own.map(|(name, value)| (name.to_owned(), value.to_owned())));
         let mut secrets: Vec<String> = url.secret().map(str::to_owned).into_iter().collect();
         for credential in &options.credentials {
-            for scheme in ["https", "http"] {
-                let name = format!("http.{scheme}://{}/.extraHeader", credential.host);
+            let host = match credential.host.as_str() {
+                "" => url.entrusted(),
+                host => Some(host),
+            };
+            for (scheme, host) in ["https", "http"].into_iter().filter_map(|scheme| Some((scheme, host?))) {
+                let name = format!("http.{scheme}://{host}/.extraHeader");
                 pairs.push((name, format!("Authorization: {}", credential.authorization)));
             }
             secrets.push(credential.authorization.clone());
@@ -103,6 +107,22 @@ impl Program {
         let mut program = self.clone();
         program.environment.push((name.into(), value.into()));
         program
+    }
+
+    /// What git is told of its settings.
+    #[cfg(test)]
+    pub(super) fn settings(&self) -> Vec<(String, String)> {
+        let variable = |name: String| {
+            let found = self.environment.iter().rev().find(|(known, _)| *known == *name);
+            found.map(|(_, value)| value.to_string_lossy().into_owned())
+        };
+        let pair = |number: usize| {
+            Some((
+                variable(format!("GIT_CONFIG_KEY_{number}"))?,
+                variable(format!("GIT_CONFIG_VALUE_{number}"))?,
+            ))
+        };
+        (0..).map_while(pair).collect()
     }
 
     /// The repository, as messages show it.

@@ -180,6 +180,25 @@ fn files(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
 }
 
 #[test]
+fn a_token_without_a_host_is_for_the_host_of_the_repository_only() {
+    let options = GitOptions {
+        credentials: vec![Credential::of_git("", "hunter2"), Credential::of_git("other.example", "x")],
+        ..GitOptions::default()
+    };
+    let headers = |url: &GitUrl| {
+        let settings = Program::new(&options, &Settings::default(), url).settings();
+        let names = settings.into_iter().map(|(name, _)| name).filter(|name| name.ends_with(".extraHeader"));
+        names.collect::<Vec<_>>()
+    };
+    let others = ["http.https://other.example/.extraHeader", "http.http://other.example/.extraHeader"];
+    let own = ["http.https://h:8443/.extraHeader", "http.http://h:8443/.extraHeader"];
+    let outer = parsed("https://h:8443/a/b.git");
+    assert_eq!(headers(&outer), [own, others].concat());
+    assert_eq!(headers(&outer.submodule("https://evil.example/c.git").unwrap()), [own, others].concat());
+    assert_eq!(headers(&parsed("git@h:a")), others);
+}
+
+#[test]
 #[ignore = "needs git"]
 fn branches_tags_and_commits_are_found_needs_git() {
     let server = GitServer::start();
