@@ -108,7 +108,7 @@ fn a_build_without_its_files_says_which() {
         &["build", "-f", "no-such-file", "context"],
         &["build", "-f", "empty", "context"],
         &["build", "-f", "-", "-"],
-        &["build", "https://example.com/app.git"],
+        &["build", "https://example.com/app.git#-x"],
         &["build", "-"],
     ] {
         shown += &format!("$ tug {}\n{}\n", words.join(" "), tug.run(words));

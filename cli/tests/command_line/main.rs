@@ -11,6 +11,7 @@ mod images;
 mod interrupt;
 mod outputs;
 mod pty;
+mod remote;
 mod run;
 mod steps;
 mod terminal;
