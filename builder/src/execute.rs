@@ -55,6 +55,8 @@ pub(crate) struct Unit {
     /// Its Dockerfile.
     pub source: Source,
     pub no_cache: bool,
+    /// Whether results are kept for later builds.
+    pub remember: bool,
     /// `SOURCE_DATE_EPOCH`.
     pub epoch: Option<i64>,
     pub proxy_environment: Vec<(String, String)>,

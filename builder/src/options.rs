@@ -123,15 +123,21 @@ pub struct BuildOptions {
     pub squash: Squash,
     /// Whether every step runs again.
     pub no_cache: bool,
+    /// Whether results are kept for later builds. Without it, the cache is as if there had been no build.
+    pub remember: bool,
     /// Stages, by name or number, whose steps run again.
     pub no_cache_stages: Vec<String>,
     /// What the image is for.
     pub platform: Platform,
+    /// Whether a base image for another platform is an error, because somebody asked for this one. Otherwise an image
+    /// that is for one platform only is taken for what it is.
+    pub strict_platform: bool,
     /// The network of RUN steps.
     pub network: NetworkMode,
     /// How many steps may run at once.
     pub jobs: usize,
-    /// Seconds since 1970: `created`, and no file in a new layer is younger.
+    /// Seconds since 1970: `created`, and no file in a new layer is younger. Files of a context have just this time. When
+    /// absent, the Dockerfile may say it.
     pub source_date_epoch: Option<i64>,
     /// Whether [`Self::source_date_epoch`] is the time of the context, if it has one: of a repository that of the commit, of
     /// a download `Last-Modified`, of a tar that of its newest file.
@@ -170,8 +176,10 @@ impl BuildOptions {
             keep: true,
             squash: Squash::default(),
             no_cache: false,
+            remember: true,
             no_cache_stages: Vec::new(),
             platform: Platform::host(),
+            strict_platform: false,
             network: NetworkMode::default(),
             jobs: 4,
             source_date_epoch: None,

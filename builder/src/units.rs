@@ -73,6 +73,7 @@ pub(crate) fn open(
         no_cache_stages: &options.no_cache_stages,
         sandbox: &options.sandbox,
         changes: &options.changes,
+        strict_platform: options.strict_platform,
     };
     let surroundings = Around {
         store: contexts.store(),
@@ -98,10 +99,19 @@ pub(crate) fn open(
     if !failing.is_empty() {
         return Err(Error::Lint { rules: failing });
     }
+    let own = plan.units.last().and_then(|unit| unit.epoch.as_deref());
+    let epoch = match (epoch, own) {
+        (None, Some("context")) => contexts.time(opened.files)?,
+        (None, Some(text)) if !text.is_empty() => {
+            Some(epoch_of(text).map_err(|problem| in_source(vec![problem]))?)
+        }
+        (given, _) => given,
+    };
     Ok(Opened {
         unit: Unit {
             source,
             no_cache: options.no_cache,
+            remember: options.remember,
             epoch,
             proxy_environment,
             resolv_conf: options.resolv_conf,
@@ -131,6 +141,15 @@ fn with_git_dir(context: ContextSource, build_args: &BTreeMap<String, String>) -
         }
         context => context,
     }
+}
+
+/// The time that a Dockerfile gives to everything new.
+fn epoch_of(text: &str) -> Result<i64, Problem> {
+    let seconds: Option<i64> = text.parse().ok();
+    seconds.filter(|seconds| jiff::Timestamp::from_second(*seconds).is_ok()).ok_or_else(|| {
+        Problem::new(0..0, format!("`SOURCE_DATE_EPOCH` in the Dockerfile is `{text}`, which is not a time"))
+            .help("give the seconds since 1970")
+    })
 }
 
 impl Opened {

@@ -121,7 +121,7 @@ pub(crate) struct CopyContext<'a> {
     pub materialise: bool,
     /// The time of directories that are made.
     pub now: i64,
-    /// No file is younger than this.
+    /// No file is younger than this, and files of a context are just as old.
     pub clamp: Option<i64>,
     /// The place of the instruction.
     pub span: Range<usize>,
@@ -142,7 +142,9 @@ pub(crate) fn copy(
         ),
     };
     let keep = matches!(action.from, CopyFrom::Layers(_));
-    let ownership = Ownership { chown, chmod: action.chmod.clone(), keep, parents: action.parents };
+    // When somebody checked out a context says nothing about it, and would make another image on every machine.
+    let time = if keep { None } else { context.clamp.map(Mtime::from_seconds) };
+    let ownership = Ownership { chown, chmod: action.chmod.clone(), keep, time, parents: action.parents };
     let mut target = Target::new((!action.link).then_some(below), context.now());
     let is_slashed = action.destination.ends_with('/');
     let destination = target.resolve(action.destination.as_bytes())?;

@@ -45,6 +45,8 @@ pub(crate) struct Ownership {
     pub chmod: Option<tug_dockerfile::Mode>,
     /// Whether sources keep their own owner when there is no `--chown`.
     pub keep: bool,
+    /// The time that all sources get instead of their own.
+    pub time: Option<Mtime>,
     /// `--parents`: a directory that is there already takes the mode of its source and keeps its owner.
     pub parents: bool,
 }
@@ -189,7 +191,8 @@ impl Target {
         let mode = ownership.mode_of(item.mode, item.is_directory(), is_link);
         let xattrs = if ownership.keep { item.xattrs.clone() } else { BTreeMap::new() };
         let (kind, content) = new_kind(item, files);
-        let entry = NewEntry { path: path.to_vec(), kind, mode, uid, gid, mtime: item.mtime, xattrs };
+        let mtime = ownership.time.unwrap_or(item.mtime);
+        let entry = NewEntry { path: path.to_vec(), kind, mode, uid, gid, mtime, xattrs };
         self.put(Planned { entry, content });
         if let Some(link) = link {
             self.links.insert(link, self.things.len() - 1);

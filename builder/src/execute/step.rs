@@ -92,7 +92,9 @@ impl Execution<'_> {
             Claimed::Ours(claim) => claim,
             Claimed::Known(result) => {
                 self.reporter.report(Event::Cached { step: id, made_by: Some(result.made_by()) });
-                record::note(self.store, &step.slot, key, inputs, &result)?;
+                if self.unit(step).remember {
+                    record::note(self.store, &step.slot, key, inputs, &result)?;
+                }
                 return Ok(done(below, result, true));
             }
         };
@@ -118,7 +120,9 @@ impl Execution<'_> {
             made: jiff::Timestamp::now().strftime("%FT%TZ").to_string(),
             seconds: started.elapsed().as_secs_f64(),
         };
-        record::remember(self.store, &step.slot, key, inputs, &result)?;
+        if self.unit(step).remember {
+            record::remember(self.store, &step.slot, key, inputs, &result)?;
+        }
         self.reporter.report(Event::Finished {
             step: id,
             duration: started.elapsed(),

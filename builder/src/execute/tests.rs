@@ -97,6 +97,7 @@ fn planned(store: &Store, text: &str) -> Plan {
         no_cache_stages: &[],
         sandbox: &Sandbox::default(),
         changes: &ImageChanges::default(),
+        strict_platform: false,
     };
     let dockerfile = Dockerfile::parse(text.as_bytes()).unwrap();
     let mut planned = Plan::default();
@@ -122,6 +123,7 @@ fn run(
         units: &[Unit {
             source: Source { name: "Dockerfile".to_owned(), text: text.to_owned() },
             no_cache: false,
+            remember: true,
             epoch: Some(0),
             proxy_environment: Vec::new(),
             resolv_conf: None,

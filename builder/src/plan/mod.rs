@@ -56,6 +56,8 @@ pub(crate) struct PlannedUnit {
     pub result: StageResult,
     /// What the user should know.
     pub warnings: Vec<Problem>,
+    /// `SOURCE_DATE_EPOCH` as the Dockerfile says it: as ENV of the target, else as a global ARG.
+    pub epoch: Option<String>,
 }
 
 /// Files that steps read, by their number in the list of a build.

@@ -66,6 +66,8 @@ pub(crate) struct PlanOptions<'a> {
     pub sandbox: &'a Sandbox,
     /// What is changed from outside.
     pub changes: &'a ImageChanges,
+    /// Whether a base image for another platform is an error.
+    pub strict_platform: bool,
 }
 
 /// Why there is no plan.
@@ -130,9 +132,11 @@ pub(crate) fn plan(
     if !options.labels.is_empty() {
         super::config::add_labels(&mut result, options.labels);
     }
+    let env = result.config.config.env.iter().find_map(|line| line.strip_prefix("SOURCE_DATE_EPOCH="));
+    let epoch = env.map(str::to_owned).or_else(|| planner.globals.lookup("SOURCE_DATE_EPOCH"));
     let warnings = planner.warnings;
     plan.steps = planner.steps;
-    plan.units.push(PlannedUnit { result, warnings });
+    plan.units.push(PlannedUnit { result, warnings, epoch });
     needed::mark_materialised(&mut plan.steps);
     Ok(())
 }
@@ -341,11 +345,13 @@ impl Planner<'_> {
         platform: &Platform,
     ) -> Result<Option<Evaluated>, Error> {
         let Some(image) = self.image(name, platform, &span)? else { return Ok(None) };
-        if let Some(asked) = &stage.from.platform
+        let asked = stage.from.platform.as_ref().map(|asked| asked.span.range());
+        let asked = asked.or_else(|| self.options.strict_platform.then(|| span.clone()));
+        if let Some(asked) = asked
             && !image.config.platform.satisfies(platform)
         {
             let message = format!("image `{name}` is for `{}`, not for `{platform}`", image.config.platform);
-            self.problems.push(Problem::new(asked.span.range(), message));
+            self.problems.push(Problem::new(asked, message));
             return Ok(None);
         }
         let label = stage_label(self.dockerfile, stage);

@@ -83,6 +83,7 @@ fn planned(text: &str, asked: &Asked<'_>) -> Result<Plan, Vec<Problem>> {
         no_cache_stages: &asked.no_cache_stages.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>(),
         sandbox: asked.sandbox.unwrap_or(&sandbox),
         changes: asked.changes.unwrap_or(&changes),
+        strict_platform: false,
     };
     let images = OneImage { on_build: asked.on_build.iter().map(|text| (*text).to_owned()).collect() };
     let mut planned = Plan::default();
@@ -372,6 +373,7 @@ fn units_of_one_plan_build_on_each_other() {
             no_cache_stages: &[],
             sandbox: &Sandbox::default(),
             changes: &ImageChanges::default(),
+            strict_platform: false,
         };
         assert!(plan(&mut all, &dockerfile, text, &options, &images).is_ok());
     }

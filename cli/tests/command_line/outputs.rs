@@ -263,3 +263,66 @@ fn wrong_outputs_are_named_before_anything_is_built() {
     }
     insta::assert_snapshot!(shown);
 }
+
+#[test]
+fn a_second_build_shows_whether_the_first_one_can_be_repeated() {
+    let tug = project();
+    let digest = tug.data(&["build", "-q", "-t", "app", "app"]);
+    let cached = |tug: &Tug| {
+        let mut names = Vec::new();
+        let mut open = vec![tug.path("store/cache")];
+        while let Some(folder) = open.pop() {
+            for entry in fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() { open.push(path) } else { names.push(fs::read_to_string(path).unwrap()) }
+            }
+        }
+        names.sort();
+        names
+    };
+    let before = cached(&tug);
+    let shown = tug.run(&["build", "--progress=none", "--check-reproducible", "app"]);
+    let digest = digest.trim();
+    assert_eq!(shown, format!("exit code 0\n--- stdout\nreproducible: linux/amd64 {digest} (4 layers)\n"));
+    assert!(cached(&tug) == before, "the second build has left something in the cache");
+
+    let tug = Tug::new();
+    tug.write("app/Dockerfile", "FROM scratch\nCOPY Dockerfile /\n");
+    let shown = tug.run(&["build", "--progress=none", "--check-reproducible", "app"]);
+    assert!(shown.starts_with("exit code 1\n--- stdout\nnot reproducible: linux/amd64 sha256:"), "{shown}");
+    assert!(shown.contains("\nconfig\n  created: \"20"), "{shown}");
+    assert!(shown.contains("\nhint: without `SOURCE_DATE_EPOCH` or"), "{shown}");
+    let report =
+        tug.command(&["build", "--progress=none", "--check-reproducible=json", "app"]).output().unwrap();
+    let report: Value = serde_json::from_slice(&report.stdout).unwrap();
+    assert_eq!(
+        (&report["reproducible"], &report["images"][0]["config"][0]["field"]),
+        (&false.into(), &"created".into())
+    );
+    for words in [&["-"][..], &["-f", "-", "app"], &["-o", "-", "app"]] {
+        let shown = tug.run(&[&["build", "--check-reproducible"], words].concat());
+        assert!(shown.starts_with("exit code 2\n"), "{shown}");
+    }
+}
+
+#[test]
+#[ignore = "needs root, busybox"]
+fn the_first_byte_that_two_builds_disagree_about_is_named_needs_root_needs_busybox() {
+    let tug = Tug::new().with("SOURCE_DATE_EPOCH", "1700000000");
+    tug.base();
+    let dockerfile =
+        "FROM base\nRUN echo same > /a\nRUN mkdir /d; cat /proc/sys/kernel/random/uuid > /d/id\nRUN true\n";
+    tug.write("app/Dockerfile", dockerfile);
+    let shown = tug.run(&["build", "--network=none", "--progress=none", "--check-reproducible", "app"]);
+    assert!(shown.starts_with("exit code 1\n--- stdout\nnot reproducible: "), "{shown}");
+    assert!(shown.contains("\nlayer 3: RUN /bin/sh -c mkdir /d; cat"), "{shown}");
+    assert!(shown.contains("\n  /d/id\n    content: byte "), "{shown}");
+    assert!(
+        !shown.contains("layer 2") && !shown.contains("layer 4") && !shown.contains("\nconfig"),
+        "{shown}"
+    );
+    let same = "FROM base\nRUN echo same > /a && date > /b && touch -d @1000000000 /c\nCOPY Dockerfile /\n";
+    tug.write("app/Dockerfile", same.replace(" && date > /b", ""));
+    let shown = tug.run(&["build", "--network=none", "--progress=none", "--check-reproducible", "app"]);
+    assert!(shown.starts_with("exit code 0\n--- stdout\nreproducible: "), "{shown}");
+}

@@ -6,6 +6,7 @@ mod key_agent;
 mod outcome;
 mod output;
 mod platforms;
+mod reproducible;
 mod sandbox;
 mod sources;
 
@@ -24,6 +25,7 @@ use arguments::{NetworkChoice, PullChoice, note, value};
 use outcome::Outcome;
 use output::{Outputs, Put};
 use platforms::Platforms;
+use reproducible::Report;
 pub(crate) use sources::of as dockerfile_sources;
 
 use crate::arguments::values;
@@ -63,6 +65,9 @@ pub(super) fn run(arguments: &BuildArguments, settings: &Settings) -> Result<Exi
     }
     outcome::check_files(arguments)?;
     let outputs = Outputs::open(arguments, settings)?;
+    if arguments.outputs.check_reproducible.is_some() {
+        refuse_what_is_read_once(arguments, &outputs)?;
+    }
     let secrets = entrusted::secrets(&arguments.entrust, settings)?;
     let (context, dockerfile) = sources::find(arguments)?;
     arguments.contexts.check(|_| None)?;
@@ -83,6 +88,11 @@ pub(super) fn run(arguments: &BuildArguments, settings: &Settings) -> Result<Exi
     for message in notes {
         log.report(Event::Warning { message, line: 0 });
     }
+    let mut build_args = build_args;
+    if let Some(seconds) = source_date_epoch {
+        // As buildx does with the variable, so that `ARG SOURCE_DATE_EPOCH` has it.
+        build_args.entry(environment::SOURCE_DATE_EPOCH.to_owned()).or_insert(seconds.to_string());
+    }
     // The usual case: the image of one platform, in the store.
     let is_plain = outputs.is_default() && !platforms.is_index;
     let options = |context: ContextSource, dockerfile: DockerfileSource, platform: &Platform| BuildOptions {
@@ -96,6 +106,7 @@ pub(super) fn run(arguments: &BuildArguments, settings: &Settings) -> Result<Exi
         no_cache: arguments.how.no_cache,
         no_cache_stages: arguments.how.no_cache_filter.clone(),
         platform: platform.clone(),
+        strict_platform: platforms.are_asked_for,
         network: match arguments.how.network {
             NetworkChoice::Host | NetworkChoice::Default => NetworkMode::Host,
             NetworkChoice::None => NetworkMode::None,
@@ -119,20 +130,25 @@ pub(super) fn run(arguments: &BuildArguments, settings: &Settings) -> Result<Exi
         ..BuildOptions::new(context, dockerfile)
     };
     // All platforms share the files of the first one.
-    let (first, others) = platforms.all.split_first().expect("there is always one platform");
-    let others = others.iter().map(|other| options(ContextSource::OfUnit(0), dockerfile.clone(), other));
-    let others: Vec<BuildOptions> = others.collect();
-    let mut units = vec![options(context, dockerfile, first)];
-    units.extend(others);
+    let units = |context: ContextSource, dockerfile: DockerfileSource| {
+        let (first, others) = platforms.all.split_first().expect("there is always one platform");
+        let others = others.iter().map(|other| options(ContextSource::OfUnit(0), dockerfile.clone(), other));
+        let others: Vec<BuildOptions> = others.collect();
+        let mut units = vec![options(context, dockerfile, first)];
+        units.extend(others);
+        units
+    };
 
-    let built = tug_builder::build_all(&session.store, &session.runtime, units, &log, &cancel);
+    let all = units(context, dockerfile);
+    let built = tug_builder::build_all(&session.store, &session.runtime, all, &log, &cancel);
     let stdout_is_taken = outputs.take_stdout();
     let put = built.map(|built| {
         let put = if is_plain {
             let image = built.first().map(|built| built.descriptor.clone());
             Ok(Put { image, names: arguments.what.tags.clone(), notes: Vec::new() })
         } else {
-            let store = session.store.stopping_when(move || cancel.is_cancelled());
+            let stop = cancel.clone();
+            let store = session.store.stopping_when(move || stop.is_cancelled());
             let images: Vec<(Descriptor, Platform)> = platforms
                 .all
                 .iter()
@@ -150,8 +166,30 @@ pub(super) fn run(arguments: &BuildArguments, settings: &Settings) -> Result<Exi
     match put {
         Ok((built, Ok(put))) => {
             let outcome = Outcome::new(&built, put, took);
-            outcome::succeeded(arguments, &outcome, mode, stdout_is_taken, &settings.output)?;
-            Ok(Exit::Success)
+            let Some(format) = arguments.outputs.check_reproducible else {
+                outcome::succeeded(arguments, &outcome, mode, stdout_is_taken, &settings.output)?;
+                return Ok(Exit::Success);
+            };
+            // The report takes the place of the digest.
+            outcome::succeeded(arguments, &outcome, mode, true, &settings.output)?;
+            let (context, dockerfile) = sources::find(arguments)?;
+            let again = units(context, dockerfile).into_iter().map(|unit| BuildOptions {
+                tags: Vec::new(),
+                keep: false,
+                no_cache: true,
+                remember: false,
+                jobs: 1,
+                ..unit
+            });
+            let mut progress = Progress::start(mode, &file.to_string_lossy(), &interrupts, settings);
+            let second =
+                tug_builder::build_all(&session.store, &session.runtime, again.collect(), &progress, &cancel);
+            progress.finish();
+            let second = second.map_err(|error| failed(arguments, error, &interrupts, mode, settings))?;
+            let has_epoch = source_date_epoch.is_some() || epoch_of_context;
+            let report = Report::of(&session.store, &platforms.all, (&built, &second), has_epoch)?;
+            settings.output.data(report.text(format).as_bytes())?;
+            Ok(if report.is_same() { Exit::Success } else { Exit::Failed })
         }
         Ok((_, Err(error))) => Err(match interrupts.signal() {
             Some(signal) => error.exiting(Exit::Signal(signal)),
@@ -182,6 +220,22 @@ fn asked_platform(arguments: &BuildArguments, environment: &Environment) -> Resu
         Some(text) => {
             text.parse().map_err(|error| CommandError::usage(format_args!("`--platform`: {error}")))
         }
+    }
+}
+
+/// A second build needs everything once more.
+fn refuse_what_is_read_once(arguments: &BuildArguments, outputs: &Outputs) -> Result<(), CommandError> {
+    let is_stdin = |name: &std::ffi::OsStr| name == "-";
+    if is_stdin(&arguments.what.context) || arguments.what.file().is_some_and(is_stdin) {
+        return Err(CommandError::usage(
+            "`--check-reproducible` builds twice, and standard input can be read only once",
+        )
+        .hint("put it into a folder or a file"));
+    }
+    match outputs.take_stdout() {
+        true => Err(CommandError::usage("the report of `--check-reproducible` goes to standard output")
+            .hint("give the output a file: `dest=FILE`")),
+        false => Ok(()),
     }
 }
 

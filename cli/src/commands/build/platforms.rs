@@ -10,6 +10,8 @@ use crate::error::CommandError;
 pub(super) struct Platforms {
     /// In the order asked for, each once.
     pub(super) all: Vec<Platform>,
+    /// Whether somebody asked for them.
+    pub(super) are_asked_for: bool,
     /// Whether a single image gets an index as well.
     pub(super) is_index: bool,
 }
@@ -38,7 +40,8 @@ impl Platforms {
                 all.push(platform);
             }
         }
-        if all.is_empty() {
+        let are_asked_for = !all.is_empty();
+        if !are_asked_for {
             all.push(Platform::host());
         }
         let asked = arguments.what.build_args(environment)?.get(MULTI_PLATFORM).cloned();
@@ -57,6 +60,6 @@ impl Platforms {
                 )));
             }
         };
-        Ok(Self { all, is_index })
+        Ok(Self { all, are_asked_for, is_index })
     }
 }

@@ -1,6 +1,7 @@
 //! What is made of the result of a build.
 
 use super::super::output::{Annotations, OutputSpec, annotations};
+use super::super::reproducible::ReportFormat;
 
 /// What is made of the result.
 #[derive(Debug, clap::Args)]
@@ -38,4 +39,11 @@ pub(crate) struct OutputArguments {
     /// Make one layer of all, those of the base image too
     #[arg(long, conflicts_with = "squash")]
     pub(crate) squash_all: bool,
+    /// Build twice and say what differs: each layer's first file and byte; ends with 1 if anything does
+    ///
+    /// The second build uses no cache and leaves the cache as it is. The report goes to standard output, as `text` or
+    /// `json`.
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "text", value_name = "FORMAT")]
+    #[arg(hide_possible_values = true)]
+    pub(crate) check_reproducible: Option<ReportFormat>,
 }
