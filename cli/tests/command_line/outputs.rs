@@ -269,16 +269,19 @@ fn a_second_build_shows_whether_the_first_one_can_be_repeated() {
     let tug = project();
     let digest = tug.data(&["build", "-q", "-t", "app", "app"]);
     let cached = |tug: &Tug| {
-        let mut names = Vec::new();
+        let mut records = Vec::new();
         let mut open = vec![tug.path("store/cache")];
         while let Some(folder) = open.pop() {
-            for entry in fs::read_dir(folder).unwrap() {
-                let path = entry.unwrap().path();
-                if path.is_dir() { open.push(path) } else { names.push(fs::read_to_string(path).unwrap()) }
+            for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+                if path.is_dir() {
+                    open.push(path);
+                } else if path.extension().is_some_and(|extension| extension == "json") {
+                    records.push((path.clone(), fs::read(path).unwrap()));
+                }
             }
         }
-        names.sort();
-        names
+        records.sort();
+        records
     };
     let before = cached(&tug);
     let shown = tug.run(&["build", "--progress=none", "--check-reproducible", "app"]);
