@@ -36,7 +36,7 @@ impl ParseError {
 
     /// What happened, in one line.
     pub fn message(&self) -> String {
-        self.to_string()
+        self.to_string().chars().map(harmless).collect()
     }
 
     /// What the user can do about it, if we know.
@@ -55,13 +55,16 @@ impl ParseError {
     }
 }
 
+/// A terminal must not obey what stands in a file.
+fn harmless(character: char) -> char {
+    if character.is_control() { char::REPLACEMENT_CHARACTER } else { character }
+}
+
 /// A message may quote the file: what a terminal would obey becomes `\u{fffd}`, and the middle of what is too
 /// long `…`.
 fn printable(message: &str) -> String {
     const START: usize = 150;
     const END: usize = 40;
-    let harmless =
-        |character: char| if character.is_control() { char::REPLACEMENT_CHARACTER } else { character };
     let length = message.chars().count();
     if length <= START + END {
         return message.chars().map(harmless).collect();

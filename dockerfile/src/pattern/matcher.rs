@@ -53,9 +53,7 @@ impl Matcher<'_> {
     }
 
     fn choose(&mut self, choice: &Token, token: usize, at: usize) -> bool {
-        if let Some(seen) = self.seen.get_mut(token * (self.path.len() + 1) + at)
-            && std::mem::replace(seen, true)
-        {
+        if self.was_seen(token, at) {
             return false;
         }
         if self.from(token + 1, at) {
@@ -67,12 +65,22 @@ impl Matcher<'_> {
                 Token::Directories if byte != b'/' => continue,
                 _ => {}
             }
+            // From there on everything was tried before, or this would be over.
+            if self.was_seen(token, position + 1) {
+                return false;
+            }
             if self.from(token + 1, position + 1) {
                 return true;
             }
         }
         // What comes after the known start may be anything.
         self.goal == Goal::Start
+    }
+
+    /// Whether the choice `token` was made at `at` before; it is from now on.
+    fn was_seen(&mut self, token: usize, at: usize) -> bool {
+        let seen = self.seen.get_mut(token * (self.path.len() + 1) + at);
+        seen.is_some_and(|seen| std::mem::replace(seen, true))
     }
 }
 

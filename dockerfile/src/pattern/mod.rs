@@ -383,6 +383,15 @@ mod tests {
     }
 
     #[test]
+    fn many_stars_cost_no_more_than_their_number_times_the_length() {
+        let path = "ma/in/".repeat(600) + "x";
+        for pattern in ["*".repeat(30) + "?/n" + &"*".repeat(30) + "z", "**/a*".repeat(400) + "z"] {
+            let pattern = Pattern::parse_deep(pattern).expect("a pattern");
+            assert!(!pattern.matches(path.as_bytes()) && pattern.could_match_below(b"ma"));
+        }
+    }
+
+    #[test]
     fn names_that_are_not_utf8_are_matched_byte_by_byte() {
         assert!(Pattern::parse("?b*").expect("a pattern").matches(b"\xffb\xfe"));
         assert!(!Pattern::parse("?b").expect("a pattern").matches(b"\xff\xffb"));
