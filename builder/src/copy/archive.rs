@@ -133,7 +133,7 @@ pub(crate) fn unpack(
             return Err(TargetError::Reserved(String::from_utf8_lossy(&path).into_owned()));
         }
         let parent = target.resolve(parent_of(&path))?;
-        target.make_directories(&parent, ownership.owner_of_new())?;
+        target.make_directories(&parent, ownership.of_archive())?;
         entry.path = join(&parent, name_of(&path));
         if let NewEntryKind::HardLink { target: first } = &entry.kind {
             let first = join(destination, first);

@@ -27,7 +27,7 @@ use crate::remote::Remotes;
 use owner::OwnerError;
 use remote::Remote;
 use select::{SelectError, Selected};
-use target::{Content, Ownership, Planned, Target, TargetError, landing};
+use target::{Content, NewDirectory, Ownership, Planned, Target, TargetError, landing};
 
 pub(crate) use inputs::{add_inputs, depends_on_below};
 pub(crate) use mounted::Mounted;
@@ -149,7 +149,7 @@ pub(crate) fn copy(
     let is_slashed = action.destination.ends_with('/');
     let destination = target.resolve(action.destination.as_bytes())?;
     let failed = |error: TargetError| target_error(error, &context.span);
-    let owner = ownership.owner_of_new();
+    let new = ownership.of_new();
     for source in &sources.found {
         let fetched;
         let (files, selected, unpack) = match source {
@@ -159,8 +159,7 @@ pub(crate) fn copy(
                 (&fetched.files, &fetched.selected, fetched.unpack)
             }
             Source::Inline { name, text } => {
-                let path =
-                    place_inline(&mut target, &destination, is_slashed, name, owner).map_err(failed)?;
+                let path = place_inline(&mut target, &destination, is_slashed, name, new).map_err(failed)?;
                 target.put(inline(&path, text, &ownership, context.now()));
                 continue;
             }
@@ -169,7 +168,7 @@ pub(crate) fn copy(
             if unpack
                 && let Some(archive) = archive::open(context.store, &**files, &one.item, context.cancel)?
             {
-                target.make_directories(&destination, owner).map_err(failed)?;
+                target.make_directories(&destination, ownership.of_archive()).map_err(failed)?;
                 archive::unpack(&Arc::new(archive), &mut target, &destination, &ownership).map_err(failed)?;
                 continue;
             }
@@ -192,7 +191,8 @@ pub(crate) fn make_directory(context: &CopyContext<'_>, path: &str, user: &str) 
                 owner::look_up(&*below, user).map_err(|error| owner_error(error, "USER ", &context.span))?
             }
         };
-        target.make_directories(&path, owner).map_err(|error| target_error(error, &context.span))?;
+        let new = NewDirectory::plain(owner);
+        target.make_directories(&path, new).map_err(|error| target_error(error, &context.span))?;
     }
     write::write(context, target)
 }
@@ -212,14 +212,14 @@ fn put_selected(
     is_slashed: bool,
     ownership: &Ownership,
 ) -> Result<(), TargetError> {
-    let owner = ownership.owner_of_new();
+    let new = ownership.of_new();
     target.forget_links();
     if !selected.item.is_directory() {
-        let path = place(target, destination, is_slashed, &selected.name, owner)?;
+        let path = place(target, destination, is_slashed, &selected.name, new)?;
         return target.copy(files, &selected.item, &path, ownership);
     }
     target.must_be_free(destination)?;
-    target.make_directories(destination, owner)?;
+    target.make_directories(destination, new)?;
     let root = selected.item.path.len() + usize::from(!selected.item.path.is_empty());
     for item in &selected.below {
         target.copy(files, item, &crate::files::join(destination, &item.path[root..]), ownership)?;
@@ -233,10 +233,10 @@ fn place(
     destination: &[u8],
     is_slashed: bool,
     name: &[u8],
-    owner: (u32, u32),
+    new: NewDirectory,
 ) -> Result<Vec<u8>, TargetError> {
     let path = landing(target, destination, is_slashed, name)?;
-    target.make_directories(crate::files::parent_of(&path), owner)?;
+    target.make_directories(crate::files::parent_of(&path), new)?;
     Ok(path)
 }
 
@@ -246,13 +246,13 @@ fn place_inline(
     destination: &[u8],
     is_slashed: bool,
     name: &str,
-    owner: (u32, u32),
+    new: NewDirectory,
 ) -> Result<Vec<u8>, TargetError> {
     let is_inside = is_slashed || target.is_directory(destination);
     if is_inside && (name.contains('/') || matches!(name, "." | "..")) {
         return Err(TargetError::NoName(name.to_owned()));
     }
-    let path = place(target, destination, is_slashed, name.as_bytes(), owner)?;
+    let path = place(target, destination, is_slashed, name.as_bytes(), new)?;
     match target.is_directory(&path) {
         true => Err(TargetError::FileOverDirectory(format!("/{}", path.escape_ascii()))),
         false => Ok(path),

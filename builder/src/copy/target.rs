@@ -7,7 +7,7 @@
 //! | directory | anything                          | its content inside `destination`           |
 //!
 //! Links in the destination are followed inside the root, the last one too, unless `--link` was given. Directories that
-//! have to be made are `0755` and belong to `--chown`; a directory that is there already keeps its owner, mode and time,
+//! have to be made are `0755`, or as `--chmod` says, and belong to `--chown`; a directory that is there already keeps its owner, mode and time,
 //! except for one below a copied directory, which takes those of its source. With `--parents` that one takes only the
 //! mode, so that `COPY --parents --chown=app etc/app.conf /` leaves `/etc` to root. Source: BuildKit's behaviour.
 //!
@@ -49,6 +49,13 @@ pub(crate) struct Ownership {
     pub time: Option<Mtime>,
     /// `--parents`: a directory that is there already takes the mode of its source and keeps its owner.
     pub parents: bool,
+}
+
+/// What directories are that have to be made.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NewDirectory {
+    pub owner: (u32, u32),
+    pub mode: u32,
 }
 
 /// A layer in the making: names and what they name, over the tree of the layers below.
@@ -128,11 +135,11 @@ impl Target {
     }
 
     /// Makes the directory at `path`, which has no links in it, and what is missing above it.
-    pub(crate) fn make_directories(&mut self, path: &[u8], owner: (u32, u32)) -> Result<(), TargetError> {
+    pub(crate) fn make_directories(&mut self, path: &[u8], new: NewDirectory) -> Result<(), TargetError> {
         if path.is_empty() || self.names.contains_key(&order(path)) && self.is_directory(path) {
             return Ok(());
         }
-        self.make_directories(parent_of(path), owner)?;
+        self.make_directories(parent_of(path), new)?;
         match self.kind(path) {
             Some(ItemKind::Directory) => {
                 self.keep(path);
@@ -142,9 +149,9 @@ impl Target {
                 entry: NewEntry {
                     path: path.to_vec(),
                     kind: NewEntryKind::Directory,
-                    mode: 0o755,
-                    uid: owner.0,
-                    gid: owner.1,
+                    mode: new.mode,
+                    uid: new.owner.0,
+                    gid: new.owner.1,
                     mtime: self.now,
                     xattrs: BTreeMap::new(),
                 },
@@ -173,7 +180,7 @@ impl Target {
                 return Err(TargetError::FileOverDirectory(shown(path)));
             }
             (ItemKind::Directory, Some(_)) if ownership.parents => {
-                self.make_directories(path, ownership.owner_of_new())?;
+                self.make_directories(path, ownership.of_new())?;
                 let kept = self.names.get(&order(path)).copied();
                 let kept = kept.expect("a directory that is there is in this layer by now");
                 self.things[kept].entry.mode = item.mode;
@@ -206,7 +213,7 @@ impl Target {
             _ if self.is_directory(first) => None,
             Some(known) => Some(known),
             None if self.kind(first).is_some() => {
-                self.make_directories(parent_of(first), (0, 0))?;
+                self.make_directories(parent_of(first), NewDirectory::plain((0, 0)))?;
                 self.keep(first)
             }
             None => None,
@@ -286,6 +293,13 @@ impl Target {
     }
 }
 
+impl NewDirectory {
+    /// One without anything special about it.
+    pub(crate) fn plain(owner: (u32, u32)) -> Self {
+        Self { owner, mode: 0o755 }
+    }
+}
+
 impl Ownership {
     /// The owner of a source with these ids in the layer.
     pub(crate) fn owner_of(&self, uid: u32, gid: u32) -> (u32, u32) {
@@ -296,9 +310,22 @@ impl Ownership {
         }
     }
 
-    /// The owner of directories that have to be made.
-    pub(crate) fn owner_of_new(&self) -> (u32, u32) {
-        self.chown.unwrap_or((0, 0))
+    /// What directories are that have to be made. Whoever may read one may enter it: BuildKit takes `--chmod=644` for
+    /// them as it is, and nobody can.
+    pub(crate) fn of_new(&self) -> NewDirectory {
+        let plain = self.of_archive();
+        match &self.chmod {
+            None => plain,
+            Some(change) => {
+                let mode = change.apply(plain.mode, true);
+                NewDirectory { mode: mode | (mode & 0o444) >> 2, ..plain }
+            }
+        }
+    }
+
+    /// The same for an archive, in which modes are as they are.
+    pub(crate) fn of_archive(&self) -> NewDirectory {
+        NewDirectory::plain(self.chown.unwrap_or((0, 0)))
     }
 
     /// The mode of a source in the layer; links have none of their own.

@@ -56,7 +56,9 @@ impl StageState {
             None => None,
             Some(Ok(mode)) => Some(mode),
             Some(Err(error)) => {
-                planner.problems.push(Problem::new(flag_span(instruction, "chmod"), error.to_string()));
+                let mut problem = Problem::new(flag_span(instruction, "chmod"), error.to_string());
+                problem.help = error.hint();
+                planner.problems.push(problem);
                 return;
             }
         };
