@@ -39,6 +39,11 @@ const WITHOUT_EFFECT: [(&str, &str); 3] = [
     ("BUILDKIT_SBOM_SCAN_STAGE", "tug does not scan what goes into an image"),
 ];
 
+/// Is an ARG of this name only for the builder? RUN steps do not see it.
+pub(crate) fn is_for_the_builder(name: &str) -> bool {
+    matches!(name, "BUILDKIT_SBOM_SCAN_CONTEXT" | "BUILDKIT_SBOM_SCAN_STAGE")
+}
+
 /// The host name that BuildKit gives to its steps; programs have come to write it into files.
 pub(crate) const HOSTNAME: &str = "buildkitsandbox";
 

@@ -207,7 +207,7 @@ impl StageState {
         let created_by = history::run(&args, &self.evaluated.scope);
         let Some(mounts) = self.mounts(planner, run, stage)? else { return Ok(()) };
         let scope = &self.evaluated.scope;
-        let mut env = scope.variables.clone();
+        let mut env = scope.seen_by_steps();
         self.add_ssh_variable(&mounts, &mut env);
         let action = RunAction {
             args,

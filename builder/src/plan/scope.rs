@@ -101,6 +101,12 @@ impl Scope {
         }
     }
 
+    /// What RUN steps see of it.
+    pub(super) fn seen_by_steps(&self) -> Vec<(String, String)> {
+        let is_seen = |(name, _): &&(String, String)| !crate::built_in::is_for_the_builder(name);
+        self.variables.iter().filter(is_seen).cloned().collect()
+    }
+
     pub(super) fn lookup(&self, name: &str) -> Option<String> {
         self.variables.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone())
     }

@@ -1,5 +1,7 @@
 //! What a Dockerfile means, step by step.
 
+mod mended;
+
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
