@@ -22,6 +22,15 @@ pub(crate) const SOURCE_DATE_EPOCH: &str = "SOURCE_DATE_EPOCH";
 /// Default of `--platform`, as in docker.
 pub(crate) const DOCKER_DEFAULT_PLATFORM: &str = "DOCKER_DEFAULT_PLATFORM";
 
+/// Files that `tug bake` reads when no `-f` names any, as in buildx.
+pub(crate) const BUILDX_BAKE_FILE: &str = "BUILDX_BAKE_FILE";
+/// What stands between the names in [`BUILDX_BAKE_FILE`]; `:` by default.
+pub(crate) const BUILDX_BAKE_PATH_SEPARATOR: &str = "BUILDX_BAKE_PATH_SEPARATOR";
+/// `1`: variables of bake files do not see the environment.
+pub(crate) const BUILDX_BAKE_DISABLE_VARS_ENV_LOOKUP: &str = "BUILDX_BAKE_DISABLE_VARS_ENV_LOOKUP";
+/// `0`: bake files may name files outside of the current folder.
+pub(crate) const BUILDX_BAKE_ENTITLEMENTS_FS: &str = "BUILDX_BAKE_ENTITLEMENTS_FS";
+
 /// Set to anything but nothing: no colours.
 pub(crate) const NO_COLOR: &str = "NO_COLOR";
 /// Set to anything but `0`: colours although the output is no terminal.
@@ -73,6 +82,12 @@ impl Environment {
     /// All of it, for programs that are started.
     pub(crate) fn all(&self) -> impl Iterator<Item = (&OsString, &OsString)> {
         self.0.iter()
+    }
+
+    /// Everything, for files that may name any variable; what is not UTF-8 is left out.
+    pub(crate) fn texts(&self) -> BTreeMap<String, String> {
+        let text = |word: &OsString| word.to_str().map(str::to_owned);
+        self.0.iter().filter_map(|(name, value)| Some((text(name)?, text(value)?))).collect()
     }
 
     /// The value of a variable that the user named, such as in `--build-arg NAME`; it may be empty.

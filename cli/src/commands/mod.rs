@@ -1,5 +1,6 @@
 //! The commands: each takes its arguments and the settings, asks a library, and writes the answer.
 
+mod bake;
 mod build;
 mod check;
 mod completion;
@@ -27,6 +28,8 @@ use crate::settings::Settings;
 pub(crate) enum Command {
     /// Build an image from a Dockerfile
     Build(Box<build::BuildArguments>),
+    /// Build all that a bake file or a compose file describes
+    Bake(Box<bake::BakeArguments>),
     /// Look for what is probably not meant in a Dockerfile, and mend it
     Check(Box<check::CheckCommandArguments>),
     /// Run a command in a container, in the foreground
@@ -68,6 +71,7 @@ impl Command {
     pub(crate) fn run(&self, settings: &Settings) -> Result<Exit, CommandError> {
         match self {
             Self::Build(arguments) => return build::run(arguments, settings),
+            Self::Bake(arguments) => return bake::run(arguments, settings),
             Self::Check(arguments) => return check::run(arguments, settings),
             Self::Run(arguments) => return run::run(arguments, settings),
             Self::Images(arguments) => images::run(arguments, settings)?,

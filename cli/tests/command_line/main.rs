@@ -3,6 +3,7 @@
 //! Each test has an empty home with a store of its own, and no variable but those it sets.
 
 mod archives;
+mod bake;
 mod build;
 mod check;
 mod files;

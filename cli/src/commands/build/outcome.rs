@@ -19,23 +19,23 @@ use crate::progress::ProgressMode;
 
 /// Looks whether the files that were asked for can be there at the end: better now than after the build.
 pub(super) fn check_files(arguments: &BuildArguments) -> Result<(), CommandError> {
-    for file in [&arguments.tell.iidfile, &arguments.tell.metadata_file, &arguments.tell.logfile]
-        .into_iter()
-        .flatten()
-    {
-        let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let problem = match fs::metadata(folder) {
-            Ok(found) if found.is_dir() && !file.is_dir() => continue,
-            Ok(_) => io::Error::from(io::ErrorKind::IsADirectory),
-            Err(error) => error,
-        };
-        return Err(cannot_write(file, &problem));
-    }
-    Ok(())
+    let files = [&arguments.tell.iidfile, &arguments.tell.metadata_file, &arguments.tell.logfile];
+    files.into_iter().flatten().try_for_each(|file| check_file(file))
+}
+
+/// Looks whether a file can be there at the end.
+pub(in super::super) fn check_file(file: &Path) -> Result<(), CommandError> {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let problem = match fs::metadata(folder) {
+        Ok(found) if found.is_dir() && !file.is_dir() => return Ok(()),
+        Ok(_) => io::Error::from(io::ErrorKind::IsADirectory),
+        Err(error) => error,
+    };
+    Err(cannot_write(file, &problem))
 }
 
 /// What a build came to, all platforms together.
-pub(super) struct Outcome {
+pub(in super::super) struct Outcome {
     /// What points to the image or index, if an output was one.
     image: Option<Descriptor>,
     /// The image id, if it is a single image.
@@ -52,7 +52,7 @@ pub(super) struct Outcome {
 }
 
 impl Outcome {
-    pub(super) fn new(built: &[Built], put: Put, took: Duration) -> Self {
+    pub(in super::super) fn new(built: &[Built], put: Put, took: Duration) -> Self {
         let config = match (built, &put.image) {
             ([only], Some(image)) if !media_type::is_index(&image.media_type) => Some(only.config.clone()),
             _ => None,
@@ -69,6 +69,11 @@ impl Outcome {
             warnings: metadata_warnings(built.iter().map(|built| &built.findings)),
             took,
         }
+    }
+
+    /// What points to the image or index, if an output was one.
+    pub(in super::super) fn image(&self) -> Option<&Descriptor> {
+        self.image.as_ref()
     }
 
     /// What docker calls the id: the digest of the config, or of the index.
@@ -92,14 +97,7 @@ pub(super) fn succeeded(
     if let Some(file) = &arguments.tell.metadata_file {
         write_json(file, &metadata(outcome))?;
     }
-    for note in &outcome.notes {
-        let word = output.stderr.paint(Paint::Yellow, "warning:");
-        output.note(format_args!("{word} {note}"));
-    }
-    if matches!(mode, ProgressMode::Tty | ProgressMode::Plain) {
-        let word = output.stderr.paint(Paint::Green, "Built");
-        output.note(format_args!("{word} {}", summary(outcome)));
-    }
+    say(outcome, "", mode, output);
     let is_wanted = mode == ProgressMode::Quiet || (mode != ProgressMode::None && !output.stdout.terminal);
     if let Some(image) = &outcome.image
         && is_wanted
@@ -108,6 +106,19 @@ pub(super) fn succeeded(
         output.line(&image.digest)?;
     }
     Ok(())
+}
+
+/// Says what was built, with a `name` before it if there is more than one thing.
+pub(in super::super) fn say(outcome: &Outcome, name: &str, mode: ProgressMode, output: &Output) {
+    for note in &outcome.notes {
+        let word = output.stderr.paint(Paint::Yellow, "warning:");
+        output.note(format_args!("{word} {note}"));
+    }
+    if matches!(mode, ProgressMode::Tty | ProgressMode::Plain) {
+        let word = output.stderr.paint(Paint::Green, "Built");
+        let name = if name.is_empty() { String::new() } else { format!("{name}: ") };
+        output.note(format_args!("{word} {name}{}", summary(outcome)));
+    }
 }
 
 /// Writes the metadata of a build that failed.
@@ -160,7 +171,7 @@ fn summary(outcome: &Outcome) -> String {
 }
 
 /// buildx's keys, and ours.
-fn metadata(outcome: &Outcome) -> Value {
+pub(in super::super) fn metadata(outcome: &Outcome) -> Value {
     let mut metadata = json!({ "buildx.build.ref": format!("tug/tug/{}", outcome.build) });
     if !outcome.warnings.is_empty() {
         metadata["buildx.build.warnings"] = outcome.warnings.clone().into();
@@ -184,7 +195,8 @@ fn metadata(outcome: &Outcome) -> Value {
     metadata
 }
 
-fn write_json(file: &Path, value: &Value) -> Result<(), CommandError> {
+/// Writes JSON into a file that was asked for.
+pub(in super::super) fn write_json(file: &Path, value: &Value) -> Result<(), CommandError> {
     write(file, format!("{value:#}\n").as_bytes())
 }
 

@@ -13,7 +13,7 @@ mod steps;
 mod tell;
 mod what;
 
-pub(super) use check::CheckArguments;
+pub(crate) use check::CheckArguments;
 pub(crate) use check::{Call, Format, Method};
 pub(super) use contexts::ContextArguments;
 pub(super) use entrust::{EntrustArguments, SecretArgument, SecretOrigin, SshArgument};
@@ -70,7 +70,7 @@ pub(crate) struct BuildArguments {
     pub(super) tell: TellArguments,
     /// What is done with the Dockerfile instead.
     #[command(flatten)]
-    pub(super) check: CheckArguments,
+    pub(crate) check: CheckArguments,
     /// What RUN steps get.
     #[command(flatten)]
     pub(super) steps: StepsArguments,

@@ -35,13 +35,13 @@ pub(super) struct Outputs {
 
 /// What came of it.
 #[derive(Debug, Default)]
-pub(super) struct Put {
+pub(in super::super) struct Put {
     /// What points to the image, in the form of the first output that is one.
-    pub(super) image: Option<Descriptor>,
+    pub(in super::super) image: Option<Descriptor>,
     /// Its names.
-    pub(super) names: Vec<Reference>,
+    pub(in super::super) names: Vec<Reference>,
     /// What people should know, a line each.
-    pub(super) notes: Vec<String>,
+    pub(in super::super) notes: Vec<String>,
 }
 
 /// Which layers become one.
