@@ -89,6 +89,60 @@ fn skopeo_reads_the_archives_that_tug_saves_needs_busybox_needs_skopeo() {
 }
 
 #[test]
+#[ignore = "needs skopeo"]
+fn skopeo_reads_every_form_that_a_build_writes_needs_skopeo() {
+    let tug = Program::new(env!("CARGO_BIN_EXE_tug"), Place::Here);
+    let context = tempfile::tempdir().expect("a temporary folder can be made");
+    let dockerfile = "FROM scratch\nCOPY Dockerfile /one\nCOPY Dockerfile /two\nUSER nobody\n";
+    std::fs::write(context.path().join("Dockerfile"), dockerfile).expect("a file can be written");
+    let context = context.path().to_string_lossy().into_owned();
+    let platforms = ["--platform", "linux/amd64,linux/arm64"];
+    for (number, (keys, extra)) in [
+        ("type=oci", &[][..]),
+        ("type=oci,compression=gzip", &[]),
+        ("type=oci,compression=zstd,compression-level=9", &[]),
+        ("type=oci,oci-mediatypes=false,compression=gzip", &[]),
+        ("type=oci,compression=zstd", &platforms),
+        ("type=docker", &[]),
+        ("type=docker,compression=zstd", &["--squash"]),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let file = tug.path(&format!("{number}.tar"));
+        let output = format!("{keys},dest={}", file.display());
+        let words = ["build", "-q", "-t", "app", "-o", &output, &context];
+        tug.must(&[&words[..], extra].concat());
+        let kind = if keys.starts_with("type=oci") { "oci-archive" } else { "docker-archive" };
+        let source = format!("{kind}:{}", file.display());
+        let seen = must(Command::new("skopeo").args(["inspect", "--config", &source]));
+        let seen: Value = serde_json::from_str(&seen).expect("skopeo writes JSON");
+        assert_eq!(seen["config"]["User"], "nobody", "{keys}");
+        // A copy checks every digest on its way.
+        let copy = format!("dir:{}", tug.path(&format!("{number}-copy")).display());
+        must(Command::new("skopeo").args(["--insecure-policy", "copy", "--all", "--quiet", &source, &copy]));
+    }
+}
+
+#[test]
+#[ignore = "needs root, busybox, docker"]
+fn what_a_build_writes_for_docker_runs_there_needs_root_needs_busybox_needs_docker() {
+    let tug = tug_with_site();
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let dockerfile = "FROM site\nCOPY Dockerfile /www/index.html\nCOPY Dockerfile /www/other.html\n";
+    std::fs::write(folder.path().join("Dockerfile"), dockerfile).expect("a file can be written");
+    for (number, keys) in ["", ",compression=gzip", ",compression=zstd"].into_iter().enumerate() {
+        let archive = tug.path(&format!("{number}.tar"));
+        let output = format!("type=docker{keys},dest={}", archive.display());
+        let context = folder.path().to_string_lossy();
+        tug.must(&["build", "-q", "--squash", "-t", "from-build", "-o", &output, &context]);
+        must(docker().args(["load", "--input"]).arg(&archive));
+        let cat = ["run", "--rm", "--network", "none", "from-build", "cat", "/www/other.html"];
+        assert_eq!(must(docker().args(cat)), dockerfile, "{keys}");
+    }
+}
+
+#[test]
 #[ignore = "needs root, busybox, umoci, skopeo"]
 fn umoci_unpacks_the_tree_that_tug_exports_needs_root_needs_busybox_needs_umoci_needs_skopeo() {
     let tug = tug_with_site();
