@@ -111,6 +111,17 @@ impl CommandError {
         self
     }
 
+    /// Adds advice to what there may be.
+    #[must_use]
+    pub(crate) fn also_hint(mut self, hint: impl Into<String>) -> Self {
+        let hint = hint.into();
+        self.0.hint = Some(match self.0.hint.take() {
+            Some(first) => format!("{first}\n{hint}"),
+            None => hint,
+        });
+        self
+    }
+
     /// Adds the lines of the Dockerfile that it is about.
     #[must_use]
     pub(crate) fn picture(mut self, picture: Picture) -> Self {
@@ -167,7 +178,10 @@ impl CommandError {
             text += &format!("  caused by: {}\n", clean(cause));
         }
         if let Some(hint) = hint {
-            text += &format!("\n{} {}\n", stream.paint(Paint::Cyan, "hint:"), clean(hint));
+            text.push('\n');
+            for line in clean(hint).lines() {
+                text += &format!("{} {line}\n", stream.paint(Paint::Cyan, "hint:"));
+            }
         }
         text
     }

@@ -86,7 +86,8 @@ impl From<TemplateError> for CommandError {
     }
 }
 
-fn listing(format: Option<&str>, table: &Table, rows: &[Row]) -> Result<String, CommandError> {
+/// `rows` as `format` says, as a text.
+pub(crate) fn listing(format: Option<&str>, table: &Table, rows: &[Row]) -> Result<String, CommandError> {
     let columns = match format {
         Some("json") => {
             let data: Vec<Value> = rows.iter().map(|row| row.data.clone()).collect();

@@ -3,6 +3,7 @@
 //! | module        | what it decides                                                       |
 //! | ------------- | --------------------------------------------------------------------- |
 //! | `arguments`   | which words are understood                                            |
+//! | `builds`      | which past build, and which of its steps, a word means                |
 //! | `environment` | which variables are read                                              |
 //! | `settings`    | what holds: flag, else variable, else default                         |
 //! | `session`     | how the store is opened, and when we become root in a namespace       |
@@ -15,6 +16,7 @@
 //! This is the only crate that prints, reads the environment or exits.
 
 mod arguments;
+mod builds;
 mod commands;
 mod crash;
 mod diagnostic;

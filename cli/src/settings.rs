@@ -42,6 +42,11 @@ impl Settings {
         })
     }
 
+    /// ` --store DIR` if that was given, for commands that messages show.
+    pub(crate) fn store_flag(&self) -> String {
+        self.store.as_ref().map_or_else(String::new, |folder| format!(" --store {}", folder.display()))
+    }
+
     /// The time of everything new, if the environment says one: seconds since 1970.
     pub(crate) fn source_date_epoch(&self) -> Result<Option<i64>, CommandError> {
         let variable = environment::SOURCE_DATE_EPOCH;

@@ -164,7 +164,9 @@ fn describe(error: &clap::Error, command: &str) -> CommandError {
         }
         ErrorKind::InvalidSubcommand => {
             let name = text(ContextKind::InvalidSubcommand).unwrap_or_default();
-            let similar = text(ContextKind::SuggestedSubcommand).or_else(|| similar_command(&name));
+            let first = |several: String| several.split(", ").next().map(str::to_owned);
+            let similar =
+                similar_command(&name).or_else(|| text(ContextKind::SuggestedSubcommand).and_then(first));
             match similar {
                 _ if COMMANDS_NOT_YET.contains(&name.as_str()) => (
                     format!("tug does not have the command `{name}` yet"),

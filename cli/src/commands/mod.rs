@@ -2,9 +2,11 @@
 
 mod bake;
 mod build;
+mod builds;
 mod check;
 mod completion;
 mod doctor;
+mod explain;
 mod export;
 mod generate;
 mod history;
@@ -12,6 +14,7 @@ mod images;
 mod import;
 mod inspect;
 mod load;
+mod log;
 mod rmi;
 mod run;
 mod save;
@@ -32,6 +35,12 @@ pub(crate) enum Command {
     Bake(Box<bake::BakeArguments>),
     /// Look for what is probably not meant in a Dockerfile, and mend it
     Check(Box<check::CheckCommandArguments>),
+    /// List past builds, or take their records away
+    Builds(builds::BuildsArguments),
+    /// Show the whole log of a build, or of one of its steps
+    Log(log::LogArguments),
+    /// Show why each step of a build was done again, or was not
+    Explain(explain::ExplainArguments),
     /// Run a command in a container, in the foreground
     Run(Box<run::RunArguments>),
     /// List the images in the store
@@ -74,6 +83,9 @@ impl Command {
             Self::Bake(arguments) => return bake::run(arguments, settings),
             Self::Check(arguments) => return check::run(arguments, settings),
             Self::Run(arguments) => return run::run(arguments, settings),
+            Self::Builds(arguments) => builds::run(arguments, settings)?,
+            Self::Log(arguments) => log::run(arguments, settings)?,
+            Self::Explain(arguments) => explain::run(arguments, settings)?,
             Self::Images(arguments) => images::run(arguments, settings)?,
             Self::Inspect(arguments) => inspect::run(arguments, settings)?,
             Self::History(arguments) => history::run(arguments, settings)?,

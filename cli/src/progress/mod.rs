@@ -19,6 +19,7 @@ mod plain;
 mod recorded;
 mod text;
 mod tty;
+mod watched;
 
 use std::io::{self, Write};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
@@ -35,9 +36,10 @@ use crate::settings::Settings;
 use crate::signals::Interrupts;
 use live::Live;
 pub(crate) use logfile::LogFile;
-use plain::{Log, Plain};
-pub(crate) use text::log_line;
+pub(crate) use plain::{Log, Plain};
+pub(crate) use text::{LineCutter, log_line};
 use tty::View;
+pub(crate) use watched::Watched;
 
 /// How to show progress.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]

@@ -68,7 +68,7 @@ fn a_failing_step_is_explained_needs_root_needs_busybox() {
         "FROM base\nRUN exec 2>&1; for i in $(seq 30); do echo line $i; done; \\\n  no-such-command\n",
     );
     let shown = tug.run_timeless(&["build", "--network", "none", "--progress", "none", "app"]);
-    insta::assert_snapshot!(shown, @r"
+    insta::assert_snapshot!(shown, @r#"
     exit code 1
     --- stderr
     error: step 2/2 failed: `RUN exec 2>&1; for i in $(seq 30); do echo line $i; done;   no-such-command` exited with 127
@@ -100,7 +100,8 @@ fn a_failing_step_is_explained_needs_root_needs_busybox() {
       /bin/sh: no-such-command: not found
 
     hint: 127 means that a command was not found: is it installed in this stage and on `PATH`?
-    ");
+    hint: look around in the state before this step: `tug debug [BUILD] --step 2`
+    "#);
     let words =
         ["build", "--propagate-exit-code", "--metadata-file", "metadata.json", "--progress", "none", "app"];
     assert_eq!(tug.command(&words).output().unwrap().status.code(), Some(127));

@@ -5,6 +5,7 @@
 mod archives;
 mod bake;
 mod build;
+mod builds;
 mod check;
 mod files;
 mod flags;

@@ -27,7 +27,7 @@ pub(crate) use sources::of as dockerfile_sources;
 use crate::environment::{self, Environment};
 use crate::error::CommandError;
 use crate::exit::Exit;
-use crate::progress::{LogFile, Progress, ProgressMode};
+use crate::progress::{LogFile, Progress, ProgressMode, Watched};
 use crate::session::{self, Session};
 use crate::settings::Settings;
 use crate::signals::Interrupts;
@@ -65,7 +65,9 @@ pub(super) fn run(arguments: &BuildArguments, settings: &Settings) -> Result<Exi
     for message in &prepared.notes {
         log.report(Event::Warning { message: message.clone(), line: 0 });
     }
-    let built = tug_builder::build_all(&session.store, &session.runtime, units, &log, &cancel);
+    let watched = Watched::new(&log);
+    let built = tug_builder::build_all(&session.store, &session.runtime, units, &watched, &cancel);
+    let build = watched.into_build();
     let stdout_is_taken = prepared.takes_stdout();
     let put = built.map(|built| {
         let put = prepared.put(&session.store, &built, &log, &cancel);
@@ -74,6 +76,9 @@ pub(super) fn run(arguments: &BuildArguments, settings: &Settings) -> Result<Exi
     log.finish();
     progress.finish();
     let took = start.elapsed();
+    if let (true, Some(build)) = (arguments.tell.explain && mode != ProgressMode::RawJson, &build) {
+        super::explain::after_build(&session.store, build, &settings.output)?;
+    }
     match put {
         Ok((built, Ok(put))) => {
             let outcome = Outcome::new(&built, put, took);
@@ -179,6 +184,7 @@ pub(super) fn failure(
     (mode, folder): (ProgressMode, &Path),
     settings: &Settings,
 ) -> CommandError {
+    let look_around = outcome::look_around(&error, settings);
     let mut failure = match (&error, interrupts.signal()) {
         (Error::Cancelled, Some(signal)) => CommandError::new(Exit::Signal(signal), error),
         (_, Some(signal)) => CommandError::from(error).exiting(Exit::Signal(signal)),
@@ -186,6 +192,9 @@ pub(super) fn failure(
     };
     if let Some(code) = own_code {
         failure = failure.exiting(Exit::Command(code));
+    }
+    if let Some(hint) = look_around {
+        failure = failure.also_hint(hint);
     }
     if mode == ProgressMode::RawJson {
         return failure.in_json();

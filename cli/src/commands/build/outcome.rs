@@ -16,6 +16,7 @@ use crate::error::CommandError;
 use crate::human;
 use crate::output::{Output, Paint};
 use crate::progress::ProgressMode;
+use crate::settings::Settings;
 
 /// Looks whether the files that were asked for can be there at the end: better now than after the build.
 pub(super) fn check_files(arguments: &BuildArguments) -> Result<(), CommandError> {
@@ -142,6 +143,14 @@ pub(super) fn own_exit_code(error: &Error) -> Option<u8> {
         Ending::Signal(signal) => u8::try_from(128 + signal).ok(),
         Ending::OutOfMemory => Some(137),
     }
+}
+
+/// How to look around in the state that a failed command saw.
+pub(super) fn look_around(error: &Error, settings: &Settings) -> Option<String> {
+    let Error::StepFailed(failure) = error else { return None };
+    let (build, step) = (&failure.build, failure.step.id.0 + 1);
+    let store = settings.store_flag();
+    Some(format!("look around in the state before this step: `tug{store} debug {build} --step {step}`"))
 }
 
 /// `app:latest sha256:… in 4.1s (9 of 12 steps cached, 31 MB new)`.

@@ -28,4 +28,9 @@ pub(crate) struct TellArguments {
     /// When a RUN step fails, end with the exit code of its command instead of 1
     #[arg(long)]
     pub(crate) propagate_exit_code: bool,
+    /// Show at the end why each step was done again, or was not
+    ///
+    /// `tug explain` shows the same of a past build.
+    #[arg(long)]
+    pub(crate) explain: bool,
 }
