@@ -96,6 +96,9 @@ pub enum Event {
         /// Who made the result, where somebody did: a base image was made by none of our builds.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         made_by: Option<BuiltBy>,
+        /// The layer that it is. An image may have many, and then none is named here.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        layer: Option<DiffId>,
     },
     /// The result of a step was not known; the reason, if there was an earlier build to compare with.
     Missed {
@@ -291,8 +294,8 @@ mod tests {
         let events = [
             Event::Planned { build: "b".to_owned(), steps: vec![summary] },
             Event::Started { step },
-            Event::Cached { step, made_by: None },
-            Event::Cached { step, made_by: made_by.clone() },
+            Event::Cached { step, made_by: None, layer: None },
+            Event::Cached { step, made_by: made_by.clone(), layer: layer.clone() },
             Event::Missed { step, reason, changes, since: made_by, last_duration },
             Event::Output { step, text: "a\nb".into() },
             Event::Finished { step, duration: time(0.25), layer, bytes: 7 },
@@ -311,7 +314,7 @@ mod tests {
         {"v":1,"at":0.5,"event":"planned","build":"b","steps":[{"id":1,"name":"[build 2/5] RUN make","stage":"build","line":3,"needs":[0]}]}
         {"v":1,"at":0.5,"event":"started","step":1}
         {"v":1,"at":0.5,"event":"cached","step":1}
-        {"v":1,"at":0.5,"event":"cached","step":1,"madeBy":{"build":"b","time":"2024-05-06T07:08:09Z"}}
+        {"v":1,"at":0.5,"event":"cached","step":1,"madeBy":{"build":"b","time":"2024-05-06T07:08:09Z"},"layer":"sha256:…"}
         {"v":1,"at":0.5,"event":"missed","step":1,"reason":"ARG V `1` → `2` (and 1 more)","changes":[{"name":"ARG V","kind":"changed","before":"1","after":"2"},{"name":"ARG V","kind":"gone"}],"since":{"build":"b","time":"2024-05-06T07:08:09Z"},"lastSeconds":2.5}
         {"v":1,"at":0.5,"event":"output","step":1,"text":"a\nb"}
         {"v":1,"at":0.5,"event":"finished","step":1,"seconds":0.25,"layer":"sha256:…","bytes":7}

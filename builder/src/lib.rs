@@ -34,7 +34,7 @@ mod secret;
 mod units;
 
 pub use archive_kind::is_archive;
-pub use builds::{Build, BuildRecord, BuildStatus, ErrorRecord, Replay, UnitRecord};
+pub use builds::{Build, BuildRecord, BuildStatus, ErrorRecord, Replay, StepState, UnitRecord, When};
 pub use cancel::{Cancel, CancelGuard};
 pub use changes::ImageChanges;
 pub use comparison::{Comparison, DifferentField, DifferentLayer};
@@ -145,6 +145,7 @@ fn build_recorded(
         .map(|unit| units::open(unit, &mut plan, &mut contexts, reporter))
         .collect::<Result<_, _>>()?;
     let steps = plan.steps.iter().map(plan::Step::summary).collect();
+    builds::write_plan(recorder.folder(), &plan);
     reporter.report(Event::Planned { build: recorder.id().to_owned(), steps });
     for (unit, planned) in units.iter().zip(&plan.units) {
         unit.warn(&planned.warnings, reporter);

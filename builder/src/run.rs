@@ -6,15 +6,15 @@ mod output;
 
 use std::error::Error as _;
 use std::ffi::OsString;
-use std::path::Path;
 
 use tug_dockerfile::LineIndex;
-use tug_layer_store::{CommitOptions, Layer, OwnerLookup, Store};
+use tug_layer_store::{BuildFolder, CommitOptions, Layer, OwnerLookup, Store};
 use tug_oci::{DiffId, Platform};
 use tug_runtime::{
     Container, Emulator, Network, Process, ResolvConf, Root, Runtime, Status, Stdio, SystemFiles,
 };
 
+use crate::builds;
 use crate::cancel::Cancel;
 use crate::error::{Ending, Error, Problem, Source};
 use crate::event::{Event, Reporter};
@@ -74,14 +74,14 @@ impl RunContext<'_> {
 }
 
 /// Runs `action` over the layers `below` and commits what it changed. `found` is what its mounts show. The whole output
-/// goes to the file `log` too.
+/// goes to its log in the folder of the `build` too; when it fails, what it ran and what it left stay there.
 pub(crate) fn run(
     context: RunContext<'_>,
     step: &Step,
     action: &RunAction,
     found: &[Option<Found>],
     below: &[DiffId],
-    log: &Path,
+    build: &BuildFolder,
 ) -> Result<Ran, Error> {
     let failed = |source| Error::Runtime { step: step.summary.name.clone(), source };
     let scratch = context.store.scratch("run")?;
@@ -99,7 +99,10 @@ pub(crate) fn run(
     // What the container writes to folders that keep nothing is gone with this.
     let _discarded = context.sandbox.furnish(&mut container, &action.privileges, context.store)?;
     mounts.furnish(&mut container);
-    let output = Output::open(log, Mask::new(context.secrets.iter().map(Secret::value)))?;
+    let output = Output::open(
+        &builds::log(build.path(), step.summary.id),
+        Mask::new(context.secrets.iter().map(Secret::value)),
+    )?;
     let exited = std::thread::scope(|scope| {
         let serving = mounts.serve(scope);
         let mut running = match container.start(context.runtime) {
@@ -147,6 +150,7 @@ pub(crate) fn run(
         Status::Code(code) => Ending::Code(code),
         Status::Signal(signal) => Ending::Signal(signal),
     };
+    builds::keep_failed(build, step.summary.id, bare(action), &container, &scratch.upper()?);
     let (tail, lines) = output.into_tail();
     Ok(Ran::Failed { ending, tail, lines })
 }
@@ -178,29 +182,37 @@ fn not_started(error: tug_runtime::Error, output: &Output) -> Result<Ran, tug_ru
 }
 
 fn container(context: RunContext<'_>, action: &RunAction, root: Root) -> Container {
-    let pair = |(name, value): &(String, String)| (OsString::from(name), OsString::from(value));
     let declared = |name: &String| action.env.iter().any(|(own, _)| own == name);
     let proxies = context.proxy_environment.iter().filter(|(name, _)| !declared(name));
-    let process = Process {
-        args: action.args.iter().map(OsString::from).collect(),
-        env: action.env.iter().chain(proxies).map(pair).collect(),
-        working_directory: action.working_directory.clone().into(),
-        create_working_directory: true,
-        user: action.user.clone(),
-        terminal: false,
-    };
-    let mut container = Container::new(root, process);
-    container.hostname.clone_from(&action.hostname);
-    container.network = match action.network {
-        NetworkMode::Host => Network::Host,
-        NetworkMode::None => Network::None,
-    };
+    let mut container = bare(action);
+    container.root = root;
+    container.process.env.extend(proxies.map(|(name, value)| (name.into(), value.into())));
     container.files = SystemFiles {
         resolv_conf: match context.resolv_conf {
             Some(text) => ResolvConf::Text(text.to_owned()),
             None => ResolvConf::Host,
         },
         ..SystemFiles::default()
+    };
+    container.stdio = Stdio::CAPTURE_IN_ORDER;
+    container
+}
+
+/// What the Dockerfile alone says of a RUN: a container without a root.
+pub(crate) fn bare(action: &RunAction) -> Container {
+    let process = Process {
+        args: action.args.iter().map(OsString::from).collect(),
+        env: action.env.iter().map(|(name, value)| (name.into(), value.into())).collect(),
+        working_directory: action.working_directory.clone().into(),
+        create_working_directory: true,
+        user: action.user.clone(),
+        terminal: false,
+    };
+    let mut container = Container::new(Root::default(), process);
+    container.hostname.clone_from(&action.hostname);
+    container.network = match action.network {
+        NetworkMode::Host => Network::Host,
+        NetworkMode::None => Network::None,
     };
     if let Some(script) = &action.script {
         container.mounts.push(tug_runtime::Mount::File {
@@ -211,6 +223,5 @@ fn container(context: RunContext<'_>, action: &RunAction, root: Root) -> Contain
             read_only: true,
         });
     }
-    container.stdio = Stdio::CAPTURE_IN_ORDER;
     container
 }

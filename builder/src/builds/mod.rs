@@ -5,6 +5,9 @@
 //! | `build.json`           | [`BuildRecord`]: what was built, when, and what came of it; written at the start and at the end |
 //! | `events.jsonl`         | every event, as [`Event::line`] writes it, but for output: of that only how much came when |
 //! | `<number>.log`         | the whole output of a step; steps are counted from 1, as in messages                 |
+//! | `plan.json`            | which step stands on which, the layers of base images, what each RUN runs            |
+//! | `<number>.json`        | what a step that failed ran in: its container, with the mounts that outlive it       |
+//! | `leftover/<number>`    | the files that a step that failed left; kept of the newest builds only               |
 //!
 //! A line of output in `events.jsonl` has `bytes` instead of `text`: so many bytes of the log of its step follow. So
 //! output is on the disk once, and [`Replay`] gives back the very stream of events.
@@ -14,6 +17,7 @@
 
 mod recorder;
 mod replay;
+mod states;
 
 use std::fs::File;
 use std::io::Read;
@@ -27,6 +31,8 @@ use crate::error::Error;
 use crate::event::StepId;
 pub(crate) use recorder::Recorder;
 pub use replay::Replay;
+pub use states::{StepState, When};
+pub(crate) use states::{keep_failed, write_plan};
 
 #[cfg(doc)]
 use crate::event::Event;

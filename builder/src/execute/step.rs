@@ -56,7 +56,7 @@ impl Execution<'_> {
         let mut inputs = Inputs::default();
         let work: Work<'_> = match &step.action {
             Action::Base(image) => {
-                self.reporter.report(Event::Cached { step: id, made_by: None });
+                self.reporter.report(Event::Cached { step: id, made_by: None, layer: None });
                 let chain = Arc::new(image.diff_ids().to_vec());
                 return Ok(Done { chain, created: None, cached: true, size: 0 });
             }
@@ -91,7 +91,7 @@ impl Execution<'_> {
         let claim = match self.claims.claim(claimed) {
             Claimed::Ours(claim) => claim,
             Claimed::Known(result) => {
-                self.reporter.report(Event::Cached { step: id, made_by: Some(result.made_by()) });
+                self.tell_hit(step, &result);
                 if self.unit(step).remember {
                     record::note(self.store, &step.slot, key, inputs, &result)?;
                 }
@@ -103,7 +103,7 @@ impl Execution<'_> {
         } else {
             match record::look_up(self.store, &step.slot, &key, &inputs)? {
                 Lookup::Hit(result) => {
-                    self.reporter.report(Event::Cached { step: id, made_by: Some(result.made_by()) });
+                    self.tell_hit(step, &result);
                     claim.fulfil(&result);
                     return Ok(done(below, result, true));
                 }
@@ -131,6 +131,11 @@ impl Execution<'_> {
         });
         claim.fulfil(&result);
         Ok(done(below, result, false))
+    }
+
+    fn tell_hit(&self, step: &Step, result: &StepResult) {
+        let (made_by, layer) = (Some(result.made_by()), Some(result.layer.clone()));
+        self.reporter.report(Event::Cached { step: step.summary.id, made_by, layer });
     }
 
     fn tell_miss(&self, step: &Step, miss: Miss) {
@@ -187,7 +192,7 @@ impl Execution<'_> {
             trees: &self.trees,
         };
         let log = crate::builds::log(self.build.path(), step.summary.id);
-        match run::run(context, step, action, found, &below.below, &log)? {
+        match run::run(context, step, action, found, &below.below, self.build)? {
             Ran::Layer(layer) => Ok(layer),
             Ran::Failed { ending, tail, lines } => Err(Error::StepFailed(Box::new(StepFailure {
                 step: step.summary.clone(),

@@ -343,7 +343,7 @@ mod tests {
             vec![change("a\u{1b}.rs", None, None), change("b.sh", Some("mode 644"), Some("mode 755"))];
         for event in [
             Event::Started { step: StepId(0) },
-            Event::Cached { step: StepId(0), made_by: None },
+            Event::Cached { step: StepId(0), made_by: None, layer: None },
             Event::Started { step: StepId(1) },
             missed(1, "a.rs changed (and 1 more)", files),
             finished(1),

@@ -5,6 +5,7 @@ mod build;
 mod builds;
 mod check;
 mod completion;
+mod debug;
 mod doctor;
 mod explain;
 mod export;
@@ -39,6 +40,8 @@ pub(crate) enum Command {
     Builds(builds::BuildsArguments),
     /// Show the whole log of a build, or of one of its steps
     Log(log::LogArguments),
+    /// Look around in the state before or after a step of a build
+    Debug(debug::DebugArguments),
     /// Show why each step of a build was done again, or was not
     Explain(explain::ExplainArguments),
     /// Run a command in a container, in the foreground
@@ -85,6 +88,7 @@ impl Command {
             Self::Run(arguments) => return run::run(arguments, settings),
             Self::Builds(arguments) => builds::run(arguments, settings)?,
             Self::Log(arguments) => log::run(arguments, settings)?,
+            Self::Debug(arguments) => return debug::run(arguments, settings),
             Self::Explain(arguments) => explain::run(arguments, settings)?,
             Self::Images(arguments) => images::run(arguments, settings)?,
             Self::Inspect(arguments) => inspect::run(arguments, settings)?,

@@ -35,7 +35,7 @@ pub(super) fn finished(step: usize, seconds: f64) -> Event {
 }
 
 pub(super) fn cached(step: usize) -> Event {
-    Event::Cached { step: StepId(step), made_by: None }
+    Event::Cached { step: StepId(step), made_by: None, layer: None }
 }
 
 pub(super) fn missed(step: usize, reason: &str) -> Event {

@@ -281,3 +281,34 @@ fn wait_for(reader: &mut impl BufRead, end: &str) {
         assert_ne!(reader.read_line(&mut line).unwrap(), 0, "it ended by itself");
     }
 }
+
+#[test]
+#[ignore = "needs root, busybox"]
+fn the_state_around_a_failed_step_can_be_looked_into_needs_root_needs_busybox() {
+    let tug = Tug::new();
+    tug.base();
+    let dockerfile = "FROM base\nENV GREETING=hello\nWORKDIR /work\nRUN echo one > one\n\
+        RUN --mount=type=cache,target=/cache echo two > two && echo kept > /cache/kept && false\nRUN never\n";
+    tug.write("app/Dockerfile", dockerfile);
+    assert!(tug.run(&["build", "--network", "none", "--progress", "none", "app"]).starts_with("exit code 1"));
+    let looked =
+        |words: &[&str], script: &str| tug.run(&[&["debug"], words, &["--", "sh", "-c", script]].concat());
+    let look = "echo $GREETING; pwd; ls; cat /cache/kept 2>/dev/null || echo no cache";
+    assert_eq!(looked(&[], look), "exit code 0\n--- stdout\nhello\n/work\none\nkept\n");
+    assert_eq!(looked(&["--after"], look), "exit code 0\n--- stdout\nhello\n/work\none\ntwo\nkept\n");
+    assert_eq!(looked(&["--step", "3", "--before"], "ls"), "exit code 0");
+    assert_eq!(looked(&["--step", "3"], "ls"), "exit code 0\n--- stdout\none\n");
+    assert_eq!(looked(&[], "echo x > one; exit 7"), "exit code 7");
+    assert_eq!(
+        looked(&[], "cat one; eval \"$TUG_COMMAND\" || cat two"),
+        "exit code 0\n--- stdout\none\ntwo\n"
+    );
+    let never = timeless(&tug.run(&["debug", "--step", "5", "--", "ls"]));
+    insta::assert_snapshot!(never, @"
+    exit code 1
+    --- stderr
+    error: the state before step 5 of build `[BUILD]` is not there
+
+    hint: a step below it never ended: name an earlier one with `--step`
+    ");
+}

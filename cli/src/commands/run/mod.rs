@@ -54,6 +54,16 @@ fn prepare_and_run(arguments: &RunArguments, settings: &Settings) -> Result<Exit
     container.mounts.extend(tmpfs);
     // A folder for a VOLUME that the image has none for: what is written there is gone with the container.
     container.directories = image.config.config.volumes.keys().map(PathBuf::from).collect();
+    in_foreground(container, &session, arguments.interactive, settings)
+}
+
+/// Runs a container until it has ended, with what `interactive` lets through from standard input to its terminal.
+pub(super) fn in_foreground(
+    container: Container,
+    session: &Session,
+    interactive: bool,
+    settings: &Settings,
+) -> Result<Exit, CommandError> {
     // Caught from here on, so that none that comes while the container starts is lost.
     let signals = Signals::new([SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH])
         .map_err(|error| CommandError::new(Exit::Host, "cannot watch for signals").because(&error))?;
@@ -63,7 +73,7 @@ fn prepare_and_run(arguments: &RunArguments, settings: &Settings) -> Result<Exit
     })?;
     // From here on there may be threads.
     session::tidy_in_background(&session.store);
-    let exited = attend(running, signals, arguments)?;
+    let exited = attend(running, signals, interactive)?;
     for warning in &exited.warnings {
         settings.output.warning(warning);
     }
@@ -149,13 +159,13 @@ fn container(
 }
 
 /// Passes keys, text, sizes and signals on until the container has ended.
-fn attend(mut running: Running, signals: Signals, arguments: &RunArguments) -> Result<Exited, CommandError> {
+fn attend(mut running: Running, signals: Signals, interactive: bool) -> Result<Exited, CommandError> {
     let remote = running.remote();
     let mut raw = None;
     let mut shown = None;
     if let Some(terminal) = running.take_terminal() {
         terminal::fit(&remote);
-        if arguments.interactive {
+        if interactive {
             raw = Some(RawTerminal::enter());
             terminal::type_into(terminal.try_clone().map_err(|error| {
                 CommandError::failed("cannot use the container's terminal").because(&error)
