@@ -83,7 +83,7 @@ pub(super) fn run(arguments: &DebugArguments, settings: &Settings) -> Result<Exi
         introduce(&build, summary, when, state.container.is_some(), settings);
     }
     let interactive = io::stdin().is_terminal();
-    super::run::in_foreground(container, &session, interactive, settings).map_err(|error| {
+    super::run::in_foreground(&container, &session, interactive, settings).map_err(|error| {
         match error.exit() {
             Exit::Command(127) if arguments.command.is_empty() => error.also_hint(
                 "this state has no shell: name a command that it has, as in `tug debug -- COMMAND`",

@@ -54,12 +54,12 @@ fn prepare_and_run(arguments: &RunArguments, settings: &Settings) -> Result<Exit
     container.mounts.extend(tmpfs);
     // A folder for a VOLUME that the image has none for: what is written there is gone with the container.
     container.directories = image.config.config.volumes.keys().map(PathBuf::from).collect();
-    in_foreground(container, &session, arguments.interactive, settings)
+    in_foreground(&container, &session, arguments.interactive, settings)
 }
 
 /// Runs a container until it has ended, with what `interactive` lets through from standard input to its terminal.
 pub(super) fn in_foreground(
-    container: Container,
+    container: &Container,
     session: &Session,
     interactive: bool,
     settings: &Settings,
