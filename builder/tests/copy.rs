@@ -99,7 +99,7 @@ fn copies_from_a_stage_keep_owners_and_a_chown_changes_them() {
     let text = "FROM scratch AS one\nCOPY --chown=7:8 a /x/a\nFROM scratch\nCOPY --from=one /x /kept\n\
                 COPY --from=0 --chown=9 --chmod=600 /x/a /changed/\n";
     insta::assert_snapshot!(Place::new().build(context.path(), text).unwrap().listing, @r#"
-    changed/ 755 9:9
+    changed/ 700 9:9
     changed/a 600 9:9 "a"
     kept/ 755 0:0
     kept/a 644 7:8 "a"
@@ -205,7 +205,7 @@ fn sockets_become_empty_files_and_fifos_stay() {
     let context = Tree::default().dir("d").socket("d/s").fifo("d/p").in_a_temporary_folder();
     let outcome = Place::new().build(context.path(), "FROM scratch\nCOPY --chmod=600 d /d\n").unwrap();
     insta::assert_snapshot!(outcome.listing, @r#"
-    d/ 755 0:0
+    d/ 700 0:0
     d/p 600 0:0 Fifo
     d/s 600 0:0 ""
     "#);
