@@ -13,6 +13,9 @@ use crate::pattern;
 use crate::suggest;
 use crate::target::{Group, Target, once};
 
+/// How long a chain of targets may be that inherit from each other, or need each other.
+const DEEPEST: usize = 100;
+
 /// What shall be built.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Plan {
@@ -78,8 +81,9 @@ impl Definition {
             once(&mut default.targets);
             default.targets.sort();
         }
+        let mut done = BTreeSet::new();
         for name in plan.targets.keys().cloned().collect::<Vec<_>>() {
-            self.link(&name, &mut plan, &overrides, &mut Vec::new())?;
+            self.link(&name, &mut plan, &overrides, &mut Vec::new(), &mut done)?;
         }
         for target in plan.targets.values_mut() {
             self.finish(target);
@@ -126,23 +130,23 @@ impl Definition {
     /// The targets that a name stands for, and the groups on the way.
     fn members(&self, name: &str) -> (Vec<String>, Vec<String>) {
         let (mut targets, mut groups) = (Vec::new(), Vec::new());
-        self.collect(name, &mut targets, &mut groups);
+        self.collect(name, &mut targets, &mut groups, 0);
         once(&mut targets);
         (targets, groups)
     }
 
-    fn collect(&self, name: &str, targets: &mut Vec<String>, groups: &mut Vec<String>) {
+    fn collect(&self, name: &str, targets: &mut Vec<String>, groups: &mut Vec<String>, depth: usize) {
         // A group that is inside of itself adds nothing, but it may have a target of its own name in it.
         let inside = groups.iter().any(|known| known == name);
         if inside && self.target(name).is_none() {
             return;
         }
-        match self.group(name).filter(|_| !inside) {
+        match self.group(name).filter(|_| !inside && depth < DEEPEST) {
             None => targets.push(name.to_owned()),
             Some(group) => {
                 groups.push(name.to_owned());
                 for member in &group.targets {
-                    self.collect(member, targets, groups);
+                    self.collect(member, targets, groups, depth + 1);
                 }
             }
         }
@@ -176,7 +180,6 @@ impl Definition {
             return Err(self.problem(name, "inherits", message).label(circle.join(" → ")));
         }
         path.push(name.to_owned());
-        const DEEPEST: usize = 100;
         if path.len() > DEEPEST {
             let message = format!("targets inherit from each other more than {DEEPEST} times");
             return Err(self.problem(name, "inherits", message));
@@ -209,8 +212,22 @@ impl Definition {
     }
 
     /// Adds the targets that `name` is linked to through `contexts`.
-    fn link(&self, name: &str, plan: &mut Plan, overrides: &Overrides, path: &mut Vec<String>) -> Result<()> {
+    fn link(
+        &self,
+        name: &str,
+        plan: &mut Plan,
+        overrides: &Overrides,
+        path: &mut Vec<String>,
+        done: &mut BTreeSet<String>,
+    ) -> Result<()> {
+        if done.contains(name) {
+            return Ok(());
+        }
         path.push(name.to_owned());
+        if path.len() > DEEPEST {
+            let message = format!("targets need each other more than {DEEPEST} times in a row");
+            return Err(self.problem(name, "contexts", message));
+        }
         let contexts: Vec<String> = plan.targets[name].contexts.values().cloned().collect();
         for linked in contexts.iter().filter_map(|context| context.strip_prefix("target:")) {
             if let Some(at) = path.iter().position(|known| known == linked) {
@@ -227,7 +244,7 @@ impl Definition {
                 target.linked = true;
                 plan.targets.insert(linked.to_owned(), target);
             }
-            self.link(linked, plan, overrides, path)?;
+            self.link(linked, plan, overrides, path, done)?;
             self.check_platforms(name, linked, plan)?;
             let more = plan.targets[linked].entitlements.clone().unwrap_or_default();
             if let Some(target) = plan.targets.get_mut(name).filter(|_| !more.is_empty()) {
@@ -236,6 +253,7 @@ impl Definition {
             }
         }
         path.pop();
+        done.insert(name.to_owned());
         Ok(())
     }
 

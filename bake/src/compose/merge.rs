@@ -79,6 +79,10 @@ fn extend(service: &Node, services: &Node, path: &mut Vec<String>) -> Result<Nod
         path.push(text);
         return Err(wrong(name, "the service extends itself").label(path.join(" → ")));
     }
+    const DEEPEST: usize = 50;
+    if path.len() >= DEEPEST {
+        return Err(wrong(name, format!("services extend each other more than {DEEPEST} times")));
+    }
     path.push(text);
     let mut base = extend(base, services, path)?;
     let place = service.place;
