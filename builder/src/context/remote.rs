@@ -35,7 +35,7 @@ impl Contexts<'_> {
         if let Remote::Http(url) = remote {
             let file = self.remotes.file(url, None)?;
             if !self.is_archive(&file)? {
-                return self.open_dockerfile(url, &file, dockerfile);
+                return self.open_dockerfile(url, &file, &dockerfile);
             }
             let files = self.archive(url, &file)?;
             return self.with_dockerfile(files, dockerfile, &place);
@@ -99,7 +99,7 @@ impl Contexts<'_> {
         &mut self,
         url: &HttpUrl,
         file: &RemoteFile,
-        dockerfile: DockerfileSource,
+        dockerfile: &DockerfileSource,
     ) -> Result<Opened, Error> {
         if !matches!(dockerfile, DockerfileSource::InContext(None)) {
             return Err(Error::Context(format!(

@@ -71,7 +71,7 @@ enum Source {
         text: String,
     },
     /// From elsewhere.
-    Remote(Remote),
+    Remote(Box<Remote>),
 }
 
 /// Finds the sources of `action` in `files`, and their digests. `place` says what `files` are.
@@ -91,7 +91,9 @@ pub(crate) fn find(
             CopySource::Inline { name, text } => {
                 found.push(Source::Inline { name: name.clone(), text: text.clone() });
             }
-            CopySource::Remote(source) => found.push(Source::Remote(Remote::look(source, remotes)?)),
+            CopySource::Remote(source) => {
+                found.push(Source::Remote(Box::new(Remote::look(source, remotes)?)));
+            }
             CopySource::Path { path, span } => {
                 let selected = match action.parents {
                     true => parents::select(&*files, path, &excludes),
