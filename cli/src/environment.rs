@@ -41,6 +41,10 @@ pub(crate) const CLICOLOR_FORCE: &str = "CLICOLOR_FORCE";
 pub(crate) const TERM: &str = "TERM";
 /// `true` inside of GitHub Actions: output is folded there, and errors become annotations.
 pub(crate) const GITHUB_ACTIONS: &str = "GITHUB_ACTIONS";
+/// Inside of GitHub Actions: the file that takes what later steps of the job may read.
+pub(crate) const GITHUB_OUTPUT: &str = "GITHUB_OUTPUT";
+/// Inside of GitHub Actions: the file that takes what is shown on the page of the job.
+pub(crate) const GITHUB_STEP_SUMMARY: &str = "GITHUB_STEP_SUMMARY";
 
 /// The socket of the ssh agent that `tug build --ssh default` gives to steps.
 pub(crate) const SSH_AUTH_SOCK: &str = "SSH_AUTH_SOCK";

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod entrusted;
+mod github;
 mod key_agent;
 pub(super) mod outcome;
 mod output;
@@ -82,6 +83,7 @@ pub(super) fn run(arguments: &BuildArguments, settings: &Settings) -> Result<Exi
     match put {
         Ok((built, Ok(put))) => {
             let outcome = Outcome::new(&built, put, took);
+            outcome::tell_github(&outcome, settings);
             let Some(format) = arguments.outputs.check_reproducible else {
                 outcome::succeeded(arguments, &outcome, mode, stdout_is_taken, &settings.output)?;
                 return Ok(Exit::Success);

@@ -10,12 +10,13 @@ use tug_builder::{Built, Ending, Error};
 use tug_oci::{Descriptor, Digest, Reference, media_type};
 
 use super::BuildArguments;
+use super::github;
 use super::output::Put;
 use crate::commands::check::metadata_warnings;
 use crate::error::CommandError;
 use crate::human;
 use crate::output::{Output, Paint};
-use crate::progress::ProgressMode;
+use crate::progress::{ProgressMode, is_github};
 use crate::settings::Settings;
 
 /// Looks whether the files that were asked for can be there at the end: better now than after the build.
@@ -107,6 +108,23 @@ pub(super) fn succeeded(
         output.line(&image.digest)?;
     }
     Ok(())
+}
+
+/// Tells the job of GitHub Actions, if this is one, what was built. That it cannot be told does not fail the build.
+pub(super) fn tell_github(outcome: &Outcome, settings: &Settings) {
+    if !is_github(&settings.environment) {
+        return;
+    }
+    let result = github::Result {
+        id: outcome.id().map(ToString::to_string),
+        digest: outcome.image.as_ref().map(|image| image.digest.to_string()),
+        metadata: &metadata(outcome),
+        summary: summary(outcome),
+    };
+    if let Err(error) = github::tell(&result, &settings.environment) {
+        let why = crate::error::io_text(&error);
+        settings.output.warning(format_args!("the job of GitHub Actions was not told the result: {why}"));
+    }
 }
 
 /// Says what was built, with a `name` before it if there is more than one thing.
