@@ -90,6 +90,12 @@ impl fmt::Display for Platform {
     }
 }
 
+/// The processors that Go knows, and so the tools of the field.
+const ARCHITECTURES: [&str; 15] = [
+    "386", "amd64", "arm", "arm64", "loong64", "mips", "mipsle", "mips64", "mips64le", "ppc64", "ppc64le",
+    "riscv64", "s390x", "sparc64", "wasm",
+];
+
 impl FromStr for Platform {
     type Err = PlatformError;
 
@@ -106,7 +112,13 @@ impl FromStr for Platform {
             return Err(PlatformError(text.to_owned()));
         }
         match parts.as_slice() {
-            ["linux"] => Ok(Self { os: "linux".to_owned(), ..Self::host() }),
+            [os] if os.eq_ignore_ascii_case("linux") => Ok(Self { os: "linux".to_owned(), ..Self::host() }),
+            // As in docker, a processor alone is one of Linux.
+            [architecture] => {
+                let platform = Self::normalised("linux", architecture, None);
+                let is_known = ARCHITECTURES.contains(&platform.architecture.as_str());
+                is_known.then_some(platform).ok_or_else(|| PlatformError(text.to_owned()))
+            }
             [os, architecture] => Ok(Self::normalised(os, architecture, None)),
             [os, architecture, variant] => Ok(Self::normalised(os, architecture, Some(variant))),
             _ => Err(PlatformError(text.to_owned())),
@@ -128,6 +140,9 @@ mod tests {
             ("linux/armhf", "linux/arm/v7"),
             ("Linux/AMD64", "linux/amd64"),
             ("linux/i686", "linux/386"),
+            ("arm64", "linux/arm64"),
+            ("x86_64", "linux/amd64"),
+            ("armhf", "linux/arm/v7"),
         ] {
             assert_eq!(text.parse::<Platform>().unwrap().to_string(), expected);
         }
@@ -135,7 +150,7 @@ mod tests {
 
     #[test]
     fn malformed_platforms_are_refused() {
-        for text in ["", "/", "linux/", "linux/amd64/v1/x", "a b/c", "windows"] {
+        for text in ["", "/", "linux/", "linux/amd64/v1/x", "a b/c", "windows", "amd65"] {
             assert!(text.parse::<Platform>().is_err(), "{text} was taken");
         }
     }
