@@ -25,6 +25,9 @@ struct Asked {
     build_args: BTreeMap<String, String>,
     #[serde(default)]
     source_date_epoch: Option<i64>,
+    /// Folders with descriptions of devices; every device is allowed then.
+    #[serde(default)]
+    device_folders: Vec<PathBuf>,
     #[serde(default)]
     cancel_at: Option<String>,
 }
@@ -44,6 +47,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut options = BuildOptions::new(ContextSource::Folder(asked.context), dockerfile);
     options.build_args = asked.build_args;
     options.source_date_epoch = asked.source_date_epoch;
+    options.sandbox.allowed.all_devices = !asked.device_folders.is_empty();
+    options.sandbox.device_folders = asked.device_folders;
     let cancel = Cancel::default();
     let teller = Teller { cancel: cancel.clone(), cancel_at: asked.cancel_at };
     let outcome = match build(&store, &runtime, options, &teller, &cancel) {

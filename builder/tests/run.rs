@@ -297,3 +297,43 @@ fn files_below(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     entries.flat_map(|path| if path.is_dir() { files_below(&path) } else { vec![path] }).collect()
 }
+
+#[test]
+#[ignore = "needs root, busybox"]
+fn a_device_brings_its_nodes_files_and_variables_needs_root_needs_busybox() {
+    let scene = Scene::new(&Tree::default().file("lib.so", "library"));
+    let described = json!({
+        "cdiVersion": "1.0.0",
+        "kind": "example.com/unit",
+        "devices": [{
+            "name": "one",
+            "containerEdits": {
+                "env": ["UNIT=1"],
+                "deviceNodes": [{ "path": "/dev/unit", "hostPath": "/dev/zero" }],
+                "mounts": [{
+                    "hostPath": scene.context.path().join("lib.so"),
+                    "containerPath": "/usr/lib/unit.so",
+                    "options": ["ro", "bind"],
+                }],
+                "hooks": [{ "hookName": "createContainer", "path": "/usr/bin/hook" }],
+                "additionalGids": [4242],
+            },
+        }],
+    });
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("unit.json"), described.to_string()).unwrap();
+    let more = json!({ "device_folders": [folder.path()] });
+    let see = "echo $UNIT; head -c 4 /dev/unit | od -An -t x1; cat /usr/lib/unit.so; \
+               touch /usr/lib/unit.so 2> /dev/null || echo protected; id -G";
+    let text = format!(
+        "FROM base\nRUN --device=example.com/unit=one ({see}) > /seen\nRUN ls /usr/lib/unit.so; true\n"
+    );
+    let built = scene.build_with(&text, &more);
+    let seen = scene.text(&built, "seen");
+    assert_eq!(seen, "1\n 00 00 00 00\nlibraryprotected\n0 4242\n");
+    assert!(built.output(2).contains("No such file"), "the next step has no device");
+    let warned = built.events.iter().find(|event| event["event"] == "warning").unwrap();
+    let warned = warned["message"].as_str().unwrap();
+    assert_eq!(warned, "of `example.com/unit=one` tug leaves out the hook `/usr/bin/hook`");
+    assert_eq!(scene.build_with(&text, &more).steps("missed"), [0_u64; 0]);
+}

@@ -18,7 +18,7 @@ fn built(tug: &Tug, flags: &[&str]) -> String {
 
 /// The configuration of an image.
 fn config(tug: &Tug, name: &str) -> Value {
-    let all: Value = serde_json::from_str(&tug.data(&["inspect", name])).unwrap();
+    let all: Value = serde_json::from_str(&tug.data(&["inspect", name])).expect("inspect writes JSON");
     all[0].clone()
 }
 
@@ -193,6 +193,23 @@ fn several_dockerfiles_are_one() {
       |
     help: a stage with a similar name exists: `one`
     ");
+}
+
+#[test]
+fn a_platform_may_come_in_parts() {
+    let tug = Tug::new();
+    tug.write("app/Dockerfile", "FROM scratch\nCOPY . /\n");
+    let platform = |flags: &[&str]| {
+        tug.data(&[&["build", "-q", "-t", "app"], flags, &["app"]].concat());
+        let config = config(&tug, "app");
+        format!("{}/{}/{}", config["Os"], config["Architecture"], config["Variant"]).replace('"', "")
+    };
+    assert_eq!(platform(&["--arch", "arm", "--variant", "v6"]), "linux/arm/v6");
+    assert_eq!(platform(&["--os", "linux", "--arch", "s390x"]), "linux/s390x/null");
+    let both = tug.run(&["build", "--arch", "arm", "--platform", "linux/arm", "app"]);
+    assert!(both.starts_with("exit code 2") && both.contains("does not go together with"), "{both}");
+    let alone = tug.run(&["build", "--variant", "v6", "app"]);
+    assert!(alone.starts_with("exit code 2") && alone.contains("`--arch` is missing"), "{alone}");
 }
 
 #[test]

@@ -42,7 +42,7 @@ fn wrong_words_are_named_and_mended() {
         &["build", "--platform", "a/b/c/d", "context"],
         &["build", "--platform", "linux/amd64,linux", "--platform=linux/a/b/c", "context"],
         &["build", "--timestamp", "soon", "context"],
-        &["build", "--jobs", "0", "context"],
+        &["build", "--jobs", "many", "context"],
         &["build", "one", "two"],
         &["run"],
         &["run", "--detach", "app"],

@@ -137,7 +137,8 @@ pub(super) fn look(
 /// The first platform that is asked for; it need not be one that could be built for.
 fn asked_platform(arguments: &BuildArguments, environment: &Environment) -> Result<Platform, CommandError> {
     let variable = environment::DOCKER_DEFAULT_PLATFORM;
-    let asked = arguments.how.platforms.first().map(String::as_str).or_else(|| environment.text(variable));
+    let (asked, _) = arguments.how.platforms();
+    let asked = asked.first().map(String::as_str).or_else(|| environment.text(variable));
     match asked.and_then(|text| text.split(',').next()) {
         None | Some("" | "local") => Ok(Platform::host()),
         Some(text) => {

@@ -26,9 +26,10 @@ impl Platforms {
         environment: &Environment,
     ) -> Result<Self, CommandError> {
         let variable = environment::DOCKER_DEFAULT_PLATFORM;
+        let (asked, flag) = arguments.how.platforms();
         let (words, origin) = match environment.text(variable) {
-            Some(text) if arguments.how.platforms.is_empty() => (vec![text.to_owned()], variable),
-            _ => (arguments.how.platforms.clone(), "--platform"),
+            Some(text) if asked.is_empty() => (vec![text.to_owned()], variable),
+            _ => (asked, flag),
         };
         let mut all: Vec<Platform> = Vec::new();
         for word in words.iter().flat_map(|word| word.split(',')) {

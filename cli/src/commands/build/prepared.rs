@@ -132,7 +132,11 @@ impl Prepared {
                 NetworkChoice::Host | NetworkChoice::Default => NetworkMode::Host,
                 NetworkChoice::None => NetworkMode::None,
             },
-            jobs: arguments.how.jobs.map_or_else(default_jobs, std::num::NonZero::get),
+            jobs: match arguments.how.jobs {
+                None => default_jobs(),
+                Some(0) => usize::MAX,
+                Some(jobs) => jobs,
+            },
             source_date_epoch: self.source_date_epoch,
             epoch_of_context: self.epoch_of_context,
             named_contexts: arguments.contexts.named(|_| None),

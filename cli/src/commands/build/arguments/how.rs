@@ -1,6 +1,6 @@
 //! In which way an image is made.
 
-use std::num::NonZero;
+use tug_oci::Platform;
 
 use crate::arguments::values;
 
@@ -25,18 +25,43 @@ pub(crate) struct HowArguments {
     /// sets another default.
     #[arg(long = "platform", value_name = "OS/ARCH[,...]")]
     pub(crate) platforms: Vec<String>,
+    /// Build for this operating system, as part of a platform
+    #[arg(long, value_name = "OS", conflicts_with = "platforms", hide_short_help = true)]
+    os: Option<String>,
+    /// Build for this processor, as part of a platform
+    #[arg(long, value_name = "ARCH", conflicts_with = "platforms", hide_short_help = true)]
+    arch: Option<String>,
+    /// Build for this variant of the processor, as part of a platform
+    #[arg(long, value_name = "VARIANT", requires = "arch", hide_short_help = true)]
+    variant: Option<String>,
     /// The network that RUN steps see
     #[arg(long, value_name = "MODE", default_value = "default", hide_default_value = true)]
     pub(crate) network: NetworkChoice,
-    /// Run at most so many steps at once
+    /// Run at most so many steps at once; 0 for any number
     #[arg(short, long, value_name = "N", alias = "max-parallelism")]
-    pub(crate) jobs: Option<NonZero<usize>>,
+    pub(crate) jobs: Option<usize>,
     /// Give everything new this time, in seconds since 1970, so that the digest is the same each time
     ///
     /// The variable and the build argument `SOURCE_DATE_EPOCH` do the same.
     #[arg(long, value_name = "SECONDS", alias = "source-date-epoch", allow_negative_numbers = true)]
     #[arg(value_parser = values::seconds)]
     pub(crate) timestamp: Option<i64>,
+}
+
+impl HowArguments {
+    /// The platforms that were asked for, in one spelling or the other, and the flag.
+    pub(crate) fn platforms(&self) -> (Vec<String>, &'static str) {
+        let host = Platform::host();
+        let os = self.os.as_deref().unwrap_or(&host.os);
+        match (&self.arch, &self.os) {
+            (Some(arch), _) => {
+                let parts = [Some(os), Some(arch.as_str()), self.variant.as_deref()];
+                (vec![parts.into_iter().flatten().collect::<Vec<_>>().join("/")], "--arch")
+            }
+            (None, Some(os)) => (vec![format!("{os}/{}", host.architecture)], "--os"),
+            (None, None) => (self.platforms.clone(), "--platform"),
+        }
+    }
 }
 
 /// `--network`.
