@@ -205,7 +205,7 @@ fn a_platform_may_come_in_parts() {
         format!("{}/{}/{}", config["Os"], config["Architecture"], config["Variant"]).replace('"', "")
     };
     assert_eq!(platform(&["--arch", "arm", "--variant", "v6"]), "linux/arm/v6");
-    assert_eq!(platform(&["--os", "linux", "--arch", "s390x"]), "linux/s390x/null");
+    assert_eq!(platform(&["--os", "linux", "--arch", "s390x"]), "linux/s390x/");
     let both = tug.run(&["build", "--arch", "arm", "--platform", "linux/arm", "app"]);
     assert!(both.starts_with("exit code 2") && both.contains("does not go together with"), "{both}");
     let alone = tug.run(&["build", "--variant", "v6", "app"]);
