@@ -3,6 +3,7 @@
 mod bake;
 mod build;
 mod builds;
+mod cache;
 mod check;
 mod completion;
 mod debug;
@@ -68,6 +69,8 @@ pub(crate) enum Command {
     Doctor(doctor::DoctorArguments),
     /// Show the version of tug
     Version(version::VersionArguments),
+    /// List, export, import and remove the caches of `RUN --mount=type=cache`
+    Cache(cache::CacheArguments),
     /// Write completions for a shell to standard output
     Completion(completion::CompletionArguments),
     /// Write man pages or completions into a folder
@@ -101,6 +104,7 @@ impl Command {
             Self::Export(arguments) => export::run(arguments, settings)?,
             Self::Doctor(arguments) => return doctor::run(arguments, settings),
             Self::Version(arguments) => version::run(arguments, settings)?,
+            Self::Cache(arguments) => cache::run(arguments, settings)?,
             Self::Completion(arguments) => completion::run(arguments, settings)?,
             Self::Generate(arguments) => generate::run(arguments)?,
             Self::Settle => settle::run(settings)?,

@@ -10,8 +10,8 @@ use std::process::{Child, Command, Stdio};
 use crate::environment::{self, Environment};
 use crate::error::CommandError;
 
-/// Adds the keys, says so with an empty line, and stays until its input ends: with it the agent ends.
-const SCRIPT: &str = r#"ssh-add -q "$@" </dev/null && echo && exec cat"#;
+/// Adds the keys, says so with an empty line, stays until its input ends, and ends the agent: also when we were killed.
+const SCRIPT: &str = r#"ssh-add -q "$@" </dev/null && echo && cat; kill "$SSH_AGENT_PID""#;
 
 /// An agent that was started for one build.
 pub(crate) struct KeyAgent {
@@ -66,7 +66,6 @@ impl KeyAgent {
 impl Drop for KeyAgent {
     fn drop(&mut self) {
         drop(self.child.stdin.take());
-        let _ = self.child.kill();
         let _ = self.child.wait();
         let _ = fs::remove_dir_all(&self.folder);
     }
