@@ -59,6 +59,16 @@ fn difference(tug: &Program, case: &BuildCase, base: &Base) -> Option<String> {
     let arguments = case.arguments();
     words.push(&file);
     words.extend(arguments.iter().map(String::as_str));
+    let secrets: Vec<String> = case
+        .secrets()
+        .into_iter()
+        .map(|(id, path)| {
+            let copy = dockerfile.path().join(&id);
+            fs::copy(path, &copy).expect("a secret can be copied");
+            format!("--secret=id={id},src={}", copy.display())
+        })
+        .collect();
+    words.extend(secrets.iter().map(String::as_str));
     words.push(&folder);
     let built = tug.run(&words);
     let told = text(&built.stderr).replace(&format!("{}/", dockerfile.path().display()), "");

@@ -28,7 +28,7 @@ use crate::error::{Result, failed};
 /// A lock that is held until this is dropped.
 #[derive(Debug)]
 pub struct Lock {
-    _file: File,
+    file: File,
 }
 
 impl Lock {
@@ -38,7 +38,7 @@ impl Lock {
             let file = open(path)?;
             retry_on_intr(|| flock(&file, FlockOperation::LockExclusive)).map_err(failed("lock", path))?;
             if still_named(&file, path) {
-                return Ok(Self { _file: file });
+                return Ok(Self { file });
             }
         }
     }
@@ -60,9 +60,17 @@ impl Lock {
                 return Ok(None);
             }
             if still_named(&file, path) {
-                return Ok(Some(Self { _file: file }));
+                return Ok(Some(Self { file }));
             }
         }
+    }
+}
+
+/// A process that another thread starts has the file open too until it executes its program: closing ours would give
+/// the lock back only then.
+impl Drop for Lock {
+    fn drop(&mut self) {
+        let _ = flock(&self.file, FlockOperation::Unlock);
     }
 }
 
@@ -129,6 +137,16 @@ mod tests {
         let path = folder.path().join("lock");
         let held = Lock::exclusive(&path).unwrap();
         assert!(Lock::try_exclusive(&path).unwrap().is_none());
+        drop(held);
+        assert!(Lock::try_exclusive(&path).unwrap().is_some());
+    }
+
+    #[test]
+    fn a_lock_is_given_back_although_somebody_else_has_the_file_open() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        let held = Lock::exclusive(&path).unwrap();
+        let _of_a_child = held.file.try_clone().unwrap();
         drop(held);
         assert!(Lock::try_exclusive(&path).unwrap().is_some());
     }

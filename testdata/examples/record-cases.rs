@@ -36,11 +36,14 @@ fn main() {
 
 fn record(case: &BuildCase, base: &Image) -> Result<(), String> {
     let context = case.context();
+    let secrets =
+        case.secrets().into_iter().map(|(id, path)| format!("--secret=id={id},src={}", path.display()));
     let output = Command::new("docker")
         .env("DOCKER_BUILDKIT", "1")
         .args(["build", "--no-cache", "--network", "none", "--progress", "plain", "--tag", TAG, "--file"])
         .arg(case.file("Dockerfile"))
         .args(case.arguments())
+        .args(secrets)
         .arg(context.path())
         .output()
         .expect("docker is there");

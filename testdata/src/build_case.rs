@@ -6,6 +6,7 @@
 //! | `Dockerfile.dockerignore` | counts before the ignore file of the context; may be absent                      |
 //! | `context/`             | the build context; may be absent                                                    |
 //! | `prepare`              | a shell script run in a copy of the context: for what git cannot keep (modes, links, odd names, archives); may be absent |
+//! | `secrets/`             | a file for each secret that the build is given, called like its id; may be absent   |
 //! | `args`                 | further arguments for the builder, one a line; may be absent                        |
 //! | `expected.tree`        | what the build changes in the tree of its base, as recorded from BuildKit           |
 //! | `expected.config.json` | the config and history that it writes, as recorded from BuildKit                    |
@@ -56,6 +57,15 @@ impl BuildCase {
     pub fn arguments(&self) -> Vec<String> {
         let text = fs::read_to_string(self.file("args")).unwrap_or_default();
         text.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect()
+    }
+
+    /// The secrets to give to the builder, by id.
+    pub fn secrets(&self) -> Vec<(String, PathBuf)> {
+        let entries = fs::read_dir(self.file("secrets")).into_iter().flatten().flatten();
+        let mut secrets: Vec<_> =
+            entries.map(|entry| (entry.file_name().to_string_lossy().into_owned(), entry.path())).collect();
+        secrets.sort();
+        secrets
     }
 
     /// Makes the build context in a temporary folder, the same on every machine: modes are 644 and 755
