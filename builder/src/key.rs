@@ -15,6 +15,11 @@
 //! | hosts by name, volumes, `/dev/shm`, ulimits, capabilities, if asked for | yes | – | – | programs can notice them |
 //! | addresses of hosts, name servers, limits through control groups | no | –  | –       | how a result is reached is not the result      |
 //! | host name, if it was chosen             | yes | –           | –       | programs see it                                |
+//! | mounts: type, target, owner, mode, size | yes | –           | –       | programs see them                              |
+//! | mounts: the files that are shown, but for their times | yes | –   | –       | only the selected path, not what lies beside it |
+//! | mounts: what is in a cache, its id, how it is shared | no | –    | –       | a step must come to the same without it        |
+//! | mounts: ids of secrets and agents       | yes | –           | –       | another secret may give another result         |
+//! | mounts: values of secrets               | no  | –           | –       | nothing of them may be written down            |
 //! | destination, owner, mode, `--link`, `--parents`, unpack | – | yes | –     | where and how things land                      |
 //! | sources: paths after links and wildcards | –  | yes         | –       | `./a`, `a` and `a*` may be the same            |
 //! | what lands: paths, types, content, links | –  | yes         | –       | it is in the layer                             |
