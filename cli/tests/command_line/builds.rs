@@ -278,7 +278,7 @@ fn wait_for(reader: &mut impl BufRead, end: &str) {
     let mut line = String::new();
     while !line.ends_with(end) {
         line.clear();
-        assert_ne!(reader.read_line(&mut line).unwrap(), 0, "it ended by itself");
+        assert_ne!(reader.read_line(&mut line).expect("it can be read"), 0, "it ended by itself");
     }
 }
 
