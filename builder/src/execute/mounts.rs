@@ -113,3 +113,39 @@ fn described(mount: &RunMount) -> String {
 fn described_owner(owner: &crate::plan::Owner) -> String {
     format!("mode={:o},uid={},gid={}", owner.mode, owner.uid, owner.gid)
 }
+
+#[cfg(test)]
+mod tests {
+    use tug_dockerfile::Sharing;
+
+    use super::*;
+    use crate::plan::Owner;
+
+    fn described_as(kind: MountKind) -> String {
+        described(&RunMount { span: 0..0, target: Some("/t".to_owned()), own: false, kind })
+    }
+
+    fn cache(id: &str, sharing: Sharing, uid: u32) -> String {
+        let owner = Owner { mode: 0o755, uid, gid: 0 };
+        let (path, id) = ("/".to_owned(), id.to_owned());
+        described_as(MountKind::Cache { id, from: None, path, writable: true, sharing, owner })
+    }
+
+    #[test]
+    fn which_cache_it_is_does_not_count_but_whose_it_is() {
+        assert_eq!(cache("a", Sharing::Shared, 0), cache("b", Sharing::Locked, 0));
+        assert_ne!(cache("a", Sharing::Shared, 0), cache("a", Sharing::Shared, 1000));
+    }
+
+    #[test]
+    fn which_secret_it_is_counts_but_not_whether_it_must_be_given() {
+        let secret = |id: &str, required, env: Option<&str>| {
+            let owner = Owner { mode: 0o400, uid: 0, gid: 0 };
+            let (id, env) = (id.to_owned(), env.map(str::to_owned));
+            described_as(MountKind::Secret { id, env, required, owner })
+        };
+        assert_eq!(secret("a", true, None), secret("a", false, None));
+        assert_ne!(secret("a", true, None), secret("b", true, None));
+        assert_ne!(secret("a", true, None), secret("a", true, Some("A")));
+    }
+}

@@ -283,3 +283,6 @@ fn inside(path: Option<&str>) -> String {
 fn depth(mount: &RunMount) -> usize {
     mount.target.as_ref().map_or(0, |target| target.split('/').filter(|part| !part.is_empty()).count())
 }
+
+#[cfg(test)]
+mod tests;

@@ -45,8 +45,8 @@ impl Surroundings for OneImage {
     }
 }
 
-struct Asked<'a> {
-    build_args: &'a [(&'a str, &'a str)],
+pub(super) struct Asked<'a> {
+    pub(super) build_args: &'a [(&'a str, &'a str)],
     target: Option<&'a str>,
     on_build: &'a [&'a str],
     named: &'a [(String, Named)],
@@ -56,7 +56,7 @@ struct Asked<'a> {
     changes: Option<&'a ImageChanges>,
 }
 
-const PLAIN: Asked<'_> = Asked {
+pub(super) const PLAIN: Asked<'_> = Asked {
     build_args: &[],
     target: None,
     on_build: &[],
@@ -67,7 +67,7 @@ const PLAIN: Asked<'_> = Asked {
     changes: None,
 };
 
-fn planned(text: &str, asked: &Asked<'_>) -> Result<Plan, Vec<Problem>> {
+pub(super) fn planned(text: &str, asked: &Asked<'_>) -> Result<Plan, Vec<Problem>> {
     let dockerfile = Dockerfile::parse(text.as_bytes()).unwrap();
     let build_args: BTreeMap<String, String> =
         asked.build_args.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
@@ -132,7 +132,7 @@ fn history(plan: &Plan) -> Vec<String> {
     lines.collect()
 }
 
-fn messages(text: &str, asked: &Asked<'_>) -> Vec<String> {
+pub(super) fn messages(text: &str, asked: &Asked<'_>) -> Vec<String> {
     match planned(text, asked) {
         Ok(_) => panic!("this was planned: {text}"),
         Err(problems) => problems

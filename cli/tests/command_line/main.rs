@@ -5,7 +5,11 @@
 mod archives;
 mod bake;
 mod build;
+<<<<<<< ours
 mod builds;
+=======
+mod caches;
+>>>>>>> theirs
 mod check;
 mod files;
 mod flags;
