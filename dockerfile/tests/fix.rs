@@ -25,7 +25,7 @@ fn meaning(text: &[u8]) -> Vec<String> {
     for stage in &dockerfile.stages {
         let platform = stage.from.platform.as_ref().map(|word| word.raw.as_str());
         let platform = platform.filter(|platform| !platform.contains("TARGETPLATFORM"));
-        let name = stage.from.name.as_ref().map(|name| name.as_str());
+        let name = stage.from.name.as_ref().map(tug_dockerfile::StageName::as_str);
         said.push(format!(
             "FROM {platform:?} {} {name:?} {:?}",
             stage.from.image.raw,

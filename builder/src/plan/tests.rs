@@ -46,14 +46,14 @@ impl Surroundings for OneImage {
 }
 
 pub(super) struct Asked<'a> {
-    pub(super) build_args: &'a [(&'a str, &'a str)],
-    target: Option<&'a str>,
-    on_build: &'a [&'a str],
-    named: &'a [(String, Named)],
-    no_cache_stages: &'a [&'a str],
-    network: NetworkMode,
-    sandbox: Option<&'a Sandbox>,
-    changes: Option<&'a ImageChanges>,
+    pub(in crate::plan) build_args: &'a [(&'a str, &'a str)],
+    pub(in crate::plan) target: Option<&'a str>,
+    pub(in crate::plan) on_build: &'a [&'a str],
+    pub(in crate::plan) named: &'a [(String, Named)],
+    pub(in crate::plan) no_cache_stages: &'a [&'a str],
+    pub(in crate::plan) network: NetworkMode,
+    pub(in crate::plan) sandbox: Option<&'a Sandbox>,
+    pub(in crate::plan) changes: Option<&'a ImageChanges>,
 }
 
 pub(super) const PLAIN: Asked<'_> = Asked {

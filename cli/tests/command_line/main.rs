@@ -5,11 +5,8 @@
 mod archives;
 mod bake;
 mod build;
-<<<<<<< ours
 mod builds;
-=======
 mod caches;
->>>>>>> theirs
 mod check;
 mod files;
 mod flags;

@@ -6,11 +6,11 @@ use super::*;
 
 /// The last RUN.
 fn run(plan: &Plan) -> &RunAction {
-    let runs = plan.steps.iter().filter_map(|step| match &step.action {
+    let mut runs = plan.steps.iter().rev().filter_map(|step| match &step.action {
         Action::Run(run) => Some(run),
         _ => None,
     });
-    runs.last().unwrap()
+    runs.next().unwrap()
 }
 
 fn targets(text: &str) -> Vec<String> {
