@@ -126,6 +126,12 @@ impl Planner<'_> {
             Named::Image(image) => self.image_base(image, span, stage, platform),
             Named::Unit(unit) => {
                 let result = self.units[*unit].result.clone();
+                let is_for = &result.config.platform;
+                if !is_for.satisfies(platform) {
+                    let message = format!("`{name}` is for `{is_for}`, not for `{platform}`");
+                    self.problems.push(Problem::new(span, message));
+                    return Ok(None);
+                }
                 let scope = scope_of(&result.config);
                 Ok(Some(Evaluated { result, scope }))
             }

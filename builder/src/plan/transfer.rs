@@ -82,7 +82,7 @@ impl StageState {
         };
         let step = self.push(
             planner,
-            instruction.text.clone(),
+            without_passwords(instruction, files),
             instruction.span.range(),
             Action::Copy(action),
             keyword,
@@ -131,6 +131,16 @@ impl StageState {
         }
         Some(sources)
     }
+}
+
+/// The instruction as it is shown: of an address only what is not secret.
+fn without_passwords(instruction: &Instruction, files: &Transfer) -> String {
+    files.sources.iter().fold(instruction.text.clone(), |text, source| match source {
+        Source::Path(word) if word.raw.contains("://") => {
+            text.replace(&word.raw, &tug_fetch::hide(&word.raw))
+        }
+        _ => text,
+    })
 }
 
 /// Absolute; a slash at the end says that it is a directory.

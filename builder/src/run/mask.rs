@@ -1,7 +1,8 @@
 //! Hides the values of secrets in output, however they are cut into pieces.
 //!
 //! What looks like the beginning of a secret is held back until it is clear whether it is one. A value that somebody
-//! wrapped into lines is found as well, and so is each line of a value that has several.
+//! wrapped into lines is found as well, and so is each line of a value that has several. Colours and control characters
+//! between the letters, which a display swallows, change nothing.
 
 /// What stands in the place of a secret.
 const MASK: &[u8] = b"****";
@@ -117,6 +118,32 @@ impl Masked<'_> {
     }
 }
 
+/// Where in a sequence that steers a terminal we are (ECMA-48).
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Escape {
+    /// In none.
+    None,
+    /// After its `ESC`.
+    Begun,
+    /// In one that begins with `ESC [`.
+    Control,
+    /// In a text that begins with `ESC ]`, `ESC P` or the like and ends with `BEL` or `ESC \`.
+    Text,
+}
+
+impl Escape {
+    fn after(self, byte: u8) -> Self {
+        match (self, byte) {
+            (Self::Begun, b'[') => Self::Control,
+            (Self::Begun, b']' | b'P' | b'X' | b'^' | b'_') => Self::Text,
+            (Self::Begun, b' '..=b'/') => Self::Begun,
+            (Self::Control, b'@'..=b'~') | (Self::Text, 0x07) | (Self::None | Self::Begun, _) => Self::None,
+            (Self::Text, 0x1b) => Self::Begun,
+            (other, _) => other,
+        }
+    }
+}
+
 impl Value {
     fn of(text: &[u8]) -> Self {
         let (mut bytes, mut breaks) = (Vec::with_capacity(text.len()), Vec::new());
@@ -131,13 +158,24 @@ impl Value {
 
     /// Whether `text` begins with it.
     fn find(&self, text: &[u8]) -> Match {
-        let mut matched = 0;
+        let (mut matched, mut escape) = (0, Escape::None);
+        // What a display swallows may be as long as it likes, but not without end.
+        let longest = self.bytes.len() * 8 + 1024;
         for (at, byte) in text.iter().enumerate() {
             if matched == self.bytes.len() {
                 return Match::Whole(at);
             }
-            if *byte == self.bytes[matched] {
+            if at > longest {
+                return Match::No;
+            }
+            if escape != Escape::None {
+                escape = escape.after(*byte);
+            } else if *byte == self.bytes[matched] {
                 matched += 1;
+            } else if matched > 0 && *byte == 0x1b {
+                escape = Escape::Begun;
+            } else if matched > 0 && byte.is_ascii_control() && !matches!(byte, b'\n' | b'\r') {
+                // Nothing of it is seen.
             } else if !matches!(byte, b'\n' | b'\r')
                 || (matched < BEFORE_A_BREAK && self.breaks.binary_search(&matched).is_err())
             {
@@ -185,6 +223,18 @@ mod tests {
         );
         assert_eq!(shown(&["hunter2\n"], "hunter2"), "****");
         assert_eq!(shown(&["abab"], "aababab"), "a****ab");
+    }
+
+    #[test]
+    fn what_a_display_swallows_does_not_help_a_secret_through() {
+        let end = "\u{1b}[0m";
+        assert_eq!(
+            shown(&["hunter2"], &format!("\u{1b}[31mhunt{end}er2{end}.")),
+            format!("\u{1b}[31m****{end}.")
+        );
+        assert_eq!(shown(&["hunter2"], "hunt\0er\u{8}2 and h\u{1b}]0;title\u{7}unter2"), "**** and ****");
+        let long = format!("h\u{1b}]{}unter2", "x".repeat(5000));
+        assert_eq!(shown(&["hunter2"], &long), long, "nothing is held back for ever");
     }
 
     #[test]

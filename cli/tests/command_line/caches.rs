@@ -3,8 +3,7 @@
 use crate::tug::Tug;
 
 /// A Dockerfile that fills a cache.
-const FILLS: &str =
-    "FROM base\nRUN --mount=type=cache,id=deps,target=/c echo content > /c/file\n";
+const FILLS: &str = "FROM base\nRUN --mount=type=cache,id=deps,target=/c echo content > /c/file\n";
 
 fn built(tug: &Tug, name: &str, dockerfile: &str, more: &[&str]) -> String {
     tug.write(&format!("{name}/Dockerfile"), dockerfile);

@@ -7,6 +7,7 @@
 //! | attributes           | those that the file system and our rights allow                                 |
 //! | device               | the device; left out and named where only root could make it                    |
 //! | what is there        | a file is replaced by rename; a directory stays, and what else is in it stays too |
+//! | … something else is to be where a directory is | only where that is empty, or where others are to be deleted |
 //!
 //! Everything is made in a directory that was reached beneath the folder without following links: neither a link in the
 //! image nor one that lies in the folder leads out of it. A link in the place of a directory is replaced by the
@@ -68,6 +69,7 @@ impl Store {
             view,
             path: path.to_owned(),
             folder: Folder::new(root),
+            delete: options.delete_others,
             names: HashMap::new(),
             directories: Vec::new(),
             written: WrittenFolder::default(),
@@ -83,6 +85,8 @@ struct Writer<'a> {
     view: &'a View,
     path: PathBuf,
     folder: Folder,
+    /// Whether what is in the way goes, with all that is in it.
+    delete: bool,
     /// The first name of each file that has several.
     names: HashMap<(u64, u64), Vec<u8>>,
     /// Their metadata come last, when nothing is put into them any more.
@@ -183,7 +187,8 @@ impl Writer<'_> {
         match filled {
             Ok(()) => {
                 self.written.bytes += size;
-                self.at(&entry.path, "write", |parent, name| settle(parent, &temporary, name))
+                let delete = self.delete;
+                self.at(&entry.path, "write", |parent, name| settle(parent, &temporary, name, delete))
             }
             Err(error) => {
                 let _ = self.at(&entry.path, "remove", |parent, _| {
@@ -219,20 +224,23 @@ impl Writer<'_> {
         let (directory, first_name) = split(first);
         let from: OwnedFd =
             self.folder.open_directory(directory).map_err(refused("open", self.shown(first)))?;
-        let temporary = unique_name(".tug");
+        let (temporary, delete) = (unique_name(".tug"), self.delete);
         self.at(path, "create", |parent, name| {
             linkat(&from, first_name, parent, temporary.as_str(), AtFlags::empty())?;
-            settle(parent, &temporary, name)
+            settle(parent, &temporary, name, delete)
         })
     }
 
     fn node(&mut self, entry: &Entry, kind: FileType, device: u64) -> Result<()> {
+        let mut is_forbidden = false;
         let made = self.put(entry, |parent, name| {
-            mknodat(parent, name, kind, Mode::from_raw_mode(0o600), device)?;
+            let made = mknodat(parent, name, kind, Mode::from_raw_mode(0o600), device);
+            is_forbidden = matches!(made, Err(Errno::PERM | Errno::ACCESS));
+            made?;
             Ok(chmodat(parent, name, Mode::from_raw_mode(entry.mode), AtFlags::empty())?)
         });
         match made {
-            Err(Error::Filesystem { source, .. }) if source.kind() == io::ErrorKind::PermissionDenied => {
+            Err(Error::Filesystem { .. } | Error::NotAllowed { .. }) if is_forbidden => {
                 self.written.left_out.push(shown(&entry.path));
                 Ok(())
             }
@@ -246,14 +254,14 @@ impl Writer<'_> {
         entry: &Entry,
         make: impl FnOnce(BorrowedFd<'_>, &str) -> io::Result<()>,
     ) -> Result<()> {
-        let temporary = unique_name(".tug");
+        let (temporary, delete) = (unique_name(".tug"), self.delete);
         self.at(&entry.path, "create", |parent, name| {
             let dated = make(parent, &temporary).and_then(|()| {
                 let flags = AtFlags::SYMLINK_NOFOLLOW;
                 Ok(utimensat(parent, temporary.as_str(), &times(entry.mtime), flags)?)
             });
             match dated {
-                Ok(()) => settle(parent, &temporary, name),
+                Ok(()) => settle(parent, &temporary, name, delete),
                 Err(error) => {
                     let _ = unlinkat(parent, temporary.as_str(), AtFlags::empty());
                     Err(error)
@@ -279,13 +287,23 @@ impl Writer<'_> {
     }
 }
 
-/// Lets what was made under another name take its place, whatever is there.
-fn settle(parent: BorrowedFd<'_>, temporary: &str, name: &[u8]) -> io::Result<()> {
+/// Lets what was made under another name take its place. A directory with something in it only makes room if `delete`.
+fn settle(parent: BorrowedFd<'_>, temporary: &str, name: &[u8], delete: bool) -> io::Result<()> {
     let renamed = match renameat(parent, temporary, parent, name) {
         Err(Errno::ISDIR | Errno::EXIST | Errno::NOTEMPTY) => {
             let removed = CString::new(name).map_err(io::Error::from);
             removed
-                .and_then(|name| remove_in(parent, name))
+                .and_then(|name| match delete {
+                    true => remove_in(parent, name),
+                    false => unlinkat(parent, name, AtFlags::REMOVEDIR).map_err(|error| match error {
+                        Errno::NOTEMPTY | Errno::EXIST => {
+                            let text =
+                                "a folder with something in it is there, and is no folder in the image";
+                            io::Error::new(io::ErrorKind::DirectoryNotEmpty, text)
+                        }
+                        error => error.into(),
+                    }),
+                })
                 .and_then(|()| Ok(renameat(parent, temporary, parent, name)?))
         }
         renamed => Ok(renamed?),
@@ -415,7 +433,7 @@ mod tests {
         symlink(&outside, out.join("d")).unwrap();
         symlink(outside.join("victim"), out.join("f")).unwrap();
         std::fs::hard_link(outside.join("victim"), out.join("g")).unwrap();
-        std::fs::create_dir_all(out.join("h/full")).unwrap();
+        std::fs::create_dir_all(out.join("h")).unwrap();
         let tree = view(
             &store,
             &[
@@ -454,6 +472,25 @@ mod tests {
         assert_eq!(std::fs::read_dir(&out).unwrap().count(), 1);
         assert_eq!(std::fs::read_dir(out.join("d")).unwrap().count(), 1);
         assert!(outside.join("file").exists());
+    }
+
+    #[test]
+    fn a_folder_with_something_in_it_makes_no_room_unless_others_are_to_be_deleted() {
+        let (folder, store) = store();
+        let out = folder.path().join("out");
+        std::fs::create_dir_all(out.join("data/deep")).unwrap();
+        std::fs::write(out.join("data/deep/precious"), "precious").unwrap();
+        let pipe = NewEntry { kind: NewEntryKind::Fifo, ..NewEntry::directory("data", 0o644) };
+        for entry in [file("data", 0o644, "x"), (pipe, "")] {
+            let tree = view(&store, &[entry]);
+            let error = store.write_folder(&tree, &out, FolderOptions::default()).unwrap_err();
+            assert!(error.to_string().contains("out/data`"), "{error}");
+            assert_eq!(std::fs::read_to_string(out.join("data/deep/precious")).unwrap(), "precious");
+            assert_eq!(std::fs::read_dir(&out).unwrap().count(), 1, "nothing half made is left");
+        }
+        let tree = view(&store, &[file("data", 0o644, "x")]);
+        store.write_folder(&tree, &out, FolderOptions { delete_others: true }).unwrap();
+        assert_eq!(std::fs::read_to_string(out.join("data")).unwrap(), "x");
     }
 
     #[test]

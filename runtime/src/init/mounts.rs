@@ -146,7 +146,12 @@ impl Furnishing<'_> {
             }
             let (uid, gid) = file.owner;
             if file.owner != (0, 0) {
-                fchown(&opened, Some(rustix::fs::Uid::from_raw(uid)), Some(rustix::fs::Gid::from_raw(gid)))?;
+                let owner = (Some(rustix::fs::Uid::from_raw(uid)), Some(rustix::fs::Gid::from_raw(gid)));
+                match fchown(&opened, owner.0, owner.1) {
+                    // Not an id of ours. With one id, whoever that is in the container is we ourselves.
+                    Ok(()) | Err(Errno::INVAL) => {}
+                    Err(errno) => return Err(errno),
+                }
             }
             fchmod(&opened, Mode::from_raw_mode(file.mode & 0o7777))?;
             openat(self.private.descriptor(), &name, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())

@@ -158,6 +158,10 @@ fn row(build: &Build, now: Timestamp) -> Row {
     if let Some(fields) = data.as_object_mut() {
         fields.remove("v");
     }
+    // Steps are counted from 1 wherever people name them: `tug log BUILD 9`.
+    if let Some(step) = record.error.as_ref().and_then(|error| error.step) {
+        data["error"]["step"] = json!(step.0 + 1);
+    }
     Row {
         data,
         shown: json!({

@@ -147,6 +147,12 @@ pub(super) fn check_folder(
         Err(error) => return Err(cannot_write(path, &error.to_string())),
     }
     let Ok(target) = std::fs::canonicalize(path) else { return Ok(()) };
+    if target == Path::new("/") {
+        return Err(CommandError::usage(
+            "`/` cannot be an output: the files of the image would take the place of those of this machine",
+        )
+        .hint("give a folder of its own, as in `-o FOLDER`"));
+    }
     let context = Path::new(&arguments.what.context).to_owned();
     let home = settings.environment.path(environment::HOME);
     let kept = [Some(PathBuf::from(".")), Some(context), home, settings.store().ok()];
