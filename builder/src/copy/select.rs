@@ -8,6 +8,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tug_dockerfile::{Ignore, Pattern, closest};
 
@@ -96,7 +97,7 @@ fn at(files: &dyn Files, path: &[u8], excludes: &Ignore) -> Result<Found, Error>
     let Some(item) = files.item(&resolve(files, path)?)? else { return Ok(Found::Nothing) };
     let mut below = Vec::new();
     if item.is_directory() {
-        Walk { files, root: item.path.len(), include: None, excludes }.run(&item.path, true, &mut below)?;
+        Walk { files, root: item.path.len(), include: None, excludes }.all(&item.path, &mut below)?;
     } else if excludes.matches(name_of(path)).ignored {
         return Ok(Found::Excluded);
     }
@@ -131,6 +132,22 @@ pub(super) struct Walk<'a> {
 }
 
 impl Walk<'_> {
+    /// As [`Self::run`], below a source that is taken. Where all is taken from a folder, a second thread reads it from the other end: what
+    /// it has read, the walk need not.
+    pub(super) fn all(&self, directory: &[u8], found: &mut Vec<Arc<Item>>) -> Result<(), Error> {
+        let takes_all = self.include.is_none() && self.excludes.is_empty();
+        if !takes_all || !self.files.remembers() || parallel::threads(2) == 1 {
+            return self.run(directory, true, found);
+        }
+        let is_over = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| read_ahead(self.files, directory, &is_over));
+            let walked = self.run(directory, true, found);
+            is_over.store(true, Ordering::Relaxed);
+            walked
+        })
+    }
+
     /// Adds what is taken below `directory` to `found`; `inside` says that something above it was included. A directory
     /// that is not taken comes along for what is taken in it.
     pub(super) fn run(
@@ -162,6 +179,17 @@ impl Walk<'_> {
             }
         }
         Ok(())
+    }
+}
+
+/// Reads what is below a directory, the last first, until the walk `is_over`. What goes wrong, the walk meets again.
+fn read_ahead(files: &dyn Files, directory: &[u8], is_over: &AtomicBool) {
+    let children = files.children(directory).unwrap_or_default();
+    for child in children.iter().rev().filter(|child| child.is_directory()) {
+        if is_over.load(Ordering::Relaxed) {
+            return;
+        }
+        read_ahead(files, &child.path, is_over);
     }
 }
 

@@ -164,6 +164,10 @@ impl Files for Folder {
         self.list(path).map(|items| items.to_vec())
     }
 
+    fn remembers(&self) -> bool {
+        true
+    }
+
     fn digest(&self, item: &Item, cancel: &Cancel) -> Result<Digest, Error> {
         if let Some(known) = item.identity.and_then(|identity| self.digests.get(&identity)) {
             return Ok(known);

@@ -99,6 +99,11 @@ pub(crate) trait Files: Send + Sync {
     /// What is in the directory at `path`, sorted by the bytes of the names.
     fn children(&self, path: &[u8]) -> Result<Vec<Arc<Item>>, Error>;
 
+    /// Whether asking for the same children again costs nothing.
+    fn remembers(&self) -> bool {
+        false
+    }
+
     /// The digest of a file's content.
     fn digest(&self, item: &Item, cancel: &Cancel) -> Result<Digest, Error>;
 
