@@ -80,6 +80,29 @@ pub enum EntryKind {
     Opaque,
 }
 
+impl Entry {
+    /// The same as something to be written, of another kind maybe.
+    pub(crate) fn to_new(&self, kind: NewEntryKind) -> NewEntry {
+        let Self { path, mode, uid, gid, mtime, xattrs, .. } = self.clone();
+        NewEntry { path, kind, mode, uid, gid, mtime, xattrs }
+    }
+}
+
+impl EntryKind {
+    /// The same as something to be written; `None` for what is never seen in a view, which has resolved it.
+    pub(crate) fn to_new(&self) -> Option<NewEntryKind> {
+        Some(match self {
+            Self::Directory => NewEntryKind::Directory,
+            Self::File { size, .. } => NewEntryKind::File { size: *size },
+            Self::Symlink { target } => NewEntryKind::Symlink { target: target.clone() },
+            Self::CharDevice { major, minor } => NewEntryKind::CharDevice { major: *major, minor: *minor },
+            Self::BlockDevice { major, minor } => NewEntryKind::BlockDevice { major: *major, minor: *minor },
+            Self::Fifo => NewEntryKind::Fifo,
+            Self::HardLink { .. } | Self::Whiteout | Self::Opaque => return None,
+        })
+    }
+}
+
 /// An entry to be written, or just read from a tar: as [`Entry`], but the content has not been seen yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewEntry {

@@ -75,7 +75,7 @@ impl Squash<'_> {
                     }
                     let was_directory =
                         before.as_ref().is_some_and(|it| matches!(it.entry().kind, EntryKind::Directory));
-                    self.waiting.push(new_entry(&node, NewEntryKind::Directory));
+                    self.waiting.push(node.entry().to_new(NewEntryKind::Directory));
                     if before.as_ref().map(Node::entry) != Some(node.entry()) {
                         self.flush()?;
                     }
@@ -108,24 +108,16 @@ impl Squash<'_> {
             return Ok(());
         }
         let first = node.link().and_then(|link| self.names.get(&link)).cloned();
-        let kind = match (&node.entry().kind, first) {
-            (_, Some(target)) => NewEntryKind::HardLink { target },
-            (EntryKind::File { size, .. }, None) => NewEntryKind::File { size: *size },
-            (EntryKind::Symlink { target }, None) => NewEntryKind::Symlink { target: target.clone() },
-            (EntryKind::CharDevice { major, minor }, None) => {
-                NewEntryKind::CharDevice { major: *major, minor: *minor }
-            }
-            (EntryKind::BlockDevice { major, minor }, None) => {
-                NewEntryKind::BlockDevice { major: *major, minor: *minor }
-            }
-            (EntryKind::Fifo, None) => NewEntryKind::Fifo,
-            // Directories are elsewhere, and a view has resolved the rest.
-            _ => return Ok(()),
+        let kind = match (first, node.entry().kind.to_new()) {
+            // Directories are elsewhere.
+            (None, None | Some(NewEntryKind::Directory)) => return Ok(()),
+            (Some(target), _) => NewEntryKind::HardLink { target },
+            (None, Some(kind)) => kind,
         };
         if let Some(link) = node.link() {
             self.names.entry(link).or_insert_with(|| node.path().to_vec());
         }
-        let entry = new_entry(node, kind);
+        let entry = node.entry().to_new(kind);
         match entry.kind {
             NewEntryKind::File { .. } => {
                 let mut content = self.all.open(node)?;
@@ -160,12 +152,6 @@ struct Pair {
 
 fn name(node: &Node) -> &[u8] {
     split(node.path()).1
-}
-
-fn new_entry(node: &Node, kind: NewEntryKind) -> NewEntry {
-    let entry = node.entry().clone();
-    let (path, mode, uid, gid) = (entry.path, entry.mode, entry.uid, entry.gid);
-    NewEntry { path, kind, mode, uid, gid, mtime: entry.mtime, xattrs: entry.xattrs }
 }
 
 #[cfg(test)]

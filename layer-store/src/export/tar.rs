@@ -89,36 +89,16 @@ impl Export<'_, '_> {
             return Ok(());
         }
         let first_name = node.link().and_then(|link| self.names.get(&link)).cloned();
-        let kind = match (&entry.kind, first_name) {
-            (_, Some(target)) => NewEntryKind::HardLink { target },
-            (EntryKind::Directory, _) => NewEntryKind::Directory,
-            (EntryKind::File { size, .. }, _) => NewEntryKind::File { size: *size },
-            (EntryKind::Symlink { target }, _) => NewEntryKind::Symlink { target: target.clone() },
-            (EntryKind::CharDevice { major, minor }, _) => {
-                NewEntryKind::CharDevice { major: *major, minor: *minor }
-            }
-            (EntryKind::BlockDevice { major, minor }, _) => {
-                NewEntryKind::BlockDevice { major: *major, minor: *minor }
-            }
-            (EntryKind::Fifo, _) => NewEntryKind::Fifo,
-            // A view has resolved these: there is nothing to write.
-            (EntryKind::HardLink { .. } | EntryKind::Whiteout | EntryKind::Opaque, _) => return Ok(()),
+        let kind = match (first_name, entry.kind.to_new()) {
+            (None, None) => return Ok(()),
+            (Some(target), _) => NewEntryKind::HardLink { target },
+            (None, Some(kind)) => kind,
         };
         if let (Some(link), NewEntryKind::File { .. }) = (node.link(), &kind) {
             self.names.insert(link, path.clone());
         }
         let size = if let NewEntryKind::File { size } = &kind { Some(*size) } else { None };
-        self.tar
-            .header(&NewEntry {
-                path,
-                kind,
-                mode: entry.mode,
-                uid: entry.uid,
-                gid: entry.gid,
-                mtime: entry.mtime,
-                xattrs: entry.xattrs.clone(),
-            })
-            .map_err(unwritable)?;
+        self.tar.header(&NewEntry { path, ..entry.to_new(kind) }).map_err(unwritable)?;
         match size {
             Some(size) => self.copy(node, size),
             None => Ok(()),
