@@ -38,6 +38,18 @@ mod types;
 mod value;
 mod world;
 
+/// Where bake looks when no file is named; all that are there are read, in this order.
+pub const DEFAULT_FILES: [&str; 8] = [
+    "compose.yaml",
+    "compose.yml",
+    "docker-compose.yml",
+    "docker-compose.yaml",
+    "docker-bake.json",
+    "docker-bake.hcl",
+    "docker-bake.override.json",
+    "docker-bake.override.hcl",
+];
+
 pub use definition::{Definition, read};
 pub use entry::{Attest, Cache, Output, Policy, Secret, Ssh};
 pub use error::{Problem, Result};

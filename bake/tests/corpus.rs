@@ -9,19 +9,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use tug_bake::{File, Inputs, Problem};
-
-/// Where bake looks, in this order.
-const DEFAULT_FILES: [&str; 8] = [
-    "compose.yaml",
-    "compose.yml",
-    "docker-compose.yml",
-    "docker-compose.yaml",
-    "docker-bake.json",
-    "docker-bake.hcl",
-    "docker-bake.override.json",
-    "docker-bake.override.hcl",
-];
+use tug_bake::{DEFAULT_FILES, File, Inputs, Problem};
 
 #[derive(Default)]
 struct Words {

@@ -110,16 +110,7 @@ fn short(value: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::key::Inputs;
-
-    /// A name with a dot is that of a file.
-    fn inputs(list: &[(&str, &str)]) -> Inputs {
-        let mut inputs = Inputs::default();
-        for (name, value) in list {
-            if name.contains('.') { inputs.content(*name, *value) } else { inputs.value(*name, *value) }
-        }
-        inputs
-    }
+    use crate::key::tests::inputs;
 
     fn between(before: &[(&str, &str)], now: &[(&str, &str)]) -> Difference {
         difference(inputs(before).list(), inputs(now).list())

@@ -100,10 +100,11 @@ impl Inputs {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn inputs(list: &[(&str, &str)]) -> Inputs {
+    /// A name with a dot is that of a file.
+    pub(crate) fn inputs(list: &[(&str, &str)]) -> Inputs {
         let mut inputs = Inputs::default();
         for (name, value) in list {
             if name.contains('.') { inputs.content(*name, *value) } else { inputs.value(*name, *value) }

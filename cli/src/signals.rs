@@ -32,6 +32,14 @@ impl Interrupts {
         Ok(Self(received))
     }
 
+    /// `error`, which ends the process by the signal that led to it, if one was received.
+    pub(crate) fn behind(&self, error: CommandError) -> CommandError {
+        match self.signal() {
+            Some(signal) => error.exiting(Exit::Signal(signal)),
+            None => error,
+        }
+    }
+
     /// The signal that was received, if any.
     pub(crate) fn signal(&self) -> Option<i32> {
         match self.0.load(Ordering::SeqCst) {

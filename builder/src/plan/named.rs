@@ -12,12 +12,11 @@
 use std::ops::Range;
 
 use tug_dockerfile::{Stage, closest};
-use tug_oci::{ImageConfig, Platform, Reference};
+use tug_oci::{Platform, Reference};
 
 use super::needed;
-use super::scope::set_env;
-use super::stages::{DEFAULT_PATH, Evaluated, NewStep, Planner, scope_of, stage_label, stage_names};
-use super::{Action, CopyAction, CopyFrom, CopySource, FilesId, PlannedHistory, StageResult, State};
+use super::stages::{Evaluated, NewStep, Planner, scope_of, scratch, stage_label, stage_names};
+use super::{Action, CopyAction, CopyFrom, CopySource, FilesId, PlannedHistory, State};
 use crate::error::{Error, Problem};
 
 /// What a named context is.
@@ -173,13 +172,11 @@ impl Planner<'_> {
             place: "from",
             platform,
         });
-        let mut config = ImageConfig::empty(platform.clone());
-        set_env(&mut config.config.env, "PATH", DEFAULT_PATH);
-        config.config.working_dir = "/".to_owned();
-        let scope = scope_of(&config);
+        let mut evaluated = scratch(platform.clone());
+        evaluated.result.state = State::After(step);
         let created_by = format!("FROM {name}");
-        let history = vec![PlannedHistory::Own { created_by, step: Some(step) }];
-        Evaluated { result: StageResult { state: State::After(step), config, history }, scope }
+        evaluated.result.history.push(PlannedHistory::Own { created_by, step: Some(step) });
+        evaluated
     }
 }
 

@@ -21,7 +21,7 @@ use crate::options::NetworkMode;
 use crate::sandbox::Sandbox;
 
 /// The `PATH` of images that have none.
-pub(super) const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// What lies around the Dockerfiles of a build.
 pub(crate) trait Surroundings {
@@ -438,7 +438,8 @@ pub(super) fn scope_of(config: &ImageConfig) -> Scope {
     scope
 }
 
-fn scratch(platform: Platform) -> Evaluated {
+/// A stage with nothing in it.
+pub(super) fn scratch(platform: Platform) -> Evaluated {
     let mut config = ImageConfig::empty(platform);
     set_env(&mut config.config.env, "PATH", DEFAULT_PATH);
     config.config.working_dir = "/".to_owned();

@@ -62,10 +62,7 @@ pub(super) fn run(plan: &Plan, arguments: &BakeArguments, settings: &Settings) -
             succeeded(&outcomes, stdout_is_taken > 0, arguments, mode, settings)?;
             Ok(Exit::Success)
         }
-        Ok(Err(error)) => Err(match interrupts.signal() {
-            Some(signal) => error.exiting(Exit::Signal(signal)),
-            None => error,
-        }),
+        Ok(Err(error)) => Err(interrupts.behind(error)),
         Err(error) => Err(build::failure(error, None, &interrupts, (mode, Path::new("")), settings)),
     }
 }

@@ -11,18 +11,6 @@ use super::BakeArguments;
 use crate::environment::{self, Environment};
 use crate::error::CommandError;
 
-/// Where bake looks by itself; all that are there are read, in this order.
-const DEFAULT_FILES: [&str; 8] = [
-    "compose.yaml",
-    "compose.yml",
-    "docker-compose.yml",
-    "docker-compose.yaml",
-    "docker-bake.json",
-    "docker-bake.hcl",
-    "docker-bake.override.json",
-    "docker-bake.override.hcl",
-];
-
 /// The files of the definition.
 pub(super) fn read(
     arguments: &BakeArguments,
@@ -34,7 +22,7 @@ pub(super) fn read(
         return named.iter().map(|name| read_one(name)).collect();
     }
     let mut files = Vec::new();
-    for name in DEFAULT_FILES {
+    for name in tug_bake::DEFAULT_FILES {
         if Path::new(name).exists() {
             files.push(read_one(Path::new(name))?);
         }

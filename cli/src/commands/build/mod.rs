@@ -108,10 +108,7 @@ pub(super) fn run(arguments: &BuildArguments, settings: &Settings) -> Result<Exi
             settings.output.data(report.text(format).as_bytes())?;
             Ok(if report.is_same() { Exit::Success } else { Exit::Failed })
         }
-        Ok((_, Err(error))) => Err(match interrupts.signal() {
-            Some(signal) => error.exiting(Exit::Signal(signal)),
-            None => error,
-        }),
+        Ok((_, Err(error))) => Err(interrupts.behind(error)),
         Err(error) => Err(failed(arguments, error, &interrupts, mode, settings)),
     }
 }

@@ -96,7 +96,7 @@ impl Prepared {
         settings: &Settings,
     ) -> Result<Vec<BuildOptions>, CommandError> {
         let (context, dockerfile) = sources::find(arguments)?;
-        arguments.contexts.check(|_| None)?;
+        arguments.contexts.check()?;
         let (first, others) = self.platforms.all.split_first().expect("there is always one platform");
         let unit = |context: ContextSource, platform: &Platform| {
             self.unit(context, dockerfile.clone(), platform, arguments, &settings.environment)
@@ -139,7 +139,7 @@ impl Prepared {
             },
             source_date_epoch: self.source_date_epoch,
             epoch_of_context: self.epoch_of_context,
-            named_contexts: arguments.contexts.named(|_| None),
+            named_contexts: arguments.contexts.named(),
             remote: crate::remote::options(environment),
             proxy_environment: if arguments.steps.http_proxy == Some(false) {
                 Vec::new()

@@ -51,12 +51,12 @@ pub(crate) enum BuildContextSource {
 }
 
 impl ContextArguments {
-    /// Whether all of them can be used. `unit_of` says which unit of the build makes a target.
-    pub(crate) fn check(&self, unit_of: impl Fn(&str) -> Option<usize>) -> Result<(), CommandError> {
+    /// Whether all of them can be used. Bake gives its targets as units, not as words: one that is named here is none.
+    pub(crate) fn check(&self) -> Result<(), CommandError> {
         for BuildContext { name, source } in &self.build_contexts {
             match source {
                 BuildContextSource::Folder(path) => check_folder(name, path)?,
-                BuildContextSource::Target(target) if unit_of(target).is_none() => {
+                BuildContextSource::Target(target) => {
                     let message = format!("`--build-context {name}=target:{target}`: no such target");
                     return Err(
                         CommandError::usage(message).hint("targets are those of a bake file: `tug bake`")
@@ -68,8 +68,8 @@ impl ContextArguments {
         Ok(())
     }
 
-    /// All of them, after [`Self::check`] with the same units.
-    pub(crate) fn named(&self, unit_of: impl Fn(&str) -> Option<usize>) -> Vec<(String, NamedContext)> {
+    /// All of them, after [`Self::check`].
+    pub(crate) fn named(&self) -> Vec<(String, NamedContext)> {
         let named = self.build_contexts.iter().filter_map(|context| {
             let source = match &context.source {
                 BuildContextSource::Folder(path) => NamedContext::Files(ContextSource::Folder(path.clone())),
@@ -77,7 +77,7 @@ impl ContextArguments {
                     NamedContext::Files(ContextSource::Remote(remote.clone()))
                 }
                 BuildContextSource::Image(image) => NamedContext::Image(image.clone()),
-                BuildContextSource::Target(target) => NamedContext::Unit(unit_of(target)?),
+                BuildContextSource::Target(_) => return None,
             };
             Some((context.name.clone(), source))
         });
