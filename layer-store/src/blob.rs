@@ -78,7 +78,7 @@ impl Store {
     /// The bytes of a blob of at most `limit` bytes, checked against its digest.
     pub fn read_blob(&self, digest: &Digest, limit: u64) -> Result<Vec<u8>> {
         let Some(opened) = self.open_blob(digest)? else {
-            return Err(Error::MissingBlob { what: "blob".to_owned(), digest: digest.clone() });
+            return Err(Error::MissingBlob { what: "blob".to_owned(), digest: digest.clone(), origin: None });
         };
         let mut bytes = Vec::new();
         let path = self.blob_path(digest);
@@ -165,6 +165,11 @@ impl BlobWriter {
             return Err(Error::DigestMismatch { expected: expected.clone(), actual });
         }
         sealed.keep().map(|(_, size)| size)
+    }
+
+    /// The file itself, for those who read what was written before it is complete.
+    pub(crate) fn reopen(&self) -> io::Result<File> {
+        self.pending.file.try_clone()
     }
 
     /// How many bytes were written.

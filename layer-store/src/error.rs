@@ -130,7 +130,12 @@ pub enum Error {
         what: String,
         /// The blob.
         digest: Digest,
+        /// A registry and repository in which it was seen.
+        origin: Option<String>,
     },
+    /// A blob that is not in the store could not be had from where it was seen.
+    #[error(transparent)]
+    Fetch(Box<dyn std::error::Error + Send + Sync>),
     /// Something is longer than anything sensible.
     #[error("{what} is larger than {limit} bytes")]
     TooLarge {
@@ -228,6 +233,9 @@ impl Error {
             }
             Self::UnknownFeature { .. } => {
                 Some("use the version of tug that made the store, or a newer one".to_owned())
+            }
+            Self::MissingBlob { origin: Some(origin), .. } => {
+                Some(format!("it was seen in `{origin}`: pull the image again"))
             }
             Self::BlobDamaged { .. } => Some("load, pull or build the image again to replace it".to_owned()),
             Self::NoSuchPlatform { available, .. } if !available.is_empty() => {

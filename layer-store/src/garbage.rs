@@ -29,6 +29,7 @@ use crate::error::{Result, failed};
 use crate::file;
 use crate::image::DOCUMENT_LIMIT;
 use crate::lock::{Lock, try_flock};
+use crate::partial;
 use crate::store::Store;
 
 /// What was removed.
@@ -54,6 +55,7 @@ impl Store {
             self.remove_blobs(&reachable, &mut removed)?;
             self.remove_layers(&reachable, &mut removed)?;
             self.remove_idle_locks()?;
+            self.forget_origins(&reachable)?;
             Ok(removed)
         })?;
         self.remove_left_behind()?;
@@ -63,8 +65,12 @@ impl Store {
     /// Removes what killed processes left half written, and what is in the trash. Safe at any time.
     ///
     /// Whoever writes something holds a lock on it, and looks again after locking whether it still has its name.
+    /// A download that nobody is at stays for a while: see [`crate::Partial`].
     pub fn remove_left_behind(&self) -> Result<()> {
         for path in names_in(&self.path("ingest"))? {
+            if is_kept_download(&path) {
+                continue;
+            }
             if let Ok(opened) = File::open(&path)
                 && try_flock(&opened, &path)?
             {
@@ -145,6 +151,22 @@ impl Store {
             }
         }
         Ok(())
+    }
+}
+
+/// Whether somebody may go on with this download; what says which bytes are there stays as long as the bytes.
+fn is_kept_download(path: &Path) -> bool {
+    let Some(name) = path.file_name().and_then(OsStr::to_str) else { return false };
+    if !name.starts_with(partial::PREFIX) {
+        return false;
+    }
+    match name.strip_suffix(partial::RANGES) {
+        Some(bytes) => path.with_file_name(bytes).exists(),
+        None => {
+            let changed = std::fs::symlink_metadata(path).and_then(|metadata| metadata.modified());
+            let age = changed.ok().and_then(|changed| changed.elapsed().ok());
+            age.is_none_or(|age| age < partial::KEPT_FOR)
+        }
     }
 }
 

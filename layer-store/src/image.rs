@@ -171,8 +171,8 @@ impl Store {
             return Err(not_an_image(&manifest.config.media_type));
         }
         let config = match self.document::<ImageConfig>(&manifest.config) {
-            Err(Error::MissingBlob { digest, .. }) => {
-                return Err(Error::MissingBlob { what: "the config".to_owned(), digest });
+            Err(Error::MissingBlob { .. }) => {
+                return Err(self.missing_blob("the config", &manifest.config));
             }
             other => other?,
         };
@@ -188,8 +188,8 @@ impl Store {
 
     pub(crate) fn document<T: tug_oci::Document>(&self, descriptor: &Descriptor) -> Result<Raw<T>> {
         let bytes = match self.read_blob(&descriptor.digest, DOCUMENT_LIMIT) {
-            Err(Error::MissingBlob { digest, .. }) => {
-                return Err(Error::MissingBlob { what: "the manifest".to_owned(), digest });
+            Err(Error::MissingBlob { .. }) => {
+                return Err(self.missing_blob("the manifest", descriptor));
             }
             other => other?,
         };

@@ -19,6 +19,7 @@ use crate::error::{Error, Result};
 use crate::file::Durability;
 use crate::image::Image;
 use crate::image_writer::oci_layer_type;
+use crate::layer::Trees;
 use crate::store::Store;
 
 /// What layers are compressed with.
@@ -118,34 +119,57 @@ impl Store {
         blob: &Descriptor,
         wanted: LayerCompression,
     ) -> Result<Descriptor> {
-        let media_type = match wanted {
-            LayerCompression::Plain => media_type::OCI_LAYER,
-            LayerCompression::Gzip(_) => media_type::OCI_LAYER_GZIP,
-            LayerCompression::Zstd(_) => media_type::OCI_LAYER_ZSTD,
-        };
-        if oci_layer_type(&blob.media_type) == media_type {
-            return Ok(blob.clone());
-        }
-        // One that is compressed with another level, or by another version of this program, is another blob.
-        let key = Digest::of(format!("layer in form 1 {wanted:?} {diff_id}").as_bytes());
-        if let Some(known) = self.remembered_form(&key)? {
+        if let Some(known) = self.known_form(diff_id, blob, wanted)? {
             return Ok(known);
         }
-        let tar = self.layer_tar(diff_id)?;
+        self.ensure_layers([(diff_id, blob)], Trees::Later)?;
         let out = self.blob_writer(Durability::Deferred)?;
-        let out = match wanted {
-            LayerCompression::Plain => self.copy(tar, out)?,
+        let written = self.write_form(diff_id, wanted, out)?.finish()?;
+        self.remember_form(diff_id, wanted, written)
+    }
+
+    /// The blob of a layer in the wanted form, if there is one: the one that it has, or one that was made before.
+    pub(crate) fn known_form(
+        &self,
+        diff_id: &DiffId,
+        blob: &Descriptor,
+        wanted: LayerCompression,
+    ) -> Result<Option<Descriptor>> {
+        match oci_layer_type(&blob.media_type) == media_type_of(wanted) {
+            true => Ok(Some(blob.clone())),
+            false => self.remembered_form(&form_key(diff_id, wanted)),
+        }
+    }
+
+    /// Writes a layer in the wanted form.
+    pub(crate) fn write_form<W: Write>(
+        &self,
+        diff_id: &DiffId,
+        wanted: LayerCompression,
+        out: W,
+    ) -> Result<W> {
+        let tar = self.layer_tar(diff_id)?;
+        match wanted {
+            LayerCompression::Plain => self.copy(tar, out),
             LayerCompression::Gzip(level) => {
-                self.copy(tar, BlockWriter::gzip(out, level))?.finish().map_err(unwritable)?
+                self.copy(tar, BlockWriter::gzip(out, level))?.finish().map_err(unwritable)
             }
             LayerCompression::Zstd(level) => {
-                self.copy(tar, BlockWriter::zstd(out, level))?.finish().map_err(unwritable)?
+                self.copy(tar, BlockWriter::zstd(out, level))?.finish().map_err(unwritable)
             }
-        };
-        let (digest, size) = out.finish()?;
-        let made = Descriptor::new(media_type, digest, size);
+        }
+    }
+
+    /// Remembers the blob that a layer has in the wanted form.
+    pub(crate) fn remember_form(
+        &self,
+        diff_id: &DiffId,
+        wanted: LayerCompression,
+        (digest, size): (Digest, u64),
+    ) -> Result<Descriptor> {
+        let made = Descriptor::new(media_type_of(wanted), digest, size);
         let record = serde_json::to_vec(&made).expect("a descriptor has string keys and no failing parts");
-        self.put_cache_record(&key, &record)?;
+        self.put_cache_record(&form_key(diff_id, wanted), &record)?;
         Ok(made)
     }
 
@@ -170,6 +194,19 @@ impl Store {
             }
         }
     }
+}
+
+fn media_type_of(wanted: LayerCompression) -> &'static str {
+    match wanted {
+        LayerCompression::Plain => media_type::OCI_LAYER,
+        LayerCompression::Gzip(_) => media_type::OCI_LAYER_GZIP,
+        LayerCompression::Zstd(_) => media_type::OCI_LAYER_ZSTD,
+    }
+}
+
+/// One that is compressed with another level, or by another version of this program, is another blob.
+fn form_key(diff_id: &DiffId, wanted: LayerCompression) -> Digest {
+    Digest::of(format!("layer in form 1 {wanted:?} {diff_id}").as_bytes())
 }
 
 fn unwritable(source: std::io::Error) -> Error {

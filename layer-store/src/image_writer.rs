@@ -68,14 +68,19 @@ impl Store {
         Ok(size.map(|size| Descriptor::new(media_type::OCI_LAYER, diff_id.digest().clone(), size)))
     }
 
-    /// The blobs of all layers of all images, by what they are when unpacked.
+    /// The blobs of all layers of all images, by what they are when unpacked. Those that are not here count where it is
+    /// known who has them.
     fn layers_of_images(&self) -> Result<BTreeMap<DiffId, Descriptor>> {
         let mut blobs = BTreeMap::new();
+        let seen = self.seen_elsewhere()?;
         for (_, target) in self.roots()? {
             self.each_image(&target, &mut |image| {
                 for (diff_id, blob) in image.layers() {
-                    if matches!(self.has_blob(&blob.digest), Ok(true)) {
+                    let is_here = matches!(self.has_blob(&blob.digest), Ok(true));
+                    if is_here {
                         blobs.insert(diff_id.clone(), in_oci_words(blob));
+                    } else if seen.contains(&blob.digest) {
+                        blobs.entry(diff_id.clone()).or_insert_with(|| in_oci_words(blob));
                     }
                 }
             })?;

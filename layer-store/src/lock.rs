@@ -8,6 +8,8 @@
 //! | `locks/store`        | every open [`Store`]    | marking garbage and moving it to `trash/`        |
 //! | `locks/index`        | –                       | changing `index.json`                            |
 //! | `locks/layer-<id>`   | –                       | making one layer, so that it is made once        |
+//! | `locks/origins`      | –                       | adding to `origins`, and making it short         |
+//! | `ingest/partial-<blob>` | –                    | downloading one blob, so that it is downloaded once |
 //! | `locks/settle`       | –                       | making written layers durable                    |
 //! | `locks/cache-<name>…` | steps that share a cache mount | those that have it alone, see `cache_mounts` |
 //! | `locks/<cache file>` | –                       | merging remembered file digests                  |

@@ -11,6 +11,7 @@
 //! | `layers/<diff id>/`          | record, table of contents and tree of a layer                         |
 //! | `cache/`                     | results of build steps, and remembered file digests                   |
 //! | `mounts/`, `builds/`         | cache mounts; events and logs of builds                               |
+//! | `origins`                    | in which repositories blobs were seen                                 |
 //! | `git/`                       | shallow copies of repositories, kept by whoever fetches from them     |
 //! | `ingest/`                    | what is being written                                                 |
 //! | `trash/`                     | what is being deleted                                                 |
@@ -29,6 +30,7 @@ use serde::{Deserialize, Serialize};
 use tug_oci::{DiffId, Digest, json_reason};
 
 use crate::error::{Error, Result, failed};
+use crate::fetch::Fetching;
 use crate::file::{self, Durability};
 use crate::lock::{Lock, StoreLock};
 use crate::refs;
@@ -60,6 +62,7 @@ pub struct StoreOptions {
 pub struct Store {
     inner: Arc<Inner>,
     pub(crate) stop: Option<Stop>,
+    pub(crate) fetching: Option<Fetching>,
 }
 
 #[derive(Debug)]
@@ -98,7 +101,7 @@ impl Store {
             tocs: TocCache::default(),
             lock,
         };
-        Ok(Self { inner: Arc::new(inner), stop: None })
+        Ok(Self { inner: Arc::new(inner), stop: None, fetching: None })
     }
 
     /// The folder of the store, absolute.
@@ -203,6 +206,7 @@ fn refuse_foreign(root: &Path) -> Result<()> {
         "meta.json",
         "mounts",
         "oci-layout",
+        "origins",
         "trash",
     ];
     if root.join(META_FILE).exists() || root.join("oci-layout").exists() {

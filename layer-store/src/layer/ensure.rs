@@ -7,6 +7,7 @@ use tug_oci::{Descriptor, DiffId};
 
 use super::Layer;
 use crate::error::Result;
+use crate::fetch::Wanted;
 use crate::store::Store;
 
 /// Each takes a few megabytes of memory.
@@ -22,7 +23,8 @@ pub enum Trees {
 }
 
 impl Store {
-    /// Makes sure that the store knows what is in `layers`, from their blobs if need be.
+    /// Makes sure that the store knows what is in `layers`, from their blobs if need be. Blobs that are missing are
+    /// fetched, if there is somebody who can: see [`Store::with_fetcher`].
     ///
     /// Of several threads and processes that need the same layer, one does the work.
     pub fn ensure_layers<'a>(
@@ -36,6 +38,7 @@ impl Store {
                 missing.push((diff_id, blob));
             }
         }
+        self.bring(missing.iter().map(|(diff_id, blob)| Wanted::layer(diff_id, blob, trees)))?;
         in_parallel(&missing, |(diff_id, blob)| self.ensure_layer(diff_id, blob, trees))?;
         Ok(())
     }

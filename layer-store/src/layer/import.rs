@@ -20,6 +20,7 @@ use crate::entry::{EntryKind, NewEntry, NewEntryKind, Xattrs, shown};
 use crate::error::{Error, Result, failed};
 use crate::file::Durability;
 use crate::lock::Lock;
+use crate::partial::Partial;
 use crate::store::Store;
 use crate::tar::{Limits, TarError, TarReader};
 use crate::toc::Toc;
@@ -50,6 +51,33 @@ impl Store {
         Import { store: self, options, keep: Keep::AsItCame }.run(source)?.publish(self, None)
     }
 
+    /// Makes a layer of a blob that is still being downloaded, in one pass behind the bytes as they arrive, and then puts
+    /// the blob itself into the store. `blob` is what a manifest says about it.
+    ///
+    /// When this fails, nothing is in the store: with [`Error::DigestMismatch`] when the bytes are not what was promised,
+    /// whatever else that led to. The partial blob is left as it is.
+    pub fn import_partial(
+        &self,
+        partial: &Partial,
+        blob: &Descriptor,
+        options: &ImportLayer,
+    ) -> Result<Layer> {
+        let mut reader = partial.reader();
+        let import = Import { store: self, options, keep: Keep::Nothing { came_as: blob } };
+        let draft = match import.run(&mut reader) {
+            Err(error) if error.is_disk_full() || matches!(error, Error::Stopped) => return Err(error),
+            other => other,
+        };
+        // Damaged bytes make all kinds of errors. Only all of them together show their digest.
+        let arrived = reader.read_to_the_end().map_err(unreadable);
+        self.go_on()?;
+        arrived?;
+        partial.verify()?;
+        let draft = draft?;
+        partial.finish()?;
+        draft.publish(self, None)
+    }
+
     /// Makes record, table of contents, and the tree if asked for, from a blob of the store.
     pub(super) fn derive_layer(
         &self,
@@ -58,7 +86,7 @@ impl Store {
         materialise: bool,
         lock: &Lock,
     ) -> Result<Layer> {
-        let missing = || Error::MissingBlob { what: "the layer".to_owned(), digest: blob.digest.clone() };
+        let missing = || self.missing_blob("the layer", blob);
         let mut source = self.open_blob(&blob.digest)?.ok_or_else(missing)?;
         let options = ImportLayer { expected: Some(diff_id.clone()), materialise, ..ImportLayer::default() };
         let keep = Keep::Nothing { came_as: blob };

@@ -29,6 +29,7 @@ pub use writer::{LayerWriter, LayerWriterOptions};
 
 use crate::compression::{Decompressed, DecompressionLimits};
 use crate::error::{Error, Result, failed};
+use crate::fetch::Wanted;
 use crate::store::Store;
 use crate::toc::Toc;
 use draft::Draft;
@@ -64,7 +65,8 @@ impl Store {
         }
         let layer = self.layer(diff_id)?.ok_or_else(|| Error::MissingLayer(diff_id.clone()))?;
         let blob = layer.blob();
-        let missing = || Error::MissingBlob { what: "the layer".to_owned(), digest: blob.digest.clone() };
+        self.bring([Wanted::blob(&blob)])?;
+        let missing = || self.missing_blob("the layer", &blob);
         let compressed = self.open_blob(&blob.digest)?.ok_or_else(missing)?;
         let plain = Decompressed::new(compressed, DecompressionLimits::default());
         Ok(Box::new(plain.map_err(failed("read", self.blob_path(&blob.digest)))?))

@@ -11,6 +11,7 @@ use super::record::TreeForm;
 use super::{Known, Layer, TREE};
 use crate::entry::shown;
 use crate::error::{Error, Result, failed};
+use crate::fetch::Wanted;
 use crate::scratch::ScratchDir;
 use crate::tar::Segment;
 use crate::toc::{FileFacts, Record, RecordKind};
@@ -27,6 +28,9 @@ impl Layer {
         let form = TreeForm::of(self.store.options());
         if self.record.tree == Some(form) {
             return Ok(path);
+        }
+        if self.open_tar()?.is_none() {
+            self.store.bring([Wanted::blob(&self.blob())])?;
         }
         let lock = self.store.lock_layer(self.diff_id())?;
         let layer = match self.store.known_layer(self.diff_id())? {

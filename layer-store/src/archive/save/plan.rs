@@ -14,6 +14,7 @@ use crate::archive::error::ArchiveError;
 use crate::archive::source::blob_name;
 use crate::compression::{Decompressed, DecompressionLimits};
 use crate::error::{Error, Result, failed};
+use crate::fetch::Wanted;
 use crate::image::{DEEPEST_INDEX, Image};
 use crate::image_writer::oci_layer_type;
 use crate::refs::IndexEntry;
@@ -111,6 +112,7 @@ impl SavePlan {
     }
 
     fn readable_layers(&mut self, image: &Image) -> Result<Vec<Descriptor>> {
+        self.store.bring(image.manifest.layers.iter().map(Wanted::blob))?;
         let mut layers = Vec::new();
         for (diff_id, layer) in image.layers() {
             let is_readable = matches!(
@@ -126,7 +128,7 @@ impl SavePlan {
     }
 
     fn unpack(&mut self, diff_id: &DiffId, layer: &Descriptor) -> Result<Descriptor> {
-        let missing = || Error::MissingBlob { what: "a layer".to_owned(), digest: layer.digest.clone() };
+        let missing = || self.store.missing_blob("a layer", layer);
         let compressed = self.store.open_blob(&layer.digest)?.ok_or_else(missing)?;
         let limits = DecompressionLimits::default();
         let mut plain = Decompressed::new(compressed, limits).map_err(ArchiveError::Read)?;
@@ -205,6 +207,7 @@ impl SavePlan {
         let manifest: Raw<Manifest> = self.store.document(target)?;
         let mut blobs = vec![(target.clone(), Some(manifest.bytes().to_vec()))];
         let count = manifest.layers.len();
+        self.store.bring(manifest.layers.iter().map(Wanted::blob))?;
         let config = std::iter::once((&manifest.config, "the config".to_owned()));
         let layers = manifest.layers.iter().enumerate();
         let layers = layers.map(|(number, layer)| (layer, format!("layer {} of {count}", number + 1)));
@@ -224,10 +227,9 @@ impl SavePlan {
     }
 
     fn check_in_store(&self, blob: &Descriptor, what: &str) -> Result<()> {
-        let digest = || blob.digest.clone();
         match self.store.blob_size(&blob.digest)? {
-            None => Err(Error::MissingBlob { what: what.to_owned(), digest: digest() }),
-            Some(size) if size != blob.size => Err(Error::BlobDamaged { digest: digest() }),
+            None => Err(self.store.missing_blob(what, blob)),
+            Some(size) if size != blob.size => Err(Error::BlobDamaged { digest: blob.digest.clone() }),
             Some(_) => Ok(()),
         }
     }
