@@ -166,7 +166,7 @@ mod tests {
         let shown = |error: ConfigError| error.to_string();
         assert_eq!(
             shown(json("{\"auths\": {\"a\": \"hunter2\"}", &origin).unwrap_err()),
-            "the variable `X` is not valid: EOF while parsing an object at line 1 column 27"
+            "the variable `X` is not valid: EOF while parsing an object at line 1 column 26"
         );
         let bad = shown(toml("a = 1\nb = [hunter2", &origin).unwrap_err());
         assert!(bad.starts_with("the variable `X` is not valid: line 2: "), "{bad}");
