@@ -1,0 +1,90 @@
+//! What all requests to one host share: pauses that the host has asked for, and connections that move blobs.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
+
+/// One host.
+#[derive(Debug)]
+pub(crate) struct Gate {
+    closed_until: Mutex<Option<Instant>>,
+    downloads: Arc<Semaphore>,
+    uploads: Arc<Semaphore>,
+}
+
+/// Which way a blob goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Direction {
+    /// To us.
+    Down,
+    /// To the registry.
+    #[allow(dead_code, reason = "uploads go there")]
+    Up,
+}
+
+impl Gate {
+    pub(crate) fn new(connections: usize) -> Self {
+        let slots = || Arc::new(Semaphore::new(connections.max(1)));
+        Self { closed_until: Mutex::new(None), downloads: slots(), uploads: slots() }
+    }
+
+    /// Nobody asks this host anything for `wait`. True when that is news.
+    pub(crate) fn close(&self, wait: Duration) -> bool {
+        let until = Instant::now() + wait;
+        let mut closed = self.closed_until.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_news = closed.is_none_or(|earlier| earlier + Duration::from_millis(100) < until);
+        if is_news {
+            *closed = Some(until);
+        }
+        is_news
+    }
+
+    /// Waits until the host may be asked.
+    pub(crate) async fn pass(&self) {
+        loop {
+            let until = *self.closed_until.lock().unwrap_or_else(PoisonError::into_inner);
+            match until {
+                Some(until) if until > Instant::now() => tokio::time::sleep_until(until).await,
+                _ => return,
+            }
+        }
+    }
+
+    /// A place among those that move blobs; it is free again when dropped.
+    pub(crate) async fn slot(&self, direction: Direction) -> OwnedSemaphorePermit {
+        let slots = match direction {
+            Direction::Down => &self.downloads,
+            Direction::Up => &self.uploads,
+        };
+        Arc::clone(slots).acquire_owned().await.expect("nobody closes the semaphore")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_closed_gate_holds_everybody_until_the_longest_pause_is_over() {
+        let gate = Gate::new(2);
+        gate.pass().await;
+        assert!(gate.close(Duration::from_millis(300)));
+        assert!(!gate.close(Duration::from_millis(200)), "a shorter pause is no news");
+        assert!(gate.close(Duration::from_millis(600)));
+        let start = Instant::now();
+        gate.pass().await;
+        assert!(start.elapsed() >= Duration::from_millis(500));
+    }
+
+    #[tokio::test]
+    async fn both_directions_have_their_own_places() {
+        let gate = Gate::new(1);
+        let down = gate.slot(Direction::Down).await;
+        let _up = gate.slot(Direction::Up).await;
+        assert!(gate.downloads.try_acquire().is_err());
+        drop(down);
+        assert!(gate.downloads.try_acquire().is_ok());
+    }
+}

@@ -1,0 +1,53 @@
+//! The pause between two attempts, or the end of trying: one policy for every request.
+
+use std::time::Duration;
+
+use super::Transport;
+use crate::error::{Error, Kind};
+use crate::event::Event;
+use crate::retry;
+
+impl Transport {
+    /// After failure number `count` of at most `attempts`: waits as long as is right, or returns the error.
+    ///
+    /// What the registry asks for counts for all requests to it. More patience than the limits allow is an error that
+    /// says so.
+    pub(crate) async fn rest(
+        &self,
+        authority: &str,
+        request: &str,
+        error: Error,
+        count: u32,
+        attempts: u32,
+    ) -> Result<(), Error> {
+        if !error.may_pass() || count >= attempts {
+            return Err(error);
+        }
+        let limits = &self.options().limits;
+        if let Some(wait) = error.wait() {
+            if wait > limits.longest_wait {
+                return Err(error);
+            }
+            self.close(authority, wait.max(Duration::from_millis(10)));
+        } else if error.kind() == Kind::RateLimited {
+            self.close(authority, retry::pause(limits, count));
+        } else {
+            let wait = retry::pause(limits, count);
+            self.tell(Event::Retrying {
+                host: authority.to_owned(),
+                request: request.to_owned(),
+                reason: error.to_string(),
+                wait,
+            });
+            tokio::time::sleep(wait).await;
+        }
+        self.gate(authority).pass().await;
+        Ok(())
+    }
+
+    fn close(&self, authority: &str, wait: Duration) {
+        if self.gate(authority).close(wait) {
+            self.tell(Event::Throttled { host: authority.to_owned(), wait });
+        }
+    }
+}
