@@ -1,0 +1,47 @@
+//! What a server is told before it starts.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::observer::{Observer, Silent};
+
+/// What a server is told before it starts. The defaults are those of `tug serve`, but for the address: a free port of
+/// the loopback interface.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where to listen. Port 0 means any free one.
+    pub address: SocketAddr,
+    /// The folder that holds everything. It is made when it is missing.
+    pub root: PathBuf,
+    /// Whether to wait for the disk before saying that something is kept. Without, a power failure can take what was
+    /// pushed last; a killed server cannot.
+    pub sync: bool,
+    /// The largest manifest that is taken, in bytes. Everybody should take 4 MiB.
+    pub max_manifest: usize,
+    /// The most entries in one page of a list of repositories or referrers.
+    pub max_page: usize,
+    /// How many bytes of a refused request are still read, so that the client sees the reason.
+    pub max_drained: u64,
+    /// How long requests under way may take when the server stops.
+    pub stop_time: Duration,
+    /// Who hears what happens.
+    pub observer: Arc<dyn Observer>,
+}
+
+impl Options {
+    /// The defaults, with everything in `root`.
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self {
+            address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            root: root.into(),
+            sync: true,
+            max_manifest: 4 << 20,
+            max_page: 1000,
+            max_drained: 64 << 20,
+            stop_time: Duration::from_secs(30),
+            observer: Arc::new(Silent),
+        }
+    }
+}
