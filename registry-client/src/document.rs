@@ -38,8 +38,8 @@ pub(crate) fn read(path: &Path) -> Result<Option<String>, ConfigError> {
 
 /// Text as JSON. Nothing at all is an empty object: some programs leave such files.
 pub(crate) fn json(text: &str, origin: &Origin) -> Result<Value, ConfigError> {
-    let text = text.trim_start_matches('\u{feff}').trim();
-    if text.is_empty() {
+    let text = text.trim_start_matches('\u{feff}');
+    if text.trim().is_empty() {
         return Ok(Value::Object(serde_json::Map::new()));
     }
     serde_json::from_str(text)

@@ -1,5 +1,7 @@
 //! Files with credentials: docker's `config.json`, podman's `auth.json`, and the older `.dockercfg`.
 
+use std::fmt;
+
 use base64::Engine as _;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
@@ -27,11 +29,16 @@ pub(crate) enum Layout {
 }
 
 /// A file that was read.
-#[derive(Debug)]
 pub(crate) struct AuthFile {
     origin: Origin,
     value: Value,
     layout: Layout,
+}
+
+impl fmt::Debug for AuthFile {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("AuthFile").field("origin", &self.origin).finish_non_exhaustive()
+    }
 }
 
 impl AuthFile {

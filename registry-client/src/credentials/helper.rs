@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 use std::ffi::OsString;
+use std::fmt;
 use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
@@ -27,7 +28,7 @@ const LIMIT: u64 = 1 << 20;
 const NOT_FOUND: &str = "credentials not found in native keychain";
 
 /// How helpers are found and run.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct HelperOptions {
     /// Where they are looked for: the value of `PATH`.
     pub path: OsString,
@@ -35,6 +36,16 @@ pub struct HelperOptions {
     pub environment: Vec<(OsString, OsString)>,
     /// How long one may take. It may have to ask for a passphrase.
     pub time_limit: Duration,
+}
+
+impl fmt::Debug for HelperOptions {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Environments are full of tokens.
+        out.debug_struct("HelperOptions")
+            .field("path", &self.path)
+            .field("time_limit", &self.time_limit)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Default for HelperOptions {
