@@ -31,7 +31,7 @@ pub struct TlsOptions {
     pub system: Vec<PathBuf>,
     /// Files that must be there: `SSL_CERT_FILE`.
     pub files: Vec<PathBuf>,
-    /// Folders whose files all count: `SSL_CERT_DIR`.
+    /// Folders whose files all count, if they are there: `SSL_CERT_DIR`.
     pub folders: Vec<PathBuf>,
 }
 

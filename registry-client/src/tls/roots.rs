@@ -35,6 +35,8 @@ pub(super) fn common(options: &TlsOptions) -> Result<RootCertStore, ConfigError>
     for folder in &options.folders {
         let entries = match std::fs::read_dir(folder) {
             Ok(entries) => entries,
+            // It is a list of places to look in.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
             Err(source) => return Err(ConfigError::Read { path: folder.clone(), source }),
         };
         for path in entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| path.is_file()) {
