@@ -150,6 +150,17 @@ impl Store {
     }
 }
 
+impl Store {
+    /// Waits for the bytes of a blob that is being downloaded, and puts it into the store. It is left as it is when it turns
+    /// out to be another one.
+    pub fn keep_partial(&self, partial: &Partial) -> Result<()> {
+        let arrived = partial.reader().read_to_the_end();
+        self.go_on()?;
+        arrived.map_err(|source| Error::Stream { action: "read the blob", source })?;
+        partial.finish()
+    }
+}
+
 impl Partial {
     /// The blob that it becomes.
     pub fn digest(&self) -> &Digest {
@@ -221,7 +232,12 @@ impl Partial {
     /// Reads it from its beginning, waiting for bytes that have not arrived yet.
     pub fn reader(&self) -> PartialReader {
         let round = self.round();
-        PartialReader::new(Arc::clone(&self.shared), round)
+        PartialReader::at(Arc::clone(&self.shared), round, 0)
+    }
+
+    /// Reads it from `offset` on, waiting likewise. Only what is read from the beginning is hashed.
+    pub fn reader_at(&self, offset: u64) -> PartialReader {
+        PartialReader::at(Arc::clone(&self.shared), self.round(), offset)
     }
 
     /// Whether all bytes are there, and are what was promised. Reads them, unless a reader has done so.
@@ -258,7 +274,8 @@ impl Partial {
     }
 
     /// Gives it up: nothing is kept for a later process.
-    pub fn abandon(self) -> Result<()> {
+    pub fn abandon(&self) -> Result<()> {
+        self.fail("it was given up");
         remove(&self.shared.ranges_path)?;
         remove(&self.shared.path)
     }

@@ -22,9 +22,10 @@ pub struct PartialReader {
 }
 
 impl PartialReader {
-    pub(super) fn new(shared: Arc<Shared>, round: u64) -> Self {
-        let hasher = Some(Hasher::new(shared.digest.algorithm()));
-        Self { shared, round, place: 0, hasher }
+    pub(super) fn at(shared: Arc<Shared>, round: u64, place: u64) -> Self {
+        let hasher = (place == 0).then(|| Hasher::new(shared.digest.algorithm()));
+        let place = place.min(shared.size);
+        Self { shared, round, place, hasher }
     }
 
     /// Reads what is left, so that the digest of all is known.

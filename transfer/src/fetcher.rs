@@ -1,0 +1,43 @@
+//! Brings blobs that the store misses, from where they were seen.
+
+use std::collections::HashSet;
+
+use tug_layer_store::{Fetcher, Store, Wanted as Missing};
+use tug_registry_client::Repository;
+
+use crate::arrival::Wanted;
+use crate::error::Error;
+use crate::remote::Remote;
+
+impl Fetcher for Remote {
+    fn fetch(&self, store: &Store, blobs: &[Missing]) -> tug_layer_store::Result<()> {
+        let mut wanted = Vec::new();
+        let mut seen = HashSet::new();
+        for missing in blobs {
+            if seen.insert(&missing.descriptor.digest) {
+                wanted.push(Wanted {
+                    blob: missing.descriptor.clone(),
+                    layer: missing.diff_id.clone().map(|diff_id| (diff_id, missing.trees)),
+                    repositories: origins(store, &missing.descriptor.digest)?,
+                    action: "fetch a layer from",
+                });
+            }
+        }
+        wanted.retain(|wanted| !wanted.repositories.is_empty());
+        match self.block_on(self.bring(&self.stopping(store), wanted)) {
+            Ok(()) => Ok(()),
+            Err(Error::Store(error)) => Err(error),
+            Err(Error::Stopped) => Err(tug_layer_store::Error::Stopped),
+            Err(error) => Err(tug_layer_store::Error::Fetch(Box::new(error))),
+        }
+    }
+}
+
+/// The repositories in which a blob was seen, the last first.
+pub(crate) fn origins(store: &Store, digest: &tug_oci::Digest) -> tug_layer_store::Result<Vec<Repository>> {
+    let origins = store.origins(digest)?;
+    let parsed = origins.iter().filter_map(|origin| origin.split_once('/'));
+    Ok(parsed
+        .map(|(registry, name)| Repository { registry: registry.to_owned(), name: name.to_owned() })
+        .collect())
+}

@@ -1,0 +1,4 @@
+//! Images between a registry of the test's own and a store.
+
+mod pull;
+mod support;
