@@ -58,6 +58,10 @@ impl Link {
 impl Document {
     /// Reads a manifest; the error says what is wrong with it.
     pub(crate) fn parse(bytes: &[u8]) -> Result<Self, String> {
+        // A list would pass for the fields in order.
+        if bytes.trim_ascii_start().first() != Some(&b'{') {
+            return Err("it is no JSON object".to_owned());
+        }
         let document: Self = serde_json::from_slice(bytes).map_err(|error| tug_oci::json_reason(&error))?;
         match document.schema_version {
             Some(1) => Err("its schema version is 1, which no client has written for years".to_owned()),
