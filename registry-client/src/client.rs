@@ -30,7 +30,7 @@ struct Inner {
     transport: Transport,
     auth: Auth,
     /// Which scheme a host with several was found to speak.
-    bases: Mutex<HashMap<String, Url>>,
+    bases: Mutex<HashMap<String, Arc<OnceCell<Url>>>>,
     credentials: Mutex<HashMap<(Repository, bool), Found>>,
     /// Mirrors that are not asked any more, by their hosts.
     distrusted: Mutex<HashSet<String>>,
@@ -209,23 +209,31 @@ impl Client {
             return Ok(first.clone());
         }
         let key = endpoint.address.to_string();
-        if let Some(known) = self.0.bases.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
-            return Ok(known.clone());
-        }
+        let known = {
+            let mut known = self.0.bases.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(known.entry(key).or_default())
+        };
+        known.get_or_try_init(|| self.find_base(endpoint, &bases)).await.cloned()
+    }
+
+    /// The first address that answers.
+    async fn find_base(&self, endpoint: &Endpoint, bases: &[Url]) -> Result<Url, Error> {
+        let host = endpoint.address.to_string();
         let mut failed = None;
-        for base in &bases {
+        for base in bases {
             match self.probe(endpoint, base).await {
                 Ok(()) => {
                     if base.scheme() == "http" {
-                        self.0.transport.tell(Event::PlainHttp { host: key.clone() });
+                        self.0.transport.tell(Event::PlainHttp { host });
                     }
-                    self.0.bases.lock().unwrap_or_else(PoisonError::into_inner).insert(key, base.clone());
                     return Ok(base.clone());
                 }
+                // It speaks TLS, and is not to be trusted: plain http would not make that better.
+                Err(error) if error.is_distrust() => return Err(error),
                 Err(error) => failed = failed.or(Some(error)),
             }
         }
-        Err(failed.unwrap_or_else(|| Error::new(Kind::Config, format!("`{key}` is no address"))))
+        Err(failed.unwrap_or_else(|| Error::new(Kind::Config, format!("`{host}` is no address"))))
     }
 
     /// Whether anything answers there.

@@ -57,6 +57,7 @@ struct Facts {
     status: Option<u16>,
     code: Option<String>,
     wait: Option<Duration>,
+    is_distrust: bool,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -71,6 +72,7 @@ impl Error {
             status: None,
             code: None,
             wait: None,
+            is_distrust: false,
             source: None,
         }))
     }
@@ -96,6 +98,13 @@ impl Error {
     #[must_use]
     pub(crate) fn with_wait(mut self, wait: Option<Duration>) -> Self {
         self.0.wait = wait;
+        self
+    }
+
+    /// The other side has a certificate, and it is not to be trusted.
+    #[must_use]
+    pub(crate) fn with_distrust(mut self, is_distrust: bool) -> Self {
+        self.0.is_distrust = is_distrust;
         self
     }
 
@@ -132,6 +141,11 @@ impl Error {
     /// The operating system's error behind [`Kind::File`].
     pub fn io(&self) -> Option<&std::io::Error> {
         self.0.source.as_deref().and_then(|source| source.downcast_ref())
+    }
+
+    /// Whether the other side has a certificate that is not to be trusted.
+    pub(crate) fn is_distrust(&self) -> bool {
+        self.0.is_distrust
     }
 
     /// Whether the same request may succeed when it is made again.

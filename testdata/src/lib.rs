@@ -15,6 +15,7 @@ pub mod listing;
 pub mod loop_file_system;
 pub mod place;
 pub mod program;
+pub mod proxy;
 pub mod registry_peer;
 mod tar;
 pub mod tree;

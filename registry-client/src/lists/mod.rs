@@ -36,9 +36,10 @@ impl Client {
             let place = sources.next().await?;
             let url = place.url("tags/list");
             let scopes = vec![Scope::pull(place.name())];
-            let pages = self.pages(&place, url, scopes, limit, |body| {
+            let read = |body: &[u8]| {
                 serde_json::from_slice::<TagList>(body).map(|list| list.tags.unwrap_or_default())
-            });
+            };
+            let pages = self.pages(&place, url, scopes, limit, read, |tag| Some(tag));
             match pages.await {
                 Ok(tags) => return Ok(tags),
                 Err(error) => sources.failed(&place, error)?,
@@ -52,9 +53,10 @@ impl Client {
     pub async fn catalog(&self, registry: &str, limit: Option<usize>) -> Result<Vec<String>, Error> {
         let place = self.primary(&Repository::whole(registry)).await?;
         let url = place.root("_catalog");
-        let pages = self.pages(&place, url, vec![Scope::catalog()], limit, |body| {
+        let read = |body: &[u8]| {
             serde_json::from_slice::<Catalog>(body).map(|list| list.repositories.unwrap_or_default())
-        });
+        };
+        let pages = self.pages(&place, url, vec![Scope::catalog()], limit, read, |name| Some(name));
         match pages.await {
             Err(error) if matches!(error.status(), Some(404 | 405 | 401 | 403)) => {
                 let status = error.status().unwrap_or_default();

@@ -1,4 +1,5 @@
-//! Page after page of a list: by `Link`, as the specification says (RFC 8288), with bounds.
+//! Page after page of a list: by `Link`, as the specification says (RFC 8288), with bounds. Registries that are older
+//! than that are asked for what comes after the last name of a full page.
 
 use std::collections::HashSet;
 
@@ -19,7 +20,7 @@ const MOST_PAGES: usize = 10_000;
 const PAGE_BYTES: u64 = 4 << 20;
 
 impl Client {
-    /// The entries of all pages, at most `limit` of them.
+    /// The entries of all pages, at most `limit` of them. `name` is what `last=` takes, for lists that know it.
     pub(super) async fn pages<T>(
         &self,
         place: &Place,
@@ -27,9 +28,12 @@ impl Client {
         scopes: Vec<Scope>,
         limit: Option<usize>,
         read: impl Fn(&[u8]) -> Result<Vec<T>, serde_json::Error>,
+        name: impl Fn(&T) -> Option<&str>,
     ) -> Result<Vec<T>, Error> {
-        let mut url = first;
-        url.query_pairs_mut().append_pair("n", &limit.unwrap_or(PAGE).min(PAGE).to_string());
+        let mut first = first;
+        let size = limit.unwrap_or(PAGE).min(PAGE);
+        first.query_pairs_mut().append_pair("n", &size.to_string());
+        let mut url = first.clone();
         let mut seen = HashSet::new();
         let mut all = Vec::new();
         loop {
@@ -43,14 +47,23 @@ impl Client {
                 let message = format!("`{}` was answered with something that is no list", answer.request);
                 Error::new(Kind::Protocol, message)
             })?;
-            let had = all.len();
+            let (had, is_full) = (all.len(), entries.len() >= size);
+            if had > 0 && entries.last().and_then(&name) == all.last().and_then(&name) && is_full {
+                // The same page once more: `last` is not looked at.
+                return Ok(all);
+            }
             all.extend(entries);
             if limit.is_some_and(|limit| all.len() >= limit) {
                 all.truncate(limit.unwrap_or(all.len()));
                 return Ok(all);
             }
             seen.insert(url);
-            match next(place, &answer)? {
+            let after = || {
+                let mut url = first.clone();
+                url.query_pairs_mut().append_pair("last", name(all.last()?)?);
+                Some(url)
+            };
+            match next(place, &answer)?.or_else(|| if is_full { after() } else { None }) {
                 // A page without entries that leads to the next one may go on for ever.
                 Some(next) if !seen.contains(&next) && all.len() > had && seen.len() < MOST_PAGES => {
                     url = next;

@@ -51,7 +51,7 @@ impl Client {
         let scopes = vec![Scope::pull(place.name())];
         // Some answer 200 with a page for people to whatever they do not know.
         let read = |body: &[u8]| serde_json::from_slice::<Index>(body).map(|index| index.manifests);
-        match self.pages(place, url, scopes, None, read).await {
+        match self.pages(place, url, scopes, None, read, |_| None).await {
             Ok(listed) => Ok(Some(listed)),
             Err(error) if matches!(error.status(), Some(400 | 404 | 405 | 406 | 501)) => Ok(None),
             Err(error) if error.kind() == Kind::Protocol && error.status().is_none() => Ok(None),

@@ -16,15 +16,8 @@ use crate::text::shown;
 pub(crate) fn of_request(request: &str, error: &reqwest::Error) -> Error {
     let causes =
         || std::iter::successors(error.source(), |cause: &&(dyn StdError + 'static)| (*cause).source());
-    if let Some(tls) = causes().find_map(|cause| cause.downcast_ref::<rustls::Error>()) {
+    if let Some(tls) = causes().find_map(within) {
         return of_tls(request, tls);
-    }
-    // Of TLS the library keeps its error inside that of the connection.
-    let inner = causes().find_map(|cause| {
-        cause.downcast_ref::<io::Error>()?.get_ref()?.downcast_ref::<rustls::Error>().cloned()
-    });
-    if let Some(tls) = inner {
-        return of_tls(request, &tls);
     }
     let last = causes().last().map(ToString::to_string).unwrap_or_else(|| error.to_string());
     let is_name = causes().any(|cause| cause.to_string().contains("dns error"));
@@ -52,10 +45,18 @@ pub(crate) fn of_request(request: &str, error: &reqwest::Error) -> Error {
     }
 }
 
+/// An error of TLS, which the library keeps inside those of the connection, and these do not count as causes.
+fn within<'a>(cause: &'a (dyn StdError + 'static)) -> Option<&'a rustls::Error> {
+    match cause.downcast_ref::<io::Error>() {
+        Some(io) => within(io.get_ref()?),
+        None => cause.downcast_ref(),
+    }
+}
+
 fn of_tls(request: &str, error: &rustls::Error) -> Error {
     use rustls::CertificateError as Certificate;
     let (reason, hint) = match error {
-        rustls::Error::InvalidCertificate(Certificate::UnknownIssuer) => (
+        rustls::Error::InvalidCertificate(Certificate::UnknownIssuer | Certificate::BadSignature) => (
             "its certificate is signed by somebody who is not trusted here".to_owned(),
             Some(
                 "put the certificate of its CA into `certs.d/HOST:PORT/ca.crt` (see docs/registries.md), or \
@@ -77,7 +78,9 @@ fn of_tls(request: &str, error: &rustls::Error) -> Error {
         ),
         other => (shown(&other.to_string()), None),
     };
-    let error = Error::new(Kind::Tls, format!("`{request}` failed: no secure connection: {reason}"));
+    let is_distrust = matches!(error, rustls::Error::InvalidCertificate(_) | rustls::Error::AlertReceived(_));
+    let error = Error::new(Kind::Tls, format!("`{request}` failed: no secure connection: {reason}"))
+        .with_distrust(is_distrust);
     match hint {
         Some(hint) => error.with_hint(hint),
         None => error,

@@ -32,9 +32,11 @@ impl Gate {
 
     /// Nobody asks this host anything for `wait`. True when that is news.
     pub(crate) fn close(&self, wait: Duration) -> bool {
-        let until = Instant::now() + wait;
+        let now = Instant::now();
+        let until = now + wait;
         let mut closed = self.closed_until.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_news = closed.is_none_or(|earlier| earlier + Duration::from_millis(100) < until);
+        let is_same = |earlier: Instant| earlier > now && earlier + Duration::from_millis(100) >= until;
+        let is_news = !closed.is_some_and(is_same);
         if is_news {
             *closed = Some(until);
         }

@@ -117,12 +117,13 @@ pub(super) struct Sending {
     pub(super) closes: bool,
 }
 
-/// Sends an answer and tells `sent` the bytes of each piece of the body. Whether the connection can be used again.
+/// Sends an answer and tells `sent` the bytes of each piece of the body, and of all so far. Whether the connection can
+/// be used again.
 pub(super) fn send(
     line: &mut Line,
     answer: &Answer,
     sending: &Sending,
-    mut sent: impl FnMut(u64),
+    mut sent: impl FnMut(u64, u64),
 ) -> io::Result<bool> {
     let ends_connection = sending.closes || answer.framing == Framing::UntilClose;
     write(line, head(answer, ends_connection).as_bytes())?;
@@ -136,9 +137,10 @@ pub(super) fn send(
         for piece in answer.body.chunks(size.max(1)) {
             let room = usize::try_from(limit - total).unwrap_or(usize::MAX);
             let part = &piece[..piece.len().min(room)];
-            write_piece(line, part, answer.framing)?;
             total += part.len() as u64;
-            sent(part.len() as u64);
+            // Counted before the client can have it, and look.
+            sent(part.len() as u64, total);
+            write_piece(line, part, answer.framing)?;
             // A cut at the very end would be none.
             let is_cut = total == limit && (part.len() < piece.len() || total < answer.body.len() as u64);
             if is_cut || total == limit && answer.framing != Framing::Length {

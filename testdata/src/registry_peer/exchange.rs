@@ -1,5 +1,6 @@
 //! What came and what was answered, kept for the test to look at.
 
+use std::collections::HashSet;
 use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -52,6 +53,7 @@ struct State {
     exchanges: Vec<Exchange>,
     connections: Count,
     requests: Count,
+    under_way: HashSet<usize>,
     made: usize,
     is_released: bool,
 }
@@ -87,12 +89,17 @@ impl Log {
         state.requests.add();
         state.exchanges.push(Exchange { connection, request: request.clone(), ..Exchange::default() });
         self.changed.notify_all();
-        state.exchanges.len() - 1
+        let number = state.exchanges.len() - 1;
+        state.under_way.insert(number);
+        number
     }
 
-    pub(super) fn end(&self) {
-        self.lock().requests.now -= 1;
-        self.changed.notify_all();
+    /// A request is no longer under way.
+    pub(super) fn end(&self, number: usize) {
+        let mut state = self.lock();
+        if state.under_way.remove(&number) {
+            state.requests.now -= 1;
+        }
     }
 
     pub(super) fn change(&self, number: usize, change: impl FnOnce(&mut Exchange)) {

@@ -38,10 +38,19 @@ impl Inner {
             None => Box::new(socket),
         };
         let mut line = BufReader::with_capacity(64 * 1024, wire);
-        while let Some(request) = wire::read_request(&mut line)? {
+        loop {
+            let request = match wire::read_request(&mut line) {
+                Ok(Some(request)) => request,
+                Ok(None) => break,
+                Err(error) => {
+                    // Somebody who speaks TLS, for example. Most servers say this to them.
+                    line.get_mut().write_all(b"HTTP/1.1 400 No request\r\nConnection: close\r\n\r\n")?;
+                    return Err(error);
+                }
+            };
             let entry = self.log.begin(number, &request);
             let goes_on = self.respond(&mut line, &request, entry);
-            self.log.end();
+            self.log.end(entry);
             if !goes_on? {
                 break;
             }
@@ -66,7 +75,7 @@ impl Inner {
             if let Some((_, early)) = &effects.early {
                 sending.closes = true;
                 self.log.change(entry, |exchange| exchange.status = Some(early.status));
-                answer::send(line, early, &sending, |_| {})?;
+                answer::send(line, early, &sending, |_, _| {})?;
             } else if let Some((_, how)) = effects.cut_request {
                 answer::end(line, how);
             }
@@ -85,7 +94,14 @@ impl Inner {
             return Ok(false);
         }
         self.log.change(entry, |exchange| exchange.status = Some(answer.status));
-        let log = |count| self.log.change(entry, |exchange| exchange.sent += count);
+        let length = answer.body.len() as u64;
+        let log = |count, total| {
+            self.log.change(entry, |exchange| exchange.sent += count);
+            if total == length {
+                // Before the last of it is sent: the next request may come at once.
+                self.log.end(entry);
+            }
+        };
         answer::send(line, &answer, &sending, log)
     }
 

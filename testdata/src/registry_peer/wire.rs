@@ -92,7 +92,10 @@ pub(super) fn read_request(line: &mut Line) -> io::Result<Option<Request>> {
         return Ok(None);
     }
     let mut words = text.split_whitespace();
-    let (Some(method), Some(target)) = (words.next(), words.next()) else {
+    // Whoever speaks TLS here gets no answer.
+    let (Some(method), Some(target), Some("HTTP/1.1" | "HTTP/1.0")) =
+        (words.next(), words.next(), words.next())
+    else {
         return Err(io::ErrorKind::InvalidData.into());
     };
     let (method, target) = (method.to_ascii_uppercase(), target.to_owned());
