@@ -132,6 +132,9 @@ pub enum Error {
     /// The context is not what it should be.
     #[error("{0}")]
     Context(String),
+    /// A registry, or whoever else was asked for an image, did not give it.
+    #[error("{0}")]
+    Elsewhere(Box<dyn std::error::Error + Send + Sync>),
     /// What was built cannot be put out as it was asked for.
     #[error("{message}")]
     Output {
@@ -246,6 +249,7 @@ impl Error {
             Self::Context(_)
             | Self::Io { .. }
             | Self::Changed { .. }
+            | Self::Elsewhere(_)
             | Self::Fetch(_)
             | Self::OtherContent { .. }
             | Self::Store(_)

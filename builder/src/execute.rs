@@ -3,8 +3,11 @@
 //! A step first asks the cache. What is known is not done again, and nothing is unpacked or mounted for it: only its
 //! record is read. Steps of one build that have the same key are one step: the first does the work, the others wait.
 
+mod blobs;
 mod claims;
 mod mounts;
+mod quick;
+mod results;
 mod step;
 #[cfg(test)]
 mod tests;
@@ -14,20 +17,23 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use tug_layer_store::{BuildFolder, Store};
-use tug_oci::{Descriptor, DiffId};
+use tug_oci::DiffId;
 use tug_runtime::Runtime;
 
 use crate::cancel::Cancel;
+use crate::elsewhere::Elsewhere;
 use crate::error::{Error, Source};
 use crate::event::{Event, Reporter, StepId};
 use crate::files::Files;
-use crate::plan::{Action, Plan, State, Step};
+use crate::plan::{Plan, State, Step};
 use crate::remote::Remotes;
 use crate::run::ContextTrees;
 use crate::sandbox::Sandbox;
 use crate::secret::{Secret, SshAgent};
+pub(crate) use blobs::Blobs;
 pub(crate) use claims::Claims;
 pub(crate) use mounts::Found;
+pub(crate) use results::Results;
 
 /// Everything that steps have in common.
 pub(crate) struct Execution<'a> {
@@ -48,6 +54,12 @@ pub(crate) struct Execution<'a> {
     pub claims: Claims,
     /// What steps have made of contexts, to mount it.
     pub trees: ContextTrees,
+    /// Where layers are that are not unpacked.
+    pub blobs: Blobs,
+    /// Who has made steps before us, and who is told of ours.
+    pub elsewhere: &'a Elsewhere,
+    /// What steps came to, for others.
+    pub results: Results,
 }
 
 /// What the steps of one unit have in common.
@@ -65,8 +77,6 @@ pub(crate) struct Unit {
     pub secrets: Vec<Secret>,
     pub ssh_agents: Vec<SshAgent>,
 }
-
-pub(crate) type Bases = HashMap<DiffId, Descriptor>;
 
 /// What a step came to.
 #[derive(Clone, Debug)]
@@ -91,7 +101,7 @@ struct Board {
 /// Carries out all steps. On an error nothing new starts, what runs is killed, and finished layers stay.
 pub(crate) fn execute(execution: &Execution<'_>) -> Result<Vec<Done>, Error> {
     let (steps, stop) = (&execution.plan.steps, execution.stop);
-    let bases = bases(steps);
+    let in_images = results::steps_of_images(execution.plan);
     let board =
         Mutex::new(Board { done: vec![None; steps.len()], started: vec![false; steps.len()], failure: None });
     let changed = Condvar::new();
@@ -100,9 +110,14 @@ pub(crate) fn execute(execution: &Execution<'_>) -> Result<Vec<Done>, Error> {
         while let Some((step, inputs)) = next(steps, &board, &changed, stop) {
             let begun = Instant::now();
             let source = &execution.units[step.unit].source;
-            let result = execution.step(step, &inputs, &bases).map_err(|error| error.at(source, &step.span));
+            let result = execution.step(step, &inputs).map_err(|error| error.at(source, &step.span));
             if let Err(error) = &result {
                 execution.tell_failure(step, error, begun.elapsed());
+            }
+            if let Ok(done) = &result
+                && in_images[step.summary.id.0]
+            {
+                execution.tell_layers(step, done);
             }
             let mut board = board.lock().expect("nobody panics while holding it");
             match result {
@@ -191,15 +206,6 @@ fn inputs(step: &Step, done: &[Option<Done>]) -> Option<Inputs> {
     };
     let uses = step.uses.iter().map(|id| Some((*id, chain(*id)?))).collect::<Option<_>>()?;
     Some(Inputs { below, uses })
-}
-
-/// The blobs of layers that came with base images.
-pub(crate) fn bases(steps: &[Step]) -> Bases {
-    let images = steps.iter().filter_map(|step| match &step.action {
-        Action::Base(image) => Some(image),
-        _ => None,
-    });
-    images.flat_map(|image| image.layers()).map(|(diff_id, blob)| (diff_id.clone(), blob.clone())).collect()
 }
 
 impl Execution<'_> {

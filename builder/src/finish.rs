@@ -7,9 +7,9 @@ use tug_layer_store::{Image, Store, Trees};
 use tug_oci::{DiffId, History, ImageConfig};
 
 use crate::error::Error;
-use crate::execute::{self, Done};
+use crate::execute::{Blobs, Done};
 use crate::options::Squash;
-use crate::plan::{Plan, PlannedHistory, PlannedUnit, State};
+use crate::plan::{PlannedHistory, PlannedUnit, State};
 use crate::units::Wanted;
 
 /// What docker's builder writes beside each line of the history.
@@ -18,9 +18,9 @@ const COMMENT: &str = "buildkit.dockerfile.v0";
 /// Writes the image of a unit and gives it its names.
 pub(crate) fn finish(
     store: &Store,
-    plan: &Plan,
     unit: &PlannedUnit,
     done: &[Done],
+    blobs: &Blobs,
     wanted: &Wanted,
     epoch: Option<i64>,
 ) -> Result<Image, Error> {
@@ -40,12 +40,12 @@ pub(crate) fn finish(
     if let Some(below) = below
         && config.rootfs.diff_ids.len() > below + 1
     {
-        squash(store, plan, &mut config, below)?;
+        squash(store, blobs, &mut config, below)?;
     }
     if !wanted.history {
         config.history.clear();
     }
-    let image = store.write_image(config, BTreeMap::new())?;
+    let image = store.write_image_with(config, BTreeMap::new(), &|layer| blobs.get(layer))?;
     if !wanted.tags.is_empty() {
         let names = wanted.tags.iter();
         let refs: Vec<_> = names.map(|name| (name.clone(), image.descriptor.clone())).collect();
@@ -58,10 +58,8 @@ pub(crate) fn finish(
 
 /// Makes one layer of all above the first `below`. As in docker, the lines of the history stay, and one is added that
 /// stands for the layer.
-fn squash(store: &Store, plan: &Plan, config: &mut ImageConfig, below: usize) -> Result<(), Error> {
-    let bases = execute::bases(&plan.steps);
-    let known = config.rootfs.diff_ids.iter().filter_map(|diff_id| bases.get_key_value(diff_id));
-    store.ensure_layers(known, Trees::Later)?;
+fn squash(store: &Store, blobs: &Blobs, config: &mut ImageConfig, below: usize) -> Result<(), Error> {
+    blobs.ensure(store, &config.rootfs.diff_ids, Trees::Later)?;
     let layer = store.squash(&config.rootfs.diff_ids, below)?;
     let count = config.rootfs.diff_ids.split_off(below).len();
     config.rootfs.diff_ids.push(layer.diff_id().clone());

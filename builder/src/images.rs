@@ -8,7 +8,8 @@
 //! | `oci-archive:PATH[:NAME]`     | an image of a tar of such a layout                                           |
 //! | `docker-archive:PATH[:NAME]`  | an image of what `docker save` writes                                        |
 //!
-//! An image of the store wins over a path that is spelled the same. Relative paths are seen from the current folder.
+//! A name that the store does not have is pulled, its documents at least, if there is somebody who can: see
+//! [`PullPolicy`]. An image of the store wins over a path that is spelled the same. Relative paths are seen from the current folder.
 //! `NAME` may be left out where there is only one image. What is loaded from a path gets no name in the store: it lasts
 //! as long as images that were built on it.
 //!
@@ -20,6 +21,7 @@ use std::path::{Path, PathBuf};
 use tug_layer_store::{ArchiveError, Image, LoadOptions, Loaded, Names, Store};
 use tug_oci::{Platform, Reference};
 
+use crate::elsewhere::{NotPulled, PullPolicy, Pulls};
 use crate::error::Error;
 use crate::plan::NoImage;
 
@@ -29,33 +31,73 @@ const TRANSPORTS: [&str; 3] = ["oci", "oci-archive", "docker-archive"];
 const SHORT_ID: usize = 12;
 
 /// The image called `name` for `platform`, or what to tell about it not being there.
-pub(crate) fn find(store: &Store, name: &str, platform: &Platform) -> Result<Image, NoImage> {
-    match in_store(store, name, platform) {
+pub(crate) fn find(store: &Store, name: &str, platform: &Platform, pulls: &Pulls) -> Result<Image, NoImage> {
+    let asks_first = matches!(pulls.policy, PullPolicy::Always | PullPolicy::Newer);
+    if asks_first
+        && at_path(name).is_none()
+        && let Some(images) = &pulls.images
+        && let Ok(reference) = name.parse::<Reference>()
+    {
+        match pulls.pull(images.as_ref(), store, &reference, platform) {
+            Ok(image) => return Ok(image),
+            Err(error) if pulls.policy == PullPolicy::Always => return Err(not_pulled(error)),
+            Err(_) => {}
+        }
+    }
+    let other_platform = match in_store(store, name, platform) {
         Ok(Some(image)) => return Ok(image),
-        Ok(None) => {}
+        Ok(None) => None,
         Err(error @ tug_layer_store::Error::AmbiguousId { .. }) => {
             return Err(NoImage::Problem { message: error.to_string(), help: error.hint() });
         }
+        // The registry may have it for this platform too.
+        Err(error @ tug_layer_store::Error::NoSuchPlatform { .. }) => Some(error),
         Err(error) => return Err(failed(error)),
-    }
-    if let Some((path, image)) = at_path(name) {
+    };
+    if other_platform.is_none()
+        && let Some((path, image)) = at_path(name)
+    {
         return load(store, name, &path, image, platform);
     }
     let reference = match name.parse::<Reference>() {
         Ok(reference) => reference,
         Err(error) => return Err(NoImage::Problem { message: error.to_string(), help: None }),
     };
+    match &pulls.images {
+        Some(images) if pulls.policy == PullPolicy::Missing => {
+            match (pulls.pull(images.as_ref(), store, &reference, platform), other_platform) {
+                (Ok(image), _) => Ok(image),
+                (Err(NotPulled::Absent { .. }), Some(error)) => Err(failed(error)),
+                (Err(error), _) => Err(not_pulled(error)),
+            }
+        }
+        _ => match other_platform {
+            Some(error) => Err(failed(error)),
+            None => Err(absent(store, &reference)?),
+        },
+    }
+}
+
+fn not_pulled(error: NotPulled) -> NoImage {
+    match error {
+        NotPulled::Absent { message, help } => NoImage::Problem { message, help },
+        NotPulled::Failed(error) => NoImage::Failed(Error::Elsewhere(error)),
+    }
+}
+
+/// What to tell about an image that the store does not have, when nobody else is asked.
+fn absent(store: &Store, reference: &Reference) -> Result<NoImage, NoImage> {
     let known: Vec<String> =
         store.refs().map_err(failed)?.into_iter().map(|(reference, _)| reference.familiar()).collect();
     let known: Vec<&str> = known.iter().map(String::as_str).collect();
     let help = match tug_dockerfile::closest(&reference.familiar(), &known) {
         Some(similar) => format!("an image with a similar name is there: `{similar}`"),
-        None => "put it there with `tug load`, `tug import` or `tug build`, or name a file as \
+        None => "put it there with `tug pull`, `tug load`, `tug import` or `tug build`, or name a file as \
                  `oci-archive:PATH`"
             .to_owned(),
     };
     let message = format!("no image `{}` in the store", reference.familiar());
-    Err(NoImage::Problem { message, help: Some(help) })
+    Ok(NoImage::Problem { message, help: Some(help) })
 }
 
 /// The image called `name`, if the store has it.

@@ -33,6 +33,9 @@
 //!
 //! A network download inside RUN is *not* seen: the key cannot know that the remote file changed.
 //!
+//! A step that reads the layers of other stages is known by a second, *quick* key as well, which has the digests of these
+//! layers in place of what lands: see `execute/quick.rs`.
+//!
 //! The inputs are kept with names and values, so that a miss can be explained: the newest record of the same place in
 //! the same build is compared with the present inputs; see [`crate::difference`].
 

@@ -12,6 +12,7 @@ mod comparison;
 mod context;
 mod copy;
 mod difference;
+mod elsewhere;
 mod error;
 mod event;
 mod execute;
@@ -38,6 +39,10 @@ pub use builds::{Build, BuildRecord, BuildStatus, ErrorRecord, Replay, StepState
 pub use cancel::{Cancel, CancelGuard};
 pub use changes::ImageChanges;
 pub use comparison::{Comparison, DifferentField, DifferentLayer};
+pub use elsewhere::{
+    Elsewhere, ExportedResult, FoundResult, ImageSource, LayerListener, NotPulled, PullPolicy, ResultSink,
+    ResultSource,
+};
 pub use error::{Ending, Error, Problem, Source, StepFailure};
 pub use event::{BuiltBy, Change, ChangeKind, Event, Recording, Reporter, StepId, StepSummary};
 pub use inspect::{InspectOptions, Inspected};
@@ -49,11 +54,14 @@ pub use options::{
 pub use product::{Annotation, AnnotationLevel, Product};
 pub use sandbox::{Access, Allowed, Sandbox, Volume, mount_volumes};
 
+use std::collections::HashSet;
+
 use builds::Recorder;
 use context::Contexts;
+use elsewhere::Pulls;
 pub use secret::{Secret, SshAgent};
 
-use execute::{Claims, Execution};
+use execute::{Blobs, Claims, Execution, Results};
 use plan::Plan;
 use remote::Remotes;
 use run::ContextTrees;
@@ -136,13 +144,15 @@ fn build_recorded(
     let reporter: &dyn Reporter = recorder;
     let jobs = units.first().map_or(1, |unit| unit.jobs);
     let mut plan = Plan::default();
+    let elsewhere = units.first().map(|unit| unit.elsewhere.clone()).unwrap_or_default();
+    let pulls = Pulls::new(&elsewhere);
     let options = units.first().map(|unit| remote::with_secrets(unit.remote.clone(), &unit.secrets));
     let options = options.unwrap_or_default();
     let remotes = Remotes::new(store, options, stop);
     let mut contexts = Contexts::new(store, &remotes);
     let units: Vec<Opened> = units
         .into_iter()
-        .map(|unit| units::open(unit, &mut plan, &mut contexts, reporter))
+        .map(|unit| units::open(unit, &mut plan, &mut contexts, &pulls, reporter))
         .collect::<Result<_, _>>()?;
     let steps = plan.steps.iter().map(plan::Step::summary).collect();
     builds::write_plan(recorder.folder(), &plan);
@@ -153,6 +163,11 @@ fn build_recorded(
     units::tell(&units, reporter);
     let (units, wanted): (Vec<_>, Vec<_>) =
         units.into_iter().map(|unit| (unit.unit, (unit.wanted, unit.findings))).unzip();
+    let mut elsewhere = elsewhere;
+    if wanted.iter().any(|(wanted, _)| wanted.squash != Squash::No) {
+        // The layers in the making are not those of the image.
+        elsewhere.layers = None;
+    }
     let execution = Execution {
         store,
         runtime,
@@ -166,13 +181,18 @@ fn build_recorded(
         stop,
         claims: Claims::default(),
         trees: ContextTrees::default(),
+        blobs: Blobs::of_bases(&plan.steps),
+        elsewhere: &elsewhere,
+        results: Results::default(),
     };
     let executed = execute::execute(&execution);
     contexts.remember();
     let done = executed?;
     let mut all = Vec::with_capacity(units.len());
+    let mut in_images = HashSet::new();
     for (number, (planned, (wanted, findings))) in plan.units.iter().zip(wanted).enumerate() {
-        let image = finish::finish(store, &plan, planned, &done, &wanted, units[number].epoch)?;
+        let image = finish::finish(store, planned, &done, &execution.blobs, &wanted, units[number].epoch)?;
+        in_images.extend(image.diff_ids().iter().cloned());
         reporter.report(Event::Written {
             unit: wanted.name,
             manifest: image.descriptor.digest.clone(),
@@ -191,6 +211,9 @@ fn build_recorded(
             build: recorder.id().to_owned(),
             findings,
         });
+    }
+    if let Some(exports) = &elsewhere.exports {
+        exports.results(execution.results.exported(&in_images));
     }
     Ok(all)
 }

@@ -8,6 +8,7 @@ use tug_fetch::{GitOptions, HttpOptions, Remote};
 use tug_oci::{Platform, Reference};
 
 use crate::changes::ImageChanges;
+use crate::elsewhere::Elsewhere;
 use crate::sandbox::Sandbox;
 use crate::secret::{Secret, SshAgent};
 
@@ -144,6 +145,8 @@ pub struct BuildOptions {
     pub epoch_of_context: bool,
     /// How what is not on this machine is fetched; that of the first unit counts for all.
     pub remote: RemoteOptions,
+    /// Who may be asked for images and results of steps; that of the first unit counts for all.
+    pub elsewhere: Elsewhere,
     /// Proxy variables of the caller that RUN steps may use: in no key, no layer and no history. Build arguments of the
     /// same name count before them.
     pub proxy_environment: Vec<(String, String)>,
@@ -185,6 +188,7 @@ impl BuildOptions {
             source_date_epoch: None,
             epoch_of_context: false,
             remote: RemoteOptions::default(),
+            elsewhere: Elsewhere::default(),
             proxy_environment: Vec::new(),
             resolv_conf: None,
             ignore_file: None,

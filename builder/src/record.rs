@@ -5,9 +5,10 @@
 
 use serde::{Deserialize, Serialize};
 use tug_layer_store::Store;
-use tug_oci::{DiffId, Digest};
+use tug_oci::{Descriptor, DiffId, Digest};
 
 use crate::difference::difference;
+use crate::elsewhere::FoundResult;
 use crate::error::Error;
 use crate::event::{BuiltBy, Change};
 use crate::key::{Input, Inputs};
@@ -29,9 +30,40 @@ pub(crate) struct StepResult {
     /// How long that took.
     #[serde(default)]
     pub seconds: f64,
+    /// The blob that the layer can be fetched as, where somebody else made it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blob: Option<Box<Descriptor>>,
+    /// The full key, in a record that is kept under a quick one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub full_key: Option<Digest>,
 }
 
 impl StepResult {
+    /// What another machine has made of it, if it can be read.
+    pub(crate) fn found(found: FoundResult) -> Option<Self> {
+        let mut result: Self = serde_json::from_slice(&found.record).ok()?;
+        (result.layer == found.layer).then(|| {
+            result.blob = Some(Box::new(found.blob));
+            result
+        })
+    }
+
+    /// The record for others, and under a quick key.
+    pub(crate) fn encoded(&self) -> Vec<u8> {
+        encode(self)
+    }
+
+    /// Whether its layer is in the store, or can be brought when it is needed.
+    fn has_layer(&self, store: &Store) -> Result<bool, Error> {
+        if store.layer(&self.layer)?.is_some() {
+            return Ok(true);
+        }
+        match &self.blob {
+            Some(blob) => Ok(store.can_bring(&blob.digest)?),
+            None => Ok(false),
+        }
+    }
+
     /// Who made it, and when.
     pub(crate) fn made_by(&self) -> BuiltBy {
         BuiltBy { build: self.build.clone(), time: self.made.clone() }
@@ -64,7 +96,7 @@ pub(crate) struct Miss {
 /// What the cache knows about a step.
 pub(crate) enum Lookup {
     /// Its result.
-    Hit(StepResult),
+    Hit(Box<StepResult>),
     /// Why it has no result, if there was an earlier build to compare with.
     Miss(Option<Miss>),
 }
@@ -74,8 +106,8 @@ pub(crate) enum Lookup {
 pub(crate) fn look_up(store: &Store, slot: &Digest, key: &Digest, inputs: &Inputs) -> Result<Lookup, Error> {
     let known = store.cache_record(key)?;
     if let Some(result) = known.and_then(|bytes| serde_json::from_slice::<StepResult>(&bytes).ok()) {
-        if store.layer(&result.layer)?.is_some() {
-            return Ok(Lookup::Hit(result));
+        if result.has_layer(store)? {
+            return Ok(Lookup::Hit(Box::new(result)));
         }
         return Ok(Lookup::Miss(Some(Miss {
             reason: "its layer is no longer in the store".to_owned(),
@@ -94,6 +126,20 @@ pub(crate) fn look_up(store: &Store, slot: &Digest, key: &Digest, inputs: &Input
         };
         Miss { reason, changes, since: last.by, seconds: last.seconds }
     })))
+}
+
+/// The result that is kept under `key`, without any word about why there is none.
+pub(crate) fn known(store: &Store, key: &Digest) -> Result<Option<StepResult>, Error> {
+    let known = store.cache_record(key)?;
+    match known.and_then(|bytes| serde_json::from_slice::<StepResult>(&bytes).ok()) {
+        Some(result) if result.has_layer(store)? => Ok(Some(result)),
+        _ => Ok(None),
+    }
+}
+
+/// Remembers the `result` under `key` alone.
+pub(crate) fn keep(store: &Store, key: &Digest, result: &StepResult) -> Result<(), Error> {
+    Ok(store.put_cache_record(key, &encode(result))?)
 }
 
 /// Remembers the `result` of the step with these `inputs`, whose key is `key`.

@@ -9,6 +9,7 @@ use tug_layer_store::{Image, Store};
 use tug_oci::{ImageConfig, Platform, Reference};
 
 use crate::context::Contexts;
+use crate::elsewhere::Pulls;
 use crate::error::{Error, Problem, Source};
 use crate::event::{Event, Reporter};
 use crate::execute::Unit;
@@ -41,10 +42,11 @@ pub(crate) struct Wanted {
 
 /// Reads the Dockerfile that `options` name and adds what it needs to `plan`. What the Dockerfile is warned of is told at
 /// once when nothing can come of it.
-pub(crate) fn open(
+pub(crate) fn open<'a>(
     options: BuildOptions,
     plan: &mut Plan,
-    contexts: &mut Contexts<'_>,
+    contexts: &mut Contexts<'a>,
+    pulls: &'a Pulls,
     reporter: &dyn Reporter,
 ) -> Result<Opened, Error> {
     let proxy_environment = options.proxies();
@@ -77,6 +79,7 @@ pub(crate) fn open(
     };
     let surroundings = Around {
         store: contexts.store(),
+        pulls,
         opened: RefCell::new((contexts, sources)),
         seen: RefCell::default(),
     };
@@ -85,6 +88,8 @@ pub(crate) fn open(
         true => plan::plan(plan, &dockerfile, &source.text, &plan_options, &surroundings).map_err(|error| {
             match error {
                 PlanError::Problems(problems) => in_source(problems),
+                // The plan knows the place, and not the name of the file.
+                PlanError::Failed(Error::AtStep { span, error, .. }) => error.at(&source, &span),
                 PlanError::Failed(error) => error,
             }
         }),
@@ -215,6 +220,7 @@ fn named(contexts: Vec<(String, NamedContext)>, unit: usize) -> Result<(NamedLis
 /// What lies around the Dockerfile of one unit.
 struct Around<'a, 'b> {
     store: &'a Store,
+    pulls: &'a Pulls,
     opened: RefCell<(&'b mut Contexts<'a>, Vec<Lazy>)>,
     /// The configs of the images that were asked for.
     seen: RefCell<Vec<(String, Platform, ImageConfig)>>,
@@ -247,7 +253,7 @@ impl Around<'_, '_> {
 
 impl Surroundings for Around<'_, '_> {
     fn image(&self, name: &str, platform: &Platform) -> Result<Image, NoImage> {
-        let image = images::find(self.store, name, platform)?;
+        let image = images::find(self.store, name, platform, self.pulls)?;
         self.seen.borrow_mut().push((name.to_owned(), platform.clone(), (*image.config).clone()));
         Ok(image)
     }

@@ -7,7 +7,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use tug_oci::{Descriptor, DiffId};
+use tug_oci::{Descriptor, DiffId, Digest};
 
 use crate::error::{Error, Result};
 use crate::layer::Trees;
@@ -47,6 +47,11 @@ impl Store {
         let mut store = self.clone();
         store.fetching = Some(Fetching(fetcher));
         store
+    }
+
+    /// Whether the blob is in the store, or somebody can be asked for it.
+    pub fn can_bring(&self, digest: &Digest) -> Result<bool> {
+        Ok(self.has_blob(digest)? || self.fetching.is_some() && !self.origins(digest)?.is_empty())
     }
 
     /// Brings blobs that are missing, as far as it is known where they were seen. What remains missing is for the caller

@@ -15,7 +15,17 @@ impl Store {
     ///
     /// A layer that came compressed is named as it came, so that nobody has to move it again; ours are plain tars.
     pub fn write_image(&self, config: ImageConfig, annotations: BTreeMap<String, String>) -> Result<Image> {
-        let layers = self.layer_blobs(&config.rootfs.diff_ids)?;
+        self.write_image_with(config, annotations, &|_| None)
+    }
+
+    /// The same for layers of which some are not in the store: `elsewhere` says as which blobs they can be fetched.
+    pub fn write_image_with(
+        &self,
+        config: ImageConfig,
+        annotations: BTreeMap<String, String>,
+        elsewhere: &dyn Fn(&DiffId) -> Option<Descriptor>,
+    ) -> Result<Image> {
+        let layers = self.layer_blobs(&config.rootfs.diff_ids, elsewhere)?;
         let config = Raw::encode(config);
         self.write_image_of(config, layers, annotations)
     }
@@ -40,11 +50,19 @@ impl Store {
     }
 
     /// The blob that each layer is kept in.
-    fn layer_blobs(&self, diff_ids: &[DiffId]) -> Result<Vec<Descriptor>> {
+    fn layer_blobs(
+        &self,
+        diff_ids: &[DiffId],
+        elsewhere: &dyn Fn(&DiffId) -> Option<Descriptor>,
+    ) -> Result<Vec<Descriptor>> {
         let mut of_images: Option<BTreeMap<DiffId, Descriptor>> = None;
         let mut blobs = Vec::with_capacity(diff_ids.len());
         for diff_id in diff_ids {
-            if let Some(blob) = self.known_blob(diff_id)? {
+            let known = match self.known_blob(diff_id)? {
+                Some(blob) => Some(blob),
+                None => elsewhere(diff_id).map(|blob| in_oci_words(&blob)),
+            };
+            if let Some(blob) = known {
                 blobs.push(blob);
                 continue;
             }

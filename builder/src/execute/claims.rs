@@ -23,7 +23,7 @@ pub(super) enum Claimed<'a> {
     /// The work is ours.
     Ours(Claim<'a>),
     /// Another step of this build has this result.
-    Known(StepResult),
+    Known(Box<StepResult>),
 }
 
 /// The right to do the work of a key. Others get it when this one is dropped without a result.
@@ -42,7 +42,7 @@ impl Claims {
                     keys.insert(key.clone(), None);
                     return Claimed::Ours(Claim { claims: self, key: Some(key) });
                 }
-                Some(Some(result)) => return Claimed::Known(result.clone()),
+                Some(Some(result)) => return Claimed::Known(Box::new(result.clone())),
                 Some(None) => keys = self.changed.wait(keys).unwrap_or_else(PoisonError::into_inner),
             }
         }
@@ -87,6 +87,8 @@ mod tests {
             build: String::new(),
             made: String::new(),
             seconds: 0.0,
+            blob: None,
+            full_key: None,
         }
     }
 
@@ -97,7 +99,7 @@ mod tests {
         std::thread::scope(|scope| {
             for _ in 0..8 {
                 scope.spawn(|| match claims.claim(Digest::of(b"key")) {
-                    Claimed::Known(known) => assert_eq!(known, result()),
+                    Claimed::Known(known) => assert_eq!(*known, result()),
                     Claimed::Ours(claim) => {
                         worked.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
                         claim.fulfil(&result());

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tug_layer_store::Trees;
 use tug_oci::DiffId;
 
-use super::{Bases, Execution, Inputs as Below};
+use super::{Execution, Inputs as Below};
 use crate::copy::{CopyError, Mounted};
 use crate::error::Error;
 use crate::files::{Files, Layered};
@@ -26,22 +26,15 @@ impl Execution<'_> {
         step: &Step,
         action: &RunAction,
         below: &Below,
-        bases: &Bases,
     ) -> Result<Vec<Option<Found>>, Error> {
         let find = |mount: &RunMount| {
             let Some(source) = mount.source() else { return Ok(None) };
-            self.found(mount, source, below, bases).map(Some).map_err(|error| self.located(error, step))
+            self.found(mount, source, below).map(Some).map_err(|error| self.located(error, step))
         };
         action.mounts.iter().map(find).collect()
     }
 
-    fn found(
-        &self,
-        mount: &RunMount,
-        source: &MountSource,
-        below: &Below,
-        bases: &Bases,
-    ) -> Result<Found, CopyError> {
+    fn found(&self, mount: &RunMount, source: &MountSource, below: &Below) -> Result<Found, CopyError> {
         let place = match source.name.as_str() {
             "" => "the context".to_owned(),
             name => format!("`{name}`"),
@@ -53,7 +46,7 @@ impl Execution<'_> {
                     State::Scratch => Arc::default(),
                     State::After(id) => Arc::clone(&below.uses[&id]),
                 };
-                self.prepare(&chain, bases, Trees::Later)?;
+                self.prepare(&chain, Trees::Later)?;
                 (Arc::new(Layered::new(self.store.view(&chain)?)), Some(chain))
             }
         };
@@ -73,9 +66,9 @@ pub(super) fn contexts(mounts: &[RunMount]) -> impl Iterator<Item = FilesId> {
 
 /// Adds what a command can see of its mounts. Of caches, secrets and agents that is where and how, never what.
 pub(super) fn add_inputs(mounts: &[RunMount], found: &[Option<Found>], inputs: &mut Inputs) {
-    for (number, (mount, found)) in mounts.iter().zip(found).enumerate() {
+    for (number, mount) in mounts.iter().enumerate() {
         inputs.value(format!("--mount {}", number + 1), described(mount));
-        if let (Some(found), Some(source)) = (found, mount.source()) {
+        if let (Some(Some(found)), Some(source)) = (found.get(number), mount.source()) {
             found.mounted.add_inputs(&source.name, inputs);
         }
     }

@@ -10,7 +10,8 @@ use tug_oci::{DiffId, Digest};
 
 use super::claims::Claimed;
 use super::mounts::{self, Found};
-use super::{Bases, Done, Execution, Inputs as Below, Unit};
+use super::quick::digest_of;
+use super::{Done, Execution, Inputs as Below, Unit};
 use crate::copy::{self, CopyContext, CopyError, Sources};
 use crate::error::{Error, StepFailure};
 use crate::event::Event;
@@ -25,11 +26,11 @@ const ATTEMPTS: usize = 3;
 
 impl Execution<'_> {
     /// Carries out one step, or finds its result.
-    pub(super) fn step(&self, step: &Step, below: &Below, bases: &Bases) -> Result<Done, Error> {
+    pub(super) fn step(&self, step: &Step, below: &Below) -> Result<Done, Error> {
         self.reporter.report(Event::Started { step: step.summary.id });
         let mut attempt = 1;
         loop {
-            match self.attempt(step, below, bases) {
+            match self.attempt(step, below) {
                 Err(Error::Changed { .. }) if attempt < ATTEMPTS => self.refresh(step),
                 outcome => return outcome,
             }
@@ -46,13 +47,23 @@ impl Execution<'_> {
         }
     }
 
-    fn unit(&self, step: &Step) -> &Unit {
+    pub(super) fn unit(&self, step: &Step) -> &Unit {
         &self.units[step.unit]
     }
 
-    fn attempt(&self, step: &Step, below: &Below, bases: &Bases) -> Result<Done, Error> {
+    fn attempt(&self, step: &Step, below: &Below) -> Result<Done, Error> {
         let started = Instant::now();
         let id = step.summary.id;
+        let anew = if self.unit(step).no_cache { Some("`--no-cache` was given") } else { step.anew };
+        let quick = self.quick_key(step, below);
+        if anew.is_none()
+            && let Some(quick) = &quick
+            && let Some(result) = self.known(quick)?
+        {
+            self.tell_hit(step, &result);
+            self.hand_on(result.full_key.as_ref(), Some(quick), &result);
+            return Ok(done(below, result, true));
+        }
         let mut inputs = Inputs::default();
         let work: Work<'_> = match &step.action {
             Action::Base(image) => {
@@ -64,13 +75,13 @@ impl Execution<'_> {
                 self.add_common(step, Some(below), &mut inputs);
                 run_inputs(action, &mut inputs);
                 self.unit(step).sandbox.add_inputs(&mut inputs);
-                let found = self.mounted(step, action, below, bases)?;
+                let found = self.mounted(step, action, below)?;
                 mounts::add_inputs(&action.mounts, &found, &mut inputs);
                 Work::Run(action, found)
             }
             Action::Copy(action) => {
                 self.add_common(step, copy::depends_on_below(action).then_some(below), &mut inputs);
-                let sources = self.sources(step, action, below, bases)?;
+                let sources = self.sources(step, action, below)?;
                 for message in sources.warnings.clone() {
                     self.reporter.report(Event::Warning { message, line: step.summary.line });
                 }
@@ -85,17 +96,18 @@ impl Execution<'_> {
             }
         };
         let key = inputs.key();
-        let anew = if self.unit(step).no_cache { Some("`--no-cache` was given") } else { step.anew };
         // One that must run again does not take the result of one that need not.
         let claimed = if anew.is_some() { Digest::of(format!("anew {key}").as_bytes()) } else { key.clone() };
         let claim = match self.claims.claim(claimed) {
             Claimed::Ours(claim) => claim,
             Claimed::Known(result) => {
                 self.tell_hit(step, &result);
+                self.keep_quick(step, quick.as_ref(), &key, &result)?;
+                self.hand_on(Some(&key), quick.as_ref(), &result);
                 if self.unit(step).remember {
                     record::note(self.store, &step.slot, key, inputs, &result)?;
                 }
-                return Ok(done(below, result, true));
+                return Ok(done(below, *result, true));
             }
         };
         if let Some(reason) = anew {
@@ -104,14 +116,27 @@ impl Execution<'_> {
             match record::look_up(self.store, &step.slot, &key, &inputs)? {
                 Lookup::Hit(result) => {
                     self.tell_hit(step, &result);
+                    self.keep_quick(step, quick.as_ref(), &key, &result)?;
+                    self.hand_on(Some(&key), quick.as_ref(), &result);
+                    self.locate(&result);
                     claim.fulfil(&result);
-                    return Ok(done(below, result, true));
+                    return Ok(done(below, *result, true));
                 }
-                Lookup::Miss(None) => {}
-                Lookup::Miss(Some(miss)) => self.tell_miss(step, miss),
+                Lookup::Miss(miss) => {
+                    if let Some(result) = self.imported(&key)? {
+                        self.tell_hit(step, &result);
+                        self.keep_quick(step, quick.as_ref(), &key, &result)?;
+                        self.hand_on(Some(&key), quick.as_ref(), &result);
+                        claim.fulfil(&result);
+                        return Ok(done(below, result, true));
+                    }
+                    if let Some(miss) = miss {
+                        self.tell_miss(step, miss);
+                    }
+                }
             }
         }
-        let layer = self.work(step, &work, below, bases)?;
+        let layer = self.work(step, &work, below)?;
         let result = StepResult {
             layer: layer.diff_id().clone(),
             size: layer.tar_size(),
@@ -119,7 +144,11 @@ impl Execution<'_> {
             build: self.build.id().to_owned(),
             made: jiff::Timestamp::now().strftime("%FT%TZ").to_string(),
             seconds: started.elapsed().as_secs_f64(),
+            blob: None,
+            full_key: None,
         };
+        self.keep_quick(step, quick.as_ref(), &key, &result)?;
+        self.hand_on(Some(&key), quick.as_ref(), &result);
         if self.unit(step).remember {
             record::remember(self.store, &step.slot, key, inputs, &result)?;
         }
@@ -144,16 +173,16 @@ impl Execution<'_> {
         self.reporter.report(Event::Missed { step: step.summary.id, reason, changes, since, last_duration });
     }
 
-    fn work(&self, step: &Step, work: &Work<'_>, below: &Below, bases: &Bases) -> Result<Layer, Error> {
+    fn work(&self, step: &Step, work: &Work<'_>, below: &Below) -> Result<Layer, Error> {
         if self.stop.is_cancelled() {
             return Err(Error::Cancelled);
         }
         let trees = if matches!(work, Work::Run(..)) { Trees::Now } else { Trees::Later };
-        self.prepare(&below.below, bases, trees)?;
+        self.prepare(&below.below, trees)?;
         match work {
             Work::Run(action, found) => {
                 for layers in found.iter().flatten().filter_map(|found| found.layers.as_ref()) {
-                    self.prepare(layers, bases, trees)?;
+                    self.prepare(layers, trees)?;
                 }
                 self.run(step, action, found, below)
             }
@@ -209,30 +238,22 @@ impl Execution<'_> {
     }
 
     /// What goes into every key: see the table of [`crate::key`]. `below` if that counts.
-    fn add_common(&self, step: &Step, below: Option<&Below>, inputs: &mut Inputs) {
+    pub(super) fn add_common(&self, step: &Step, below: Option<&Below>, inputs: &mut Inputs) {
         if let Some(below) = below {
-            let chain: Vec<String> = below.below.iter().map(ToString::to_string).collect();
-            let digest = Digest::of(chain.join(" ").as_bytes());
-            inputs.content("the result of an earlier step", digest.to_string());
+            inputs.content("the result of an earlier step", digest_of(&below.below));
         }
         inputs.value("platform", step.platform.to_string());
         let epoch = self.unit(step).epoch;
         inputs.value("SOURCE_DATE_EPOCH", epoch.map_or_else(String::new, |epoch| epoch.to_string()));
     }
 
-    fn sources(
-        &self,
-        step: &Step,
-        action: &CopyAction,
-        below: &Below,
-        bases: &Bases,
-    ) -> Result<Sources, Error> {
+    fn sources(&self, step: &Step, action: &CopyAction, below: &Below) -> Result<Sources, Error> {
         let (files, place): (Arc<dyn Files>, _) = match action.from {
             CopyFrom::Files(files) => (Arc::clone(&self.files[files.0]), "the context"),
             CopyFrom::Layers(State::Scratch) => (Arc::new(Layered::new(self.store.view(&[])?)), "the stage"),
             CopyFrom::Layers(State::After(id)) => {
                 let chain = &below.uses[&id];
-                self.prepare(chain, bases, Trees::Later)?;
+                self.prepare(chain, Trees::Later)?;
                 (Arc::new(Layered::new(self.store.view(chain)?)), "the files that `--from` names")
             }
         };
@@ -253,10 +274,61 @@ impl Execution<'_> {
         })
     }
 
-    /// Makes sure that the layers of base images are known: they may have come as blobs only.
-    pub(super) fn prepare(&self, chain: &[DiffId], bases: &Bases, trees: Trees) -> Result<(), Error> {
-        let of_bases = chain.iter().filter_map(|diff_id| bases.get_key_value(diff_id));
-        Ok(self.store.ensure_layers(of_bases, trees)?)
+    /// Makes sure that the layers are known that did not come of this build.
+    pub(super) fn prepare(&self, chain: &[DiffId], trees: Trees) -> Result<(), Error> {
+        self.blobs.ensure(self.store, chain, trees)
+    }
+
+    /// The result under a key, from this store or from somebody else.
+    fn known(&self, key: &Digest) -> Result<Option<StepResult>, Error> {
+        match record::known(self.store, key)? {
+            Some(result) => {
+                self.locate(&result);
+                Ok(Some(result))
+            }
+            None => self.imported(key),
+        }
+    }
+
+    /// The result of somebody else. It is ours from now on.
+    fn imported(&self, key: &Digest) -> Result<Option<StepResult>, Error> {
+        let Some(result) = self.elsewhere.result(key).and_then(StepResult::found) else { return Ok(None) };
+        record::keep(self.store, key, &result)?;
+        self.locate(&result);
+        Ok(Some(result))
+    }
+
+    /// Its layer may have to be fetched.
+    fn locate(&self, result: &StepResult) {
+        if let Some(blob) = &result.blob {
+            self.blobs.add(&result.layer, blob);
+        }
+    }
+
+    fn keep_quick(
+        &self,
+        step: &Step,
+        quick: Option<&Digest>,
+        key: &Digest,
+        result: &StepResult,
+    ) -> Result<(), Error> {
+        match quick {
+            Some(quick) if self.unit(step).remember => {
+                record::keep(self.store, quick, &StepResult { full_key: Some(key.clone()), ..result.clone() })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Keeps the result for whoever exports it.
+    fn hand_on(&self, key: Option<&Digest>, quick: Option<&Digest>, result: &StepResult) {
+        if let Some(key) = key {
+            self.results.add(key, &StepResult { full_key: None, ..result.clone() });
+        }
+        if let Some(quick) = quick {
+            let full_key = key.cloned().or_else(|| result.full_key.clone());
+            self.results.add(quick, &StepResult { full_key, ..result.clone() });
+        }
     }
 
     /// A problem without a place is at that of the instruction.

@@ -11,9 +11,10 @@ use tug_oci::{Digest, Platform};
 use tug_runtime::{Mode, Runtime};
 
 use super::step::run_inputs;
-use super::{Claims, Done, Execution, Unit, execute};
+use super::{Blobs, Claims, Done, Execution, Results, Unit, execute};
 use crate::cancel::Cancel;
 use crate::changes::ImageChanges;
+use crate::elsewhere::{Elsewhere, Pulls};
 use crate::error::{Error, Source};
 use crate::event::{Event, Recording, Reporter};
 use crate::files::{Files, Item, ItemKind};
@@ -75,7 +76,7 @@ struct Around<'a>(&'a Store);
 
 impl Surroundings for Around<'_> {
     fn image(&self, name: &str, platform: &Platform) -> Result<Image, NoImage> {
-        images::find(self.0, name, platform)
+        images::find(self.0, name, platform, &Pulls::default())
     }
 
     fn files(&self, _number: usize) -> Result<FilesId, Error> {
@@ -138,6 +139,9 @@ fn run(
         stop: &stop,
         claims: Claims::default(),
         trees: ContextTrees::default(),
+        blobs: Blobs::default(),
+        elsewhere: &Elsewhere::default(),
+        results: Results::default(),
     };
     execute(&execution)
 }

@@ -15,7 +15,7 @@ use super::scope::{Globals, Scope, set_env};
 use super::{Action, CopyFrom, FilesId, Plan, PlannedHistory, PlannedUnit, StageResult, State, Step};
 use crate::cdi::{Device, Registry};
 use crate::changes::ImageChanges;
-use crate::error::{Error, Problem};
+use crate::error::{Error, Problem, Source};
 use crate::event::{StepId, StepSummary};
 use crate::options::NetworkMode;
 use crate::sandbox::Sandbox;
@@ -399,7 +399,7 @@ impl Planner<'_> {
     ) -> Result<Option<Image>, Error> {
         match self.surroundings.image(name, platform) {
             Ok(image) => Ok(Some(image)),
-            Err(NoImage::Failed(error)) => Err(error),
+            Err(NoImage::Failed(error)) => Err(error.at(&Source::default(), span)),
             Err(NoImage::Problem { message, help }) => {
                 let similar = closest(name, &stage_names(self.dockerfile));
                 let mut problem = Problem::new(span.clone(), message);

@@ -9,7 +9,7 @@ use std::path::Path;
 use tug_builder::{
     BuildOptions, Built, Cancel, ContextSource, DockerfileSource, Error, Event, Problem, Recording, build,
 };
-use tug_layer_store::{EntryKind, Owners, Store, StoreOptions, View};
+use tug_layer_store::{EntryKind, Owners, Store, StoreOptions, Trees, View};
 use tug_oci::Platform;
 use tug_runtime::{Mode, Runtime};
 
@@ -32,12 +32,37 @@ impl Place {
         self.build_with(context, dockerfile, |_| {})
     }
 
+    /// Builds, and reads nothing of what came out.
+    pub(crate) fn build_quietly(
+        &self,
+        context: &Path,
+        dockerfile: &str,
+        change: impl FnOnce(&mut BuildOptions),
+    ) -> Built {
+        self.start(context, dockerfile, change).unwrap().0
+    }
+
     pub(crate) fn build_with(
         &self,
         context: &Path,
         dockerfile: &str,
         change: impl FnOnce(&mut BuildOptions),
     ) -> Result<Outcome, Error> {
+        let (built, events) = self.start(context, dockerfile, change)?;
+        let image = self.store.image(&built.descriptor, &Platform::host()).unwrap();
+        self.store.ensure_layers(image.layers(), Trees::Later).unwrap();
+        let view = self.store.view(image.diff_ids()).unwrap();
+        let mut lines = Vec::new();
+        list(&view, b"", &mut lines);
+        Ok(Outcome { built, events, listing: lines.join("\n") })
+    }
+
+    fn start(
+        &self,
+        context: &Path,
+        dockerfile: &str,
+        change: impl FnOnce(&mut BuildOptions),
+    ) -> Result<(Built, Vec<Event>), Error> {
         let dockerfile = DockerfileSource::Text {
             name: "Dockerfile".to_owned(),
             text: dockerfile.as_bytes().to_vec(),
@@ -47,11 +72,7 @@ impl Place {
         change(&mut options);
         let recording = Recording::default();
         let built = build(&self.store, &Runtime::new(Mode::Root), options, &recording, &Cancel::default())?;
-        let image = self.store.image(&built.descriptor, &Platform::host()).unwrap();
-        let view = self.store.view(image.diff_ids()).unwrap();
-        let mut lines = Vec::new();
-        list(&view, b"", &mut lines);
-        Ok(Outcome { built, events: recording.events(), listing: lines.join("\n") })
+        Ok((built, recording.events()))
     }
 }
 
