@@ -166,7 +166,7 @@ fn a_base_image_is_pulled_by_its_documents_and_its_layers_come_when_they_are_rea
     let (one, mut two) = (Place::new(), Place::new());
     let base: Reference = "base:1".parse().unwrap();
     one.build_with(context.path(), "FROM scratch\nCOPY a /base\n", |options| {
-        options.tags = vec![base.clone()]
+        options.tags = vec![base.clone()];
     })
     .unwrap();
     let other = Arc::new(Other { store: one.store.clone(), fetched: Mutex::default() });
@@ -175,7 +175,7 @@ fn a_base_image_is_pulled_by_its_documents_and_its_layers_come_when_they_are_rea
     let refused = two.build_with(context.path(), "FROM base:1\n", |_| {});
     assert!(matches!(refused, Err(Error::Dockerfile { .. })), "nobody can be asked");
     let refused = two.build_with(context.path(), "FROM base:1\n", |options| {
-        options.elsewhere = pulling(PullPolicy::Never)
+        options.elsewhere = pulling(PullPolicy::Never);
     });
     assert!(matches!(refused, Err(Error::Dockerfile { .. })), "nobody may be asked");
     let built = two.build_quietly(context.path(), "FROM base:1\nENV A=b\n", |options| {
@@ -185,7 +185,7 @@ fn a_base_image_is_pulled_by_its_documents_and_its_layers_come_when_they_are_rea
     assert_eq!(built.steps, 1);
     // It has its name here now; whether the registry has a newer one is asked when that is wished.
     one.build_with(context.path(), "FROM scratch\nCOPY a /newer\n", |options| {
-        options.tags = vec![base.clone()]
+        options.tags = vec![base.clone()];
     })
     .unwrap();
     for (pull, expected) in
