@@ -13,9 +13,62 @@ impl From<tug_layer_store::Error> for CommandError {
             | Store::NotAllowed { .. }
             | Store::OtherOwner { .. } => Exit::Host,
             _ if error.is_disk_full() => Exit::Host,
+            Store::Fetch(source) => match source.downcast_ref::<tug_transfer::Error>() {
+                Some(source) => transfer_exit(source),
+                None => Exit::Network,
+            },
             _ => Exit::Failed,
         };
         Self::from_error(exit, &error, error.hint())
+    }
+}
+
+impl From<tug_registry_client::Error> for CommandError {
+    fn from(error: tug_registry_client::Error) -> Self {
+        Self::from_error(registry_exit(&error), &error, error.hint().map(str::to_owned))
+    }
+}
+
+impl From<tug_registry_client::ConfigError> for CommandError {
+    fn from(error: tug_registry_client::ConfigError) -> Self {
+        use tug_registry_client::{ConfigError as Config, Origin};
+        let exit = match &error {
+            Config::Address { origin: None | Some(Origin::Flag(_) | Origin::Variable(_)), .. }
+            | Config::NoSuchFile { .. } => Exit::Usage,
+            _ => Exit::Failed,
+        };
+        Self::from_error(exit, &error, error.hint())
+    }
+}
+
+impl From<tug_transfer::Error> for CommandError {
+    fn from(error: tug_transfer::Error) -> Self {
+        match error {
+            tug_transfer::Error::Store(error) => error.into(),
+            error => Self::from_error(transfer_exit(&error), &error, error.hint()),
+        }
+    }
+}
+
+/// What a registry does not have is the user's matter, what it does not do is the registry's.
+fn registry_exit(error: &tug_registry_client::Error) -> Exit {
+    use tug_registry_client::Kind;
+    match error.kind() {
+        Kind::NotFound | Kind::Digest | Kind::Blocked | Kind::Config | Kind::File | Kind::Cancelled => {
+            Exit::Failed
+        }
+        // An image in a form of the past. With a status, it is the registry that cannot do something.
+        Kind::Unsupported if error.status().is_none() => Exit::Failed,
+        _ => Exit::Network,
+    }
+}
+
+fn transfer_exit(error: &tug_transfer::Error) -> Exit {
+    use tug_transfer::Error as Transfer;
+    match error {
+        Transfer::Registry { source, .. } => registry_exit(source),
+        Transfer::Host { .. } => Exit::Host,
+        _ => Exit::Failed,
     }
 }
 
