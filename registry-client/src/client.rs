@@ -19,6 +19,7 @@ use crate::repository::Repository;
 use crate::retry;
 use crate::text;
 use crate::transport::{Answer, Connection, Payload, Request, Transport, failure};
+use crate::upload::Uploads;
 
 type Found = Arc<OnceCell<Option<Arc<Credential>>>>;
 
@@ -34,6 +35,7 @@ struct Inner {
     credentials: Mutex<HashMap<(Repository, bool), Found>>,
     /// Mirrors that are not asked any more, by their hosts.
     distrusted: Mutex<HashSet<String>>,
+    uploads: Uploads,
 }
 
 /// One server of a repository, ready to be asked.
@@ -133,11 +135,17 @@ impl Client {
             bases: Mutex::default(),
             credentials: Mutex::default(),
             distrusted: Mutex::default(),
+            uploads: Uploads::default(),
         }))
     }
 
     pub(crate) fn transport(&self) -> &Transport {
         &self.0.transport
+    }
+
+    /// The uploads that go on.
+    pub(crate) fn uploads(&self) -> &Uploads {
+        &self.0.uploads
     }
 
     /// How long this client waits, and how much it takes.
@@ -261,9 +269,8 @@ impl Client {
         };
         let transport = &self.0.transport;
         let authority = place.authority();
-        let connection = place.connection(is_bulk);
-        let credential = place.credential.as_deref();
-        let asking = Asking { transport, authority: &authority, connection: &connection, credential };
+        let connection = self.connection_to(place, &url, is_bulk)?;
+        let asking = self.asking(place, &authority, &connection);
         let is_own = text::is_same_origin(&place.base, &url);
         let gate = transport.gate(&authority);
         let (mut failures, mut learned) = (0, 0);
@@ -326,14 +333,47 @@ impl Client {
             return Ok(None);
         }
         let (authority, connection) = (place.authority(), place.connection(true));
-        let credential = place.credential.as_deref();
-        let asking = Asking {
-            transport: &self.0.transport,
-            authority: &authority,
-            connection: &connection,
-            credential,
-        };
+        let asking = self.asking(place, &authority, &connection);
         self.0.auth.authorization(asking, scopes).await
+    }
+
+    /// Learns from an answer 401 to such a request. False when there is nothing more that could be sent.
+    pub(crate) fn learn(
+        &self,
+        place: &Place,
+        answer: &Answer,
+        scopes: &mut Vec<Scope>,
+        sent: Option<&http::HeaderValue>,
+    ) -> Result<bool, Error> {
+        if !text::is_same_origin(&place.base, &answer.url) {
+            return Ok(false);
+        }
+        let (authority, connection) = (place.authority(), place.connection(true));
+        let asking = self.asking(place, &authority, &connection);
+        self.0.auth.learn(asking, answer, scopes, sent)
+    }
+
+    fn asking<'a>(&'a self, place: &'a Place, authority: &'a str, connection: &'a Connection) -> Asking<'a> {
+        let credential = place.credential.as_deref();
+        Asking { transport: &self.0.transport, authority, connection, credential }
+    }
+
+    /// The connection to an address that a registry has named: the user's settings for the registry are for its own.
+    pub(crate) fn connection_to(&self, place: &Place, url: &Url, is_bulk: bool) -> Result<Connection, Error> {
+        let mut connection = place.connection(is_bulk);
+        if !place.is_own(url) {
+            connection.tls = self.0.transport.tls(&text::authority(url))?;
+        }
+        Ok(connection)
+    }
+
+    /// What a repository is called on the host of `place`, if what is pushed to it goes there.
+    pub(crate) fn name_on(&self, place: &Place, repository: &Repository) -> Option<String> {
+        let hosts = &self.0.transport.options().hosts;
+        let endpoint = hosts.endpoints(repository, Operation::Push).ok()?.pop()?;
+        let is_there =
+            endpoint.address == place.endpoint.address && endpoint.api_path == place.endpoint.api_path;
+        is_there.then_some(endpoint.repository)
     }
 
     /// The error of an answer that is none that was hoped for.
@@ -407,6 +447,7 @@ mod tests {
     use super::*;
     use crate::download::BlobSink;
     use crate::manifest::Target;
+    use crate::upload::BlobSource;
 
     fn goes_to_other_threads(_future: impl Future + Send) {}
 
@@ -418,6 +459,7 @@ mod tests {
             target: &Target,
             blob: &Descriptor,
             sink: Arc<dyn BlobSink>,
+            source: Arc<dyn BlobSource>,
         ) {
             goes_to_other_threads(client.manifest(repository, target));
             goes_to_other_threads(client.head_manifest(repository, target));
@@ -425,6 +467,8 @@ mod tests {
             goes_to_other_threads(client.small_blob(repository, blob, 1));
             goes_to_other_threads(client.blob_size(repository, &blob.digest));
             goes_to_other_threads(client.download(repository, blob, sink));
+            goes_to_other_threads(client.upload(repository, source, &[]));
+            goes_to_other_threads(client.cancel_uploads());
         }
         let _ = all;
     }

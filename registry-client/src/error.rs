@@ -108,6 +108,13 @@ impl Error {
         self
     }
 
+    /// The same, as another sort: who asked knows more.
+    #[must_use]
+    pub(crate) fn of_kind(mut self, kind: Kind) -> Self {
+        self.0.kind = kind;
+        self
+    }
+
     /// A file of the caller could not be read or written.
     pub(crate) fn file(action: &str, source: std::io::Error) -> Self {
         Self::new(Kind::File, format!("cannot {action}: {source}")).with_source(source)

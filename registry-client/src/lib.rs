@@ -13,6 +13,7 @@
 //! | `client`        | asking until there is an answer: one policy of retries for every method    |
 //! | `manifest`      | documents                                                                  |
 //! | `download`      | large blobs, in parts                                                      |
+//! | `upload`        | blobs on their way to a registry: mounts, sessions, resuming               |
 //! | `lists`         | tags, repositories, referrers                                              |
 //!
 //! The crate is asynchronous (tokio), knows no store, never prints and never reads the environment. Dropping a future
@@ -39,6 +40,7 @@ mod secret;
 mod text;
 pub mod tls;
 mod transport;
+mod upload;
 
 pub use client::Client;
 pub use config_error::{ConfigError, Origin};
@@ -50,3 +52,4 @@ pub use manifest::{FetchedManifest, PutManifest, RateLimit, Target};
 pub use options::{Limits, Options};
 pub use repository::Repository;
 pub use secret::Secret;
+pub use upload::{BlobSource, Delivery, Uploaded};

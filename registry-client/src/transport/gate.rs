@@ -20,7 +20,6 @@ pub(crate) enum Direction {
     /// To us.
     Down,
     /// To the registry.
-    #[allow(dead_code, reason = "uploads go there")]
     Up,
 }
 

@@ -21,7 +21,7 @@ use tokio::time::timeout;
 
 pub(crate) use self::answer::Answer;
 pub(crate) use self::gate::{Direction, Gate};
-pub(crate) use self::redirect::check as check_address;
+pub(crate) use self::redirect::{check as check_address, next as redirected};
 use crate::error::{Error, Kind};
 use crate::event::Event;
 use crate::hosts::TlsSettings;
@@ -35,7 +35,6 @@ pub(crate) enum Payload {
     /// Something that can be sent again.
     Bytes(Bytes),
     /// Something that can be sent once.
-    #[expect(dead_code, reason = "uploads are made of it")]
     Stream(reqwest::Body),
 }
 

@@ -18,7 +18,7 @@ pub(super) fn keep_harmless(from: &HeaderMap, to: &mut HeaderMap) {
 }
 
 /// Where the answer leads.
-pub(super) fn next(answer: &Answer) -> Result<Url, Error> {
+pub(crate) fn next(answer: &Answer) -> Result<Url, Error> {
     let location = answer.header(LOCATION).unwrap_or_default();
     let refused = |why: &str| {
         let message = format!("`{}`: redirected to an address that is not followed: {why}", answer.request);

@@ -32,17 +32,22 @@ impl Transport {
         } else if error.kind() == Kind::RateLimited {
             self.close(authority, retry::pause(limits, count));
         } else {
-            let wait = retry::pause(limits, count);
-            self.tell(Event::Retrying {
-                host: authority.to_owned(),
-                request: request.to_owned(),
-                reason: error.to_string(),
-                wait,
-            });
-            tokio::time::sleep(wait).await;
+            self.pause(authority, request, &error, count).await;
         }
         self.gate(authority).pass().await;
         Ok(())
+    }
+
+    /// Tells of failure number `count` and waits as long as is right, for those who try in another way.
+    pub(crate) async fn pause(&self, authority: &str, request: &str, error: &Error, count: u32) {
+        let wait = retry::pause(&self.options().limits, count);
+        self.tell(Event::Retrying {
+            host: authority.to_owned(),
+            request: request.to_owned(),
+            reason: error.to_string(),
+            wait,
+        });
+        tokio::time::sleep(wait).await;
     }
 
     fn close(&self, authority: &str, wait: Duration) {
