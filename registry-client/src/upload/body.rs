@@ -184,6 +184,7 @@ impl Watch {
     /// Comes back when the other side takes nothing, next to nothing, or does not answer. `connect` is how long a
     /// connection may take.
     pub(super) async fn stalled(&self, limits: &Limits, connect: Duration) -> String {
+        let pause = limits.idle.min(limits.rate_window);
         loop {
             let (stage, since) = {
                 let mut going = self.lock();
@@ -193,11 +194,12 @@ impl Watch {
                 }
                 (going.stage, going.since)
             };
+            let next = Instant::now() + pause;
             let (limit, what) = match stage {
                 Stage::Connecting => (connect + limits.idle, "nothing was taken"),
                 Stage::Taking => (limits.idle, "nothing was taken"),
                 Stage::Reading => {
-                    tokio::time::sleep(limits.idle.min(limits.rate_window)).await;
+                    tokio::time::sleep_until(next).await;
                     continue;
                 }
                 Stage::Ended => (limits.answer, "no answer came"),
@@ -205,8 +207,8 @@ impl Watch {
             if since.elapsed() >= limit {
                 return format!("{what} for {} s", limit.as_secs_f64());
             }
-            let next = (since + limit).min(Instant::now() + limits.rate_window);
-            tokio::time::sleep_until(next).await;
+            // It may be at another stage before that.
+            tokio::time::sleep_until(next.min(since + limit)).await;
         }
     }
 
