@@ -14,7 +14,7 @@ impl Fetcher for Remote {
         let mut wanted = Vec::new();
         let mut seen = HashSet::new();
         for missing in blobs {
-            if seen.insert(&missing.descriptor.digest) {
+            if seen.insert(&missing.descriptor.digest) && !crate::cache::origin::bring(store, missing)? {
                 wanted.push(Wanted {
                     blob: missing.descriptor.clone(),
                     layer: missing.diff_id.clone().map(|diff_id| (diff_id, missing.trees)),
@@ -36,7 +36,8 @@ impl Fetcher for Remote {
 /// The repositories in which a blob was seen, the last first.
 pub(crate) fn origins(store: &Store, digest: &tug_oci::Digest) -> tug_layer_store::Result<Vec<Repository>> {
     let origins = store.origins(digest)?;
-    let parsed = origins.iter().filter_map(|origin| origin.split_once('/'));
+    let registries = origins.iter().filter(|origin| crate::cache::origin::folder(origin).is_none());
+    let parsed = registries.filter_map(|origin| origin.split_once('/'));
     Ok(parsed
         .map(|(registry, name)| Repository { registry: registry.to_owned(), name: name.to_owned() })
         .collect())

@@ -8,12 +8,14 @@
 //! | `arrival`   | one blob: downloaded, checked, unpacked in one pass; kept half for a later process      |
 //! | `fetcher`   | blobs that the store misses, from where they were seen                                  |
 //! | `tree`      | an index or manifest with all that it leads to                                          |
+//! | `cache`     | results of build steps, in caches elsewhere                                             |
 //! | `push`      | a tree into repositories: blobs first, children before their indexes, the name last     |
 //! | `copy`      | between any two places, without unpacking; what refers to an image goes along           |
 //!
 //! The library is sync outside and never prints. What happens is told to an [`Observer`].
 
 mod arrival;
+pub mod cache;
 mod error;
 mod event;
 mod fetcher;
