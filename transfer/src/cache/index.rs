@@ -266,7 +266,7 @@ pub(crate) mod tests {
             let text = format!("{{\"version\":1,\"records\":[{records}]}}");
             match CacheIndex::parse(text.as_bytes()) {
                 Err(Unreadable::Damaged(reason)) => reasons.push(reason),
-                other => panic!("{:.200}: {other:?}", text),
+                other => panic!("{text:.200}: {other:?}"),
             }
         }
         assert!(

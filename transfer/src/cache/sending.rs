@@ -62,7 +62,7 @@ struct Outgoing {
 }
 
 enum From {
-    Stored(Descriptor),
+    Stored(Box<Descriptor>),
     Growing(Growing, &'static str),
 }
 
@@ -75,7 +75,7 @@ impl Outgoing {
         source: Source,
     ) -> tug_layer_store::Result<Option<(Self, Vec<Repository>)>> {
         let from = match source {
-            Source::Stored(blob) => From::Stored(blob),
+            Source::Stored(blob) => From::Stored(Box::new(blob)),
             Source::Compressed { diff_id, plain, wanted } => {
                 let growing = store.compressing(&diff_id, &plain, wanted)?;
                 From::Growing(growing, media_type_of(wanted))

@@ -57,9 +57,9 @@ fn whatever_is_wrong_is_told_once_and_gives_nothing() {
 }
 
 /// Puts a manifest with this config into the layout.
-fn put_manifest(place: &Path, config: serde_json::Value, media_type: &str) {
+fn put_manifest(place: &Path, config: &serde_json::Value, media_type: &str) {
     fs::create_dir_all(place.join("blobs/sha256")).unwrap();
-    let config = serde_json::to_vec(&config).unwrap();
+    let config = serde_json::to_vec(config).unwrap();
     let digest = Digest::of(&config);
     fs::write(blob(place, &digest), &config).unwrap();
     let manifest = json!({
@@ -92,7 +92,7 @@ fn what_others_have_put_there_is_neither_read_nor_overwritten() {
         (json!({}), "application/vnd.cncf.helm.config.v1+json"),
         (json!({"version": 2, "records": 7}), "application/vnd.tug.cache.index.v1+json"),
     ] {
-        put_manifest(place, config, media_type);
+        put_manifest(place, &config, media_type);
         let before = fs::read(place.join("index.json")).unwrap();
         told.push(notice(&machine, place));
         let error = machine.try_export(&folder(place), &[machine.made("a", 10)], &crate::support::options());
