@@ -2,6 +2,8 @@
 
 use std::fmt::Debug;
 
+use crate::storage::Collected;
+
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -11,6 +13,8 @@ pub enum Event {
         /// What, as a sentence.
         what: String,
     },
+    /// What nothing refers to was taken away.
+    Collected(Collected),
 }
 
 /// Hears of every event, on the thread where it happens: it must be quick.

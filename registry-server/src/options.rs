@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::observer::{Observer, Silent};
+use crate::storage::CollectOptions;
 
 /// What a server is told before it starts. The defaults are those of `tug serve`, but for the address: a free port of
 /// the loopback interface.
@@ -26,6 +27,8 @@ pub struct Options {
     pub max_drained: u64,
     /// How long requests under way may take when the server stops.
     pub stop_time: Duration,
+    /// How often, and how, the server takes away what nothing refers to; `None` is never.
+    pub collect: Option<(Duration, CollectOptions)>,
     /// Who hears what happens.
     pub observer: Arc<dyn Observer>,
 }
@@ -41,6 +44,7 @@ impl Options {
             max_page: 1000,
             max_drained: 64 << 20,
             stop_time: Duration::from_secs(30),
+            collect: None,
             observer: Arc::new(Silent),
         }
     }

@@ -4,7 +4,7 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 use crate::api::Registry;
 use crate::observer::Event;
 use crate::options::Options;
-use crate::storage::{self, ServerLock, Storage};
+use crate::storage::{self, CollectOptions, ServerLock, Storage};
 
 /// How much of a request is read at once, in bytes: what one transfer needs in memory is a few of these.
 const READ_AT_ONCE: usize = 256 << 10;
@@ -133,6 +133,7 @@ async fn serve(
         Err(error) => return problem(format!("could not listen: {error}")),
     };
     let views = tokio::spawn(write_views(Arc::clone(&registry)));
+    let collector = tokio::spawn(collect(Arc::clone(&registry)));
     let graceful = GracefulShutdown::new();
     let in_good_order = loop {
         tokio::select! {
@@ -154,6 +155,7 @@ async fn serve(
         problem("some requests took too long, and were ended".to_owned());
     }
     views.abort();
+    collector.abort();
     let storage = Arc::clone(&registry.storage);
     let _ = tokio::task::spawn_blocking(move || storage.write_stale_indexes()).await;
     drop(lock);
@@ -188,5 +190,21 @@ async fn write_views(registry: Arc<Registry>) {
             registry.options.observer.event(Event::Problem { what: error.to_string() });
         }
         wait = VIEWS_EVERY.max(begin.elapsed() * 10);
+    }
+}
+
+/// Takes away what nothing refers to, from time to time.
+async fn collect(registry: Arc<Registry>) {
+    let Some((every, options)) = registry.options.collect.clone() else { return };
+    loop {
+        tokio::time::sleep(every).await;
+        let storage = Arc::clone(&registry.storage);
+        let options = CollectOptions { now: SystemTime::now(), ..options.clone() };
+        let collected = tokio::task::spawn_blocking(move || storage.collect(&options, &mut |_| {})).await;
+        registry.options.observer.event(match collected {
+            Ok(Ok(collected)) => Event::Collected(collected),
+            Ok(Err(error)) => Event::Problem { what: format!("nothing was collected: {error}") },
+            Err(_) => return,
+        });
     }
 }

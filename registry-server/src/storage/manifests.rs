@@ -1,6 +1,7 @@
 //! Manifests: their bytes are a blob of the repository, and a record beside says that it is a manifest, and of which
 //! type. Both are written once.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::sync::PoisonError;
 
@@ -8,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use tug_oci::Digest;
 
 use super::blobs::touch;
+use super::collect::digests_in;
 use super::document::{Document, Link};
 use super::error::{At, Error, if_there};
 use super::{Storage, files};
@@ -204,16 +206,8 @@ impl Storage {
     }
 
     /// The digests of all manifests.
-    #[expect(dead_code, reason = "for the collector")]
-    pub(super) fn manifests(&self, repository: &RepositoryName) -> Result<Vec<Digest>, Error> {
-        let mut digests = Vec::new();
-        for algorithm in ["sha256", "sha512"] {
-            let folder = self.repository(repository).join("_manifests").join(algorithm);
-            let names = files::names(&folder)?;
-            digests
-                .extend(names.iter().filter_map(|hex| format!("{algorithm}:{hex}").parse::<Digest>().ok()));
-        }
-        Ok(digests)
+    pub(super) fn manifests(&self, repository: &RepositoryName) -> Result<BTreeSet<Digest>, Error> {
+        digests_in(&self.repository(repository).join("_manifests"))
     }
 
     fn write_record(

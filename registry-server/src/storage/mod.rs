@@ -27,6 +27,7 @@
 
 mod blobs;
 mod catalog;
+mod collect;
 mod document;
 mod error;
 mod files;
@@ -48,6 +49,7 @@ use rustix::rand::{GetRandomFlags, getrandom};
 use tug_oci::Digest;
 
 use crate::names::{RepositoryName, Tag, UploadId};
+pub use collect::{CollectOptions, Collected, Verdict, collect};
 pub(crate) use document::Document;
 use error::At;
 pub use error::Error;
@@ -96,6 +98,15 @@ impl Storage {
             storage.sync_folder(root)?;
         }
         Ok(storage)
+    }
+
+    /// Opens `root`, which must be one already.
+    pub(crate) fn open_existing(root: &Path) -> Result<Self, Error> {
+        if !root.join("_tug/root.json").is_file() {
+            let why = "there is no registry in it".to_owned();
+            return Err(Error::NotARoot { path: root.to_owned(), why });
+        }
+        Self::open(root, true)
     }
 
     /// Makes this process the only server of the root.
