@@ -137,3 +137,43 @@ impl From<tug_builder::Error> for CommandError {
         }
     }
 }
+
+impl From<tug_registry_server::StartError> for CommandError {
+    fn from(error: tug_registry_server::StartError) -> Self {
+        use tug_registry_server::StartError as Start;
+        match error {
+            Start::Storage(error) => error.into(),
+            Start::Listen { ref source, .. } => {
+                let hint = match source.kind() {
+                    std::io::ErrorKind::AddrInUse => {
+                        Some("something else listens there; choose with `--addr`")
+                    }
+                    std::io::ErrorKind::PermissionDenied => Some("ports below 1024 belong to root"),
+                    _ => None,
+                };
+                Self::from_error(Exit::Host, &error, hint.map(str::to_owned))
+            }
+            _ => Self::from_error(Exit::Host, &error, None),
+        }
+    }
+}
+
+impl From<tug_registry_server::StorageError> for CommandError {
+    fn from(error: tug_registry_server::StorageError) -> Self {
+        use tug_registry_server::StorageError as Storage;
+        let (exit, hint) = match &error {
+            Storage::NotARoot { .. } => (Exit::Failed, Some("name another folder with `--root DIR`")),
+            Storage::NotATree { .. } => {
+                (Exit::Failed, Some("name the folder that the registry has as its `rootdirectory`"))
+            }
+            Storage::InUse(_) => {
+                (Exit::Failed, Some("`tug serve gc` can work beside it; a second server cannot"))
+            }
+            Storage::Damaged { .. } => {
+                (Exit::Failed, Some("nothing was taken away; remove or mend the file"))
+            }
+            _ => (Exit::Host, None),
+        };
+        Self::from_error(exit, &error, hint.map(str::to_owned))
+    }
+}

@@ -25,4 +25,4 @@ pub use names::{NameError, RepositoryName, Tag};
 pub use observer::{Event, Observer, Silent};
 pub use options::Options;
 pub use server::{Running, Server, StartError};
-pub use storage::{CollectOptions, Collected, Error as StorageError, Verdict, collect};
+pub use storage::{CollectOptions, Collected, Error as StorageError, Imported, Verdict, collect, import};

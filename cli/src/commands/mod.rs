@@ -20,6 +20,7 @@ mod log;
 mod rmi;
 mod run;
 mod save;
+mod serve;
 mod settle;
 mod tag;
 mod version;
@@ -65,6 +66,8 @@ pub(crate) enum Command {
     Import(Box<import::ImportArguments>),
     /// Write the files of an image as one tar
     Export(export::ExportArguments),
+    /// Serve a registry: push to it, pull from it
+    Serve(Box<serve::ServeArguments>),
     /// Show what this machine can do, and how to mend what it cannot
     Doctor(doctor::DoctorArguments),
     /// Show the version of tug
@@ -104,6 +107,7 @@ impl Command {
             Self::Export(arguments) => export::run(arguments, settings)?,
             Self::Doctor(arguments) => return doctor::run(arguments, settings),
             Self::Version(arguments) => version::run(arguments, settings)?,
+            Self::Serve(arguments) => serve::run(arguments, settings)?,
             Self::Cache(arguments) => cache::run(arguments, settings)?,
             Self::Completion(arguments) => completion::run(arguments, settings)?,
             Self::Generate(arguments) => generate::run(arguments)?,

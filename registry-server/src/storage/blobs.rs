@@ -131,6 +131,24 @@ impl Storage {
         self.sync_folder_of(&owned)
     }
 
+    /// Makes `repository` own a blob that is in the content store; whether it is there.
+    pub(super) fn adopt_shared(&self, digest: &Digest, repository: &RepositoryName) -> Result<bool, Error> {
+        let (shared, owned) = (self.shared(digest), self.owned(repository, digest));
+        if !shared.is_file() {
+            return Ok(false);
+        }
+        self.make_repository(repository)?;
+        {
+            let _lock = self.locks.of(digest)?;
+            if touch(&shared)?.is_none() {
+                return Ok(false);
+            }
+            self.link(&shared, &owned)?;
+        }
+        self.sync_folder_of(&owned)?;
+        Ok(true)
+    }
+
     /// Makes `target` the same file as `source`; where that is not possible, a copy.
     fn link(&self, source: &Path, target: &Path) -> Result<(), Error> {
         match fs::hard_link(source, target) {

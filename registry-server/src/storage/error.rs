@@ -35,6 +35,14 @@ pub enum Error {
         /// Why not.
         why: String,
     },
+    /// What is to be imported is not what a registry leaves on a disk.
+    #[error("`{}` is no data of a registry: {why}", .path.display())]
+    NotATree {
+        /// Which folder.
+        path: PathBuf,
+        /// Why not.
+        why: String,
+    },
     /// Another server has the root.
     #[error("another registry server works in `{}`", .0.display())]
     InUse(PathBuf),

@@ -62,7 +62,6 @@ pub(crate) enum Children {
     /// It must.
     Required,
     /// It may come later, or never: copies that are filled on demand.
-    #[expect(dead_code, reason = "for the pull-through cache")]
     Optional,
 }
 
