@@ -129,7 +129,7 @@ impl Store {
     }
 
     /// The blob of a layer in the wanted form, if there is one: the one that it has, or one that was made before.
-    pub(crate) fn known_form(
+    pub fn known_form(
         &self,
         diff_id: &DiffId,
         blob: &Descriptor,

@@ -1,9 +1,12 @@
 //! Why an image did not move.
 
 use std::io;
+use std::path::PathBuf;
 
 use tug_oci::{Digest, DocumentError, Platform};
 use tug_registry_client as client;
+
+use crate::copy::PlaceError;
 
 pub(crate) type Result<T> = std::result::Result<T, Error>;
 
@@ -94,6 +97,20 @@ pub enum Error {
     /// No image has the name.
     #[error("there is no image `{0}` in the store")]
     NoSuchImage(String),
+    /// A place that is to be copied from or to cannot be understood.
+    #[error(transparent)]
+    Place(#[from] PlaceError),
+    /// An archive has several images, and none was named.
+    #[error("`{0}` has several images")]
+    Several(String),
+    /// A file could not be written.
+    #[error("cannot write `{}`", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
     /// A file or thread could not be had.
     #[error("cannot {action}")]
     Host {
@@ -128,6 +145,8 @@ impl Error {
             Self::Missing { .. } => Some("pull the image again".to_owned()),
             Self::PinnedDestination(_) => Some("give a tag".to_owned()),
             Self::NoSuchImage(_) => Some("`tug images` lists what is there".to_owned()),
+            Self::Place(error) => error.hint(),
+            Self::Several(place) => Some(format!("name one: `{place}:NAME`")),
             Self::NotAnImage { .. } => {
                 Some("`tug copy` moves artifacts between registries and layouts".to_owned())
             }

@@ -48,8 +48,8 @@ pub enum Event {
     Mounted {
         /// The blob.
         blob: Digest,
-        /// The repository.
-        from: String,
+        /// The repository; `None` when the registry has found it by itself.
+        from: Option<String>,
     },
     /// Another process downloads it; its end is waited for.
     Waiting {

@@ -16,16 +16,20 @@
 
 mod arrival;
 pub mod cache;
+mod copy;
 mod error;
 mod event;
 mod fetcher;
 mod pull;
+mod push;
 mod remote;
 mod resolve;
 mod tree;
 
+pub use copy::{ArchiveKind, Copied, CopyOptions, Place, PlaceError};
 pub use error::Error;
 pub use event::{Direction, Event, Observer, Unobserved};
 pub use pull::{Layers, PullOptions, Pulled, Status};
+pub use push::{PushOptions, Pushed};
 pub use remote::Remote;
 pub use resolve::Resolved;

@@ -40,6 +40,8 @@ pub(crate) struct Source<'a> {
     /// For messages: the image.
     pub(crate) name: String,
     pub(crate) action: &'static str,
+    /// Whether documents come into the store.
+    pub(crate) keeps: bool,
 }
 
 impl Remote {
@@ -65,7 +67,7 @@ impl Remote {
         action: &'static str,
     ) -> Source<'a> {
         let repository = Repository::from(name);
-        Source { remote: self, store, repository, name: name.familiar(), action }
+        Source { remote: self, store, repository, name: name.familiar(), action, keeps: true }
     }
 }
 
@@ -193,6 +195,9 @@ impl Source<'_> {
     }
 
     async fn keep(&self, descriptor: &Descriptor, bytes: Bytes) -> Result<()> {
+        if !self.keeps {
+            return Ok(());
+        }
         let (store, digest) = (self.store.clone(), descriptor.digest.clone());
         blocking(move || keep(&store, &digest, &bytes)).await
     }

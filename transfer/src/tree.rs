@@ -1,10 +1,9 @@
-#![allow(dead_code)]
 //! An index or manifest with everything that it leads to.
 //!
 //! Documents are looked at through one glass, whatever kind they are: which documents and which blobs they name. So
 //! attestations, artifacts and kinds that come later move like images, byte for byte.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -35,10 +34,15 @@ pub(crate) struct Node {
     /// Config and layers, each once.
     pub(crate) blobs: Vec<Descriptor>,
     children: Vec<Descriptor>,
+    /// What it is attached to.
+    pub(crate) subject: Option<Descriptor>,
+    artifact_type: Option<String>,
+    annotations: BTreeMap<String, String>,
 }
 
 /// The parts of a manifest, index or artifact that lead elsewhere.
 #[derive(Debug, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
 struct Outline {
     config: Option<Descriptor>,
     #[serde(default)]
@@ -47,6 +51,12 @@ struct Outline {
     blobs: Option<Vec<Descriptor>>,
     #[serde(default)]
     manifests: Option<Vec<Descriptor>>,
+    #[serde(default)]
+    subject: Option<Descriptor>,
+    #[serde(default)]
+    artifact_type: Option<String>,
+    #[serde(default)]
+    annotations: Option<BTreeMap<String, String>>,
 }
 
 impl tug_oci::Document for Outline {
@@ -65,13 +75,26 @@ impl tug_oci::Document for Outline {
 impl Node {
     pub(crate) fn parse(descriptor: Descriptor, bytes: Bytes) -> std::result::Result<Self, DocumentError> {
         let outline = Raw::<Outline>::parse(bytes.to_vec())?.into_value();
-        let config = outline.config;
+        let Outline { config, subject, artifact_type, .. } = outline;
+        let annotations = outline.annotations.unwrap_or_default();
         let named = config.iter().cloned().chain(outline.layers.into_iter().flatten());
         let mut seen = HashSet::new();
         let blobs = named.chain(outline.blobs.into_iter().flatten());
         let blobs = blobs.filter(|blob| seen.insert(blob.digest.clone())).collect();
         let children = outline.manifests.unwrap_or_default();
-        Ok(Self { descriptor, bytes, config, blobs, children })
+        Ok(Self { descriptor, bytes, config, blobs, children, subject, artifact_type, annotations })
+    }
+
+    /// How a list of referrers tells of it. Source: distribution-spec "Listing Referrers".
+    pub(crate) fn as_referrer(&self) -> Descriptor {
+        let Descriptor { media_type, digest, size, .. } = &self.descriptor;
+        let kind = self.artifact_type.clone().filter(|kind| !kind.is_empty());
+        let config = || self.config.as_ref().map(|config| config.media_type.clone());
+        Descriptor {
+            artifact_type: kind.or_else(config),
+            annotations: self.annotations.clone(),
+            ..Descriptor::new(media_type, digest.clone(), *size)
+        }
     }
 }
 
@@ -128,7 +151,14 @@ impl Remote {
 
     async fn seen_document(&self, store: &Store, document: &Descriptor, name: &str) -> Result<Option<Bytes>> {
         for repository in origins(store, &document.digest)? {
-            let source = Source { remote: self, store, repository, name: name.to_owned(), action: "fetch" };
+            let source = Source {
+                remote: self,
+                store,
+                repository,
+                name: name.to_owned(),
+                action: "fetch",
+                keeps: true,
+            };
             if let Ok(bytes) = source.document(document).await {
                 return Ok(Some(bytes));
             }
@@ -148,13 +178,13 @@ struct Walk<'a> {
 }
 
 enum Step {
-    Visit(Descriptor),
+    Visit(Box<Descriptor>),
     Keep(Box<Node>),
 }
 
 impl<'a> Walk<'a> {
     fn new(name: &'a str, target: &Descriptor) -> Self {
-        let pending = vec![(Step::Visit(target.clone()), 0)];
+        let pending = vec![(Step::Visit(Box::new(target.clone())), 0)];
         Self { name, pending, depth: 0, seen: HashSet::new(), bytes: 0, tree: Tree::default() }
     }
 
@@ -179,7 +209,7 @@ impl<'a> Walk<'a> {
                         return too_many("bytes of documents", MOST_BYTES);
                     }
                     self.depth = depth;
-                    return Ok(Some(descriptor));
+                    return Ok(Some(*descriptor));
                 }
             }
         }
@@ -198,7 +228,7 @@ impl<'a> Walk<'a> {
         let children: Vec<_> = node.children.iter().rev().cloned().collect();
         self.pending.push((Step::Keep(Box::new(node)), self.depth));
         let below = self.depth + 1;
-        self.pending.extend(children.into_iter().map(|child| (Step::Visit(child), below)));
+        self.pending.extend(children.into_iter().map(|child| (Step::Visit(Box::new(child)), below)));
         Ok(())
     }
 }
