@@ -42,6 +42,11 @@ use crate::secret::Secret;
 use file::AuthFile;
 use helper::{Helper, Helpers};
 
+/// What a key of a file with credentials stands for.
+pub(crate) fn key_of(text: &str) -> Repository {
+    key::Key::parse(text).repository()
+}
+
 /// Something that lets its owner in, and where it was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Credential {

@@ -1,5 +1,7 @@
 //! `certs.d`: a folder for each host, with certificates. `*.crt` are CAs, `X.cert` with `X.key` is a certificate to show.
 //!
+//! A folder that we may not look into is passed over: it is for a daemon of root.
+//!
 //! Source: docker's "Verify repository client with certificates", containers-certs.d(5). The port counts as it is written.
 
 use std::collections::BTreeSet;
@@ -37,7 +39,10 @@ pub(super) fn in_folder(folder: &Path, presence: Presence) -> Result<TlsSettings
         Ok(entries) => entries,
         Err(error)
             if presence == Presence::Optional
-                && matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) =>
+                && matches!(
+                    error.kind(),
+                    io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::PermissionDenied
+                ) =>
         {
             return Ok(TlsSettings::default());
         }

@@ -17,6 +17,7 @@
 //! Source: containerd's docs/hosts.md. A host without `capabilities` is asked for pulls only: that something is pushed to
 //! a mirror must be written.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -77,12 +78,20 @@ pub(super) fn find(roots: &[PathBuf], host: &str) -> Result<Option<HostsFile>, C
         for name in folder_names(host).iter().map(String::as_str).chain(["_default"]) {
             let folder = root.join(name);
             let path = folder.join(FILE);
+            if is_closed(&folder) {
+                continue;
+            }
             if let Some(text) = document::read(&path)? {
                 return parse(&text, &folder, Origin::File(path)).map(Some);
             }
         }
     }
     Ok(None)
+}
+
+/// Whether a folder is there for others than us: daemons of root often have theirs like that.
+pub(super) fn is_closed(folder: &Path) -> bool {
+    std::fs::read_dir(folder).is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
 }
 
 /// The names of folders for a host: with its port as it is written, and as containerd spells it for systems that have no

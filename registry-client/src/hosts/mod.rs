@@ -8,8 +8,8 @@
 //! 4. The registry itself: `location` of that entry, else `server` of that file, else what the name says. For
 //!    `docker.io` that is `registry-1.docker.io`.
 //!
-//! Pushes go to the registry itself, and to a host of `hosts.toml` before it only where the file says `push`. `blocked`
-//! forbids the registry itself, not its mirrors.
+//! A push goes to one place: the registry itself, or the first host of `hosts.toml` for which the file says `push`.
+//! `blocked` forbids the registry itself, not its mirrors.
 //!
 //! | what allows plain http         | how                                                   |
 //! | ------------------------------ | ----------------------------------------------------- |
@@ -70,7 +70,8 @@ impl Hosts {
         Self { options, registries: Mutex::default(), files: Mutex::default() }
     }
 
-    /// The places to ask, in their order; the registry itself is the last one. There is at least one.
+    /// The places to ask, in their order; the registry itself is the last one. There is at least one, and for a push no
+    /// other.
     ///
     /// # Errors
     ///
@@ -101,7 +102,11 @@ impl Hosts {
         let file = self.hosts_file(&real.registry)?;
         if let Some(file) = &file {
             for host in file.hosts.iter().filter(|host| host.traits.allow(operation)) {
-                endpoints.push(Endpoint { is_mirror: true, ..self.host(host, &real, &file.origin)? });
+                let found = self.host(host, &real, &file.origin)?;
+                if operation == Operation::Push {
+                    return Ok(vec![Endpoint { ns: None, ..found }]);
+                }
+                endpoints.push(Endpoint { is_mirror: true, ..found });
             }
         }
         match entry {

@@ -49,8 +49,11 @@ server = "https://real.io"
             itself,
         ]
     );
-    assert_eq!(etc.places("a.io/x/y", PUSH), ["mirror https://push.io/v2 x/y ns=a.io", itself]);
+    assert_eq!(etc.places("a.io/x/y", PUSH), ["https://push.io/v2 x/y"]);
     assert_eq!(etc.places("b.io/x", TAG), ["https://b.io/v2 x"]);
+    // What is not said to take pushes gets none.
+    let etc = file("server = 'https://real.io'\n[host.'https://m.io']\n");
+    assert_eq!(etc.places("a.io/x", PUSH), ["https://real.io/v2 x ns=a.io"]);
 }
 
 #[test]
