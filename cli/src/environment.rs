@@ -57,6 +57,23 @@ pub(crate) const XDG_DATA_HOME: &str = "XDG_DATA_HOME";
 /// The user's home, for `.local/share` when [`XDG_DATA_HOME`] is not set.
 pub(crate) const HOME: &str = "HOME";
 
+/// The folder of docker's settings and credentials; `~/.docker` by default.
+pub(crate) const DOCKER_CONFIG: &str = "DOCKER_CONFIG";
+/// The text of a file with credentials, as docker and GitLab take it.
+pub(crate) const DOCKER_AUTH_CONFIG: &str = "DOCKER_AUTH_CONFIG";
+/// The one file with credentials, as in podman.
+pub(crate) const REGISTRY_AUTH_FILE: &str = "REGISTRY_AUTH_FILE";
+/// The one registries.conf, as in podman.
+pub(crate) const CONTAINERS_REGISTRIES_CONF: &str = "CONTAINERS_REGISTRIES_CONF";
+/// Where podman keeps credentials until the next restart.
+pub(crate) const XDG_RUNTIME_DIR: &str = "XDG_RUNTIME_DIR";
+/// Where a user's settings of podman lie; `~/.config` by default.
+pub(crate) const XDG_CONFIG_HOME: &str = "XDG_CONFIG_HOME";
+/// Where programs are looked for that keep passwords.
+pub(crate) const PATH: &str = "PATH";
+/// Folders of certificates, with `:` between, that are trusted besides those of the system by registries.
+pub(crate) const SSL_CERT_DIR: &str = "SSL_CERT_DIR";
+
 /// A file of certificates that are trusted besides those of the system, when something is fetched.
 pub(crate) const SSL_CERT_FILE: &str = "SSL_CERT_FILE";
 

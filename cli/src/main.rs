@@ -6,6 +6,7 @@
 //! | `builds`      | which past build, and which of its steps, a word means                |
 //! | `environment` | which variables are read                                              |
 //! | `settings`    | what holds: flag, else variable, else default                         |
+//! | `registry_settings` | the same for registries: flags, variables and files             |
 //! | `session`     | how the store is opened, and when we become root in a namespace       |
 //! | `commands`    | one file for each command: thin                                       |
 //! | `progress`    | how a build looks while it runs                                       |
@@ -30,6 +31,7 @@ mod images;
 mod library_errors;
 mod output;
 mod progress;
+mod registry_settings;
 mod remote;
 mod session;
 mod settings;

@@ -22,17 +22,22 @@ const OF_GIT: [&str; 8] = [
 
 /// What the environment says of the network.
 pub(crate) fn options(environment: &Environment) -> RemoteOptions {
-    let first = |names: [&str; 2]| names.iter().find_map(|name| environment.text(name)).map(str::to_owned);
-    let proxies = Proxies {
-        http: first(["http_proxy", "HTTP_PROXY"]),
-        https: first(["https_proxy", "HTTPS_PROXY"]),
-        all: first(["all_proxy", "ALL_PROXY"]),
-        none: first(["no_proxy", "NO_PROXY"]),
-    };
+    let proxies = proxies(environment);
     let roots = environment.path(environment::SSL_CERT_FILE).into_iter().collect::<Vec<PathBuf>>();
     RemoteOptions {
         http: HttpOptions { proxies, roots, ..HttpOptions::default() },
         git: GitOptions { environment: of_git(environment), ..GitOptions::default() },
+    }
+}
+
+/// The way to servers.
+pub(crate) fn proxies(environment: &Environment) -> Proxies {
+    let first = |names: [&str; 2]| names.iter().find_map(|name| environment.text(name)).map(str::to_owned);
+    Proxies {
+        http: first(["http_proxy", "HTTP_PROXY"]),
+        https: first(["https_proxy", "HTTPS_PROXY"]),
+        all: first(["all_proxy", "ALL_PROXY"]),
+        none: first(["no_proxy", "NO_PROXY"]),
     }
 }
 

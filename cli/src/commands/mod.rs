@@ -17,6 +17,8 @@ mod import;
 mod inspect;
 mod load;
 mod log;
+mod login;
+mod logout;
 mod rmi;
 mod run;
 mod save;
@@ -74,6 +76,10 @@ pub(crate) enum Command {
     Version(version::VersionArguments),
     /// List, export, import and remove the caches of `RUN --mount=type=cache`
     Cache(cache::CacheArguments),
+    /// Log in to a registry, or show who is logged in
+    Login(login::LoginArguments),
+    /// Forget the password of a registry
+    Logout(logout::LogoutArguments),
     /// Write completions for a shell to standard output
     Completion(completion::CompletionArguments),
     /// Write man pages or completions into a folder
@@ -109,6 +115,8 @@ impl Command {
             Self::Version(arguments) => version::run(arguments, settings)?,
             Self::Serve(arguments) => serve::run(arguments, settings)?,
             Self::Cache(arguments) => cache::run(arguments, settings)?,
+            Self::Login(arguments) => login::run(arguments, settings)?,
+            Self::Logout(arguments) => logout::run(arguments, settings)?,
             Self::Completion(arguments) => completion::run(arguments, settings)?,
             Self::Generate(arguments) => generate::run(arguments)?,
             Self::Settle => settle::run(settings)?,
