@@ -66,7 +66,6 @@ impl Server {
     pub fn start(options: Options) -> Result<Running, StartError> {
         let storage = Arc::new(Storage::open(&options.root, options.sync)?);
         let lock = storage.lock_for_server()?;
-        storage.find_stale_indexes()?;
         let at = |source| StartError::Listen { address: options.address, source };
         let listener = TcpListener::bind(options.address).map_err(at)?;
         listener.set_nonblocking(true).map_err(at)?;
@@ -132,6 +131,10 @@ async fn serve(
         Ok(listener) => listener,
         Err(error) => return problem(format!("could not listen: {error}")),
     };
+    tokio::task::spawn_blocking({
+        let registry = Arc::clone(&registry);
+        move || check(&registry)
+    });
     let views = tokio::spawn(write_views(Arc::clone(&registry)));
     let collector = tokio::spawn(collect(Arc::clone(&registry)));
     let graceful = GracefulShutdown::new();
@@ -177,6 +180,15 @@ async fn connection(
     let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
     // What goes wrong here is the end of one connection; who was served by it has noticed.
     let _ = watcher.watch(connection).await;
+}
+
+/// Looks through what a crash may have left, while requests are answered already.
+fn check(registry: &Registry) {
+    let observer = &registry.options.observer;
+    let checked = registry.storage.check(&mut |what| observer.event(Event::Problem { what }));
+    if let Err(error) = checked {
+        observer.event(Event::Problem { what: error.to_string() });
+    }
 }
 
 /// Writes the views for other tools, never more than a tenth of the time.

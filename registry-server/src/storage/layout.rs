@@ -5,6 +5,7 @@ use std::fs;
 use std::mem;
 use std::path::PathBuf;
 use std::sync::PoisonError;
+use std::time::SystemTime;
 
 use serde_json::{Value, json};
 use tug_oci::{Digest, REF_NAME, media_type};
@@ -12,6 +13,9 @@ use tug_oci::{Digest, REF_NAME, media_type};
 use super::error::{At, Error};
 use super::{Storage, files};
 use crate::names::{RepositoryName, Tag};
+
+/// What makes a folder an image layout. Source: image-spec `image-layout.md`.
+pub(super) const LAYOUT: &[u8] = b"{\"imageLayoutVersion\":\"1.0.0\"}";
 
 impl Storage {
     /// Writes what changed since the last time. What fails is tried again the next time.
@@ -27,15 +31,41 @@ impl Storage {
         failed
     }
 
-    /// Finds the views that are older than the tags: a server was killed before it wrote them.
-    pub(crate) fn find_stale_indexes(&self) -> Result<(), Error> {
+    /// Looks through what a crash may have left: mends what can be mended, and tells `name` of the rest. Views that are
+    /// older than their tags are written anew soon.
+    pub(crate) fn check(&self, name: &mut dyn FnMut(String)) -> Result<(), Error> {
         for repository in self.repositories()? {
-            let modified = |path: PathBuf| fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
-            let folder = self.repository(&repository);
-            let (tags, index) = (modified(folder.join("_tags")), modified(folder.join("index.json")));
-            if index.is_none() || tags >= index || self.index(&repository)?.is_none() {
-                self.mark_stale(&repository);
+            if let Err(error) = self.check_repository(&repository, name) {
+                name(error.to_string());
             }
+        }
+        Ok(())
+    }
+
+    fn check_repository(
+        &self,
+        repository: &RepositoryName,
+        name: &mut dyn FnMut(String),
+    ) -> Result<(), Error> {
+        // Tags first: the view may still know what they were.
+        for tag in self.tags(repository)? {
+            self.tagged(repository, &tag).map_or_else(|error| name(error.to_string()), drop);
+        }
+        for digest in self.manifests(repository)? {
+            let checked = self.read_record(repository, &digest).and_then(|record| match record {
+                Some(_) => self.manifest_bytes(repository, &digest).map(drop),
+                None => Ok(()),
+            });
+            checked.unwrap_or_else(|error| name(error.to_string()));
+        }
+        let folder = self.repository(repository);
+        let marker = folder.join("oci-layout");
+        if files::read(&marker)?.is_none_or(|bytes| bytes != LAYOUT) {
+            self.write_file(&marker, LAYOUT)?;
+        }
+        let (tags, index) = (modified(folder.join("_tags")), modified(folder.join("index.json")));
+        if index.is_none() || tags >= index || self.index(repository)?.is_none() {
+            self.mark_stale(repository);
         }
         Ok(())
     }
@@ -66,12 +96,15 @@ impl Storage {
         written.at("write", &path)
     }
 
-    /// What the view says that `tag` points to.
+    /// What the view says that `tag` points to, where the view is newer than the tag.
     pub(super) fn tag_in_index(
         &self,
         repository: &RepositoryName,
         tag: &Tag,
     ) -> Result<Option<Digest>, Error> {
+        if modified(self.tag(repository, tag)) > modified(self.repository(repository).join("index.json")) {
+            return Ok(None);
+        }
         let Some(index) = self.index(repository)? else {
             return Ok(None);
         };
@@ -84,4 +117,9 @@ impl Storage {
         let bytes = files::read(&self.repository(repository).join("index.json"))?;
         Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
     }
+}
+
+/// When a file was last written; `None` when there is none.
+fn modified(path: PathBuf) -> Option<SystemTime> {
+    fs::metadata(path).and_then(|metadata| metadata.modified()).ok()
 }

@@ -173,7 +173,7 @@ impl Storage {
             self.make_folder(&folder.join(inner))?;
         }
         self.write_index(repository)?;
-        self.write_file(&marker, b"{\"imageLayoutVersion\":\"1.0.0\"}")
+        self.write_file(&marker, layout::LAYOUT)
     }
 
     fn mark_stale(&self, repository: &RepositoryName) {

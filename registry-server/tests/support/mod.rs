@@ -110,7 +110,7 @@ impl Request {
         head
     }
 
-    fn wire(&self, host: SocketAddr) -> Vec<u8> {
+    pub(crate) fn wire(&self, host: SocketAddr) -> Vec<u8> {
         let mut wire = self.head(host).into_bytes();
         let body = self.body.as_deref().unwrap_or_default();
         if self.in_chunks {
