@@ -140,6 +140,15 @@ impl Error {
         self.0.code.as_deref()
     }
 
+    /// Whether a manifest was refused since something that it refers to is not there: it is worth looking again.
+    pub fn says_that_a_part_is_missing(&self) -> bool {
+        let is_about_parts = matches!(
+            self.code(),
+            Some("MANIFEST_BLOB_UNKNOWN" | "BLOB_UNKNOWN" | "MANIFEST_UNKNOWN" | "MANIFEST_UNVERIFIED")
+        );
+        is_about_parts && matches!(self.status(), Some(400 | 404 | 412 | 422))
+    }
+
     /// How long the registry asked to wait before it is asked again.
     pub fn wait(&self) -> Option<Duration> {
         self.0.wait

@@ -15,10 +15,12 @@
 //! | `download`      | large blobs, in parts                                                      |
 //! | `upload`        | blobs on their way to a registry: mounts, sessions, resuming               |
 //! | `lists`         | tags, repositories, referrers                                              |
+//! | `attach`        | what is attached to an image, and the list of it                           |
 //!
 //! The crate is asynchronous (tokio), knows no store, never prints and never reads the environment. Dropping a future
 //! ends what it does.
 
+mod attach;
 mod auth;
 mod blob;
 mod client;

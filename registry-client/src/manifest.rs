@@ -179,7 +179,8 @@ impl Client {
         }
     }
 
-    /// Puts a manifest or index under a tag or its digest. What it refers to must be there, but for its subject.
+    /// Puts a manifest or index under a tag or its digest. What it refers to must be there, but for its subject: else
+    /// the error [says that a part is missing](Error::says_that_a_part_is_missing), where the registry looks.
     pub async fn put_manifest(
         &self,
         repository: &Repository,

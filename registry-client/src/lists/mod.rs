@@ -7,6 +7,7 @@ mod search;
 use http::StatusCode;
 use serde::Deserialize;
 
+pub(crate) use self::referrers::referrers_tag;
 pub use self::search::Found;
 use crate::auth::Scope;
 use crate::client::Client;

@@ -30,7 +30,7 @@ impl Client {
         };
         let mut all = match listed {
             Some(listed) => listed,
-            None => self.referrers_by_tag(repository, subject).await?.0,
+            None => self.referrers_by_tag(repository, subject).await?,
         };
         // Whether the server has sorted out is told by a header that not all send.
         all.retain(|entry| artifact_type.is_none_or(|wanted| entry.artifact_type.as_deref() == Some(wanted)));
@@ -59,20 +59,20 @@ impl Client {
         }
     }
 
-    /// The list under the tag that is made of the digest, and that list's own digest.
-    pub(crate) async fn referrers_by_tag(
+    /// The list under the tag that is made of the digest.
+    async fn referrers_by_tag(
         &self,
         repository: &Repository,
         subject: &Digest,
-    ) -> Result<(Vec<Descriptor>, Option<Digest>), Error> {
+    ) -> Result<Vec<Descriptor>, Error> {
         let found = match self.manifest(repository, &Target::Tag(referrers_tag(subject))).await {
             Ok(found) => found,
-            Err(error) if error.kind() == Kind::NotFound => return Ok((Vec::new(), None)),
+            Err(error) if error.kind() == Kind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(error),
         };
         let index: Option<Index> = serde_json::from_slice(&found.bytes).ok();
         match index.filter(|_| media_type::is_index(&found.media_type)) {
-            Some(index) => Ok((index.manifests, Some(found.digest))),
+            Some(index) => Ok(index.manifests),
             None => {
                 let tag = referrers_tag(subject);
                 let message = format!(

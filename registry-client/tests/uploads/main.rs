@@ -5,7 +5,9 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod attached;
 mod broken;
+mod manifests;
 mod peculiar;
 mod refused;
 mod simple;
