@@ -39,7 +39,7 @@ impl Proxy {
             for stream in listener.incoming().flatten() {
                 let (rules, seen) = (Arc::clone(&rules), Arc::clone(&seen));
                 // One side may be gone; that is for the test to find out.
-                thread::spawn(move || drop(serve(stream, &rules, &seen)));
+                thread::spawn(move || drop(serve(&stream, &rules, &seen)));
             }
         });
         Self { address, asked }
@@ -56,7 +56,7 @@ impl Proxy {
     }
 }
 
-fn serve(client: TcpStream, rules: &Rules, seen: &Mutex<Vec<String>>) -> io::Result<()> {
+fn serve(client: &TcpStream, rules: &Rules, seen: &Mutex<Vec<String>>) -> io::Result<()> {
     let mut lines = BufReader::new(client.try_clone()?);
     let mut first = String::new();
     lines.read_line(&mut first)?;
@@ -72,7 +72,8 @@ fn serve(client: TcpStream, rules: &Rules, seen: &Mutex<Vec<String>>) -> io::Res
             authorization = Some(value.trim().to_owned());
         }
     }
-    let answer = |text: &str| (&client).write_all(format!("HTTP/1.1 {text}\r\n\r\n").as_bytes());
+    let mut way = client;
+    let mut answer = |text: &str| way.write_all(format!("HTTP/1.1 {text}\r\n\r\n").as_bytes());
     if rules.authorization.is_some() && authorization != rules.authorization {
         return answer("407 Who asks\r\nProxy-Authenticate: Basic realm=\"proxy\"\r\nContent-Length: 0");
     }
@@ -86,7 +87,7 @@ fn serve(client: TcpStream, rules: &Rules, seen: &Mutex<Vec<String>>) -> io::Res
         let _ = io::copy(&mut from_client, &mut to_server);
         let _ = to_server.shutdown(Shutdown::Write);
     });
-    let _ = io::copy(&mut &server, &mut &client);
+    let _ = io::copy(&mut &server, &mut &*client);
     let _ = client.shutdown(Shutdown::Write);
     let _ = up.join();
     Ok(())
