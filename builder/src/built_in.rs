@@ -10,7 +10,7 @@
 //! | `BUILDKIT_CONTEXT_KEEP_GIT_DIR`                | a git context has its `.git`                                         |
 //! | `BUILDKIT_MULTI_PLATFORM`                      | the result is an index even for one platform                         |
 //! | `BUILDKIT_BUILD_NAME`                          | a name for the build, which BuildKit shows in its history            |
-//! | `BUILDKIT_INLINE_CACHE`                        | without effect: there is no cache to put into an image               |
+//! | `BUILDKIT_INLINE_CACHE`                        | as `--cache-to type=inline`, which is up to the caller               |
 //! | `BUILDKIT_SBOM_SCAN_CONTEXT`, `…_SCAN_STAGE`   | without effect: nothing is scanned                                   |
 //!
 //! Source: the reference of the Dockerfile language, "BuildKit built-in build args".
@@ -33,8 +33,7 @@ pub(crate) const NAMES: [&str; 11] = [
 ];
 
 /// Those that change nothing, and why.
-const WITHOUT_EFFECT: [(&str, &str); 3] = [
-    ("BUILDKIT_INLINE_CACHE", "tug puts no cache into images"),
+const WITHOUT_EFFECT: [(&str, &str); 2] = [
     ("BUILDKIT_SBOM_SCAN_CONTEXT", "tug does not scan what goes into an image"),
     ("BUILDKIT_SBOM_SCAN_STAGE", "tug does not scan what goes into an image"),
 ];
@@ -71,12 +70,14 @@ mod tests {
 
     #[test]
     fn an_argument_without_effect_is_told_when_it_asks_for_something() {
-        let told = without_effect(&given("BUILDKIT_INLINE_CACHE", "1"));
+        let told = without_effect(&given("BUILDKIT_SBOM_SCAN_STAGE", "1"));
         assert_eq!(
             told,
-            ["`--build-arg BUILDKIT_INLINE_CACHE` has no effect: tug puts no cache into images"]
+            [
+                "`--build-arg BUILDKIT_SBOM_SCAN_STAGE` has no effect: tug does not scan what goes into an image"
+            ]
         );
-        assert!(without_effect(&given("BUILDKIT_INLINE_CACHE", "0")).is_empty());
+        assert!(without_effect(&given("BUILDKIT_SBOM_SCAN_STAGE", "0")).is_empty());
         assert!(without_effect(&given("BUILDKIT_SYNTAX", "dockerfile.v0")).is_empty());
     }
 

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tug_layer_store::{Image, Store};
-use tug_oci::{Descriptor, DiffId, Digest, Platform, Reference};
+use tug_oci::{Descriptor, DiffId, Digest, ImageConfig, Platform, Reference};
 
 /// When a registry is asked for a base image.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -81,6 +81,13 @@ pub struct ExportedResult {
 pub trait ResultSink: Send + Sync {
     /// All results of a build that has come to its end, known ones and new ones.
     fn results(&self, results: Vec<ExportedResult>);
+}
+
+/// Puts results of steps into an image itself.
+pub trait InlineCache: Send + Sync {
+    /// Changes the config of an image before it is written. `results` are those of the whole build; they say nothing of
+    /// when and by which build they were made, so that the same image stays the same.
+    fn embed(&self, config: &mut ImageConfig, results: &[ExportedResult]);
 }
 
 /// Is told of layers of images in the making.

@@ -7,7 +7,7 @@ use tug_layer_store::{Image, Store, Trees};
 use tug_oci::{DiffId, History, ImageConfig};
 
 use crate::error::Error;
-use crate::execute::{Blobs, Done};
+use crate::execute::{Blobs, Done, Execution};
 use crate::options::Squash;
 use crate::plan::{PlannedHistory, PlannedUnit, State};
 use crate::units::Wanted;
@@ -17,13 +17,13 @@ const COMMENT: &str = "buildkit.dockerfile.v0";
 
 /// Writes the image of a unit and gives it its names.
 pub(crate) fn finish(
-    store: &Store,
+    execution: &Execution<'_>,
     unit: &PlannedUnit,
     done: &[Done],
-    blobs: &Blobs,
     wanted: &Wanted,
     epoch: Option<i64>,
 ) -> Result<Image, Error> {
+    let (store, blobs) = (execution.store, &execution.blobs);
     let result = &unit.result;
     let mut config = result.config.clone();
     config.rootfs.diff_ids = chain(result.state, done).to_vec();
@@ -44,6 +44,9 @@ pub(crate) fn finish(
     }
     if !wanted.history {
         config.history.clear();
+    }
+    if let Some(inline) = &wanted.inline_cache {
+        inline.embed(&mut config, &execution.results.without_traces());
     }
     let image = store.write_image_with(config, BTreeMap::new(), &|layer| blobs.get(layer))?;
     if !wanted.tags.is_empty() {

@@ -40,8 +40,8 @@ pub use cancel::{Cancel, CancelGuard};
 pub use changes::ImageChanges;
 pub use comparison::{Comparison, DifferentField, DifferentLayer};
 pub use elsewhere::{
-    Elsewhere, ExportedResult, FoundResult, ImageSource, LayerListener, NotPulled, PullPolicy, ResultSink,
-    ResultSource,
+    Elsewhere, ExportedResult, FoundResult, ImageSource, InlineCache, LayerListener, NotPulled, PullPolicy,
+    ResultSink, ResultSource,
 };
 pub use error::{Ending, Error, Problem, Source, StepFailure};
 pub use event::{BuiltBy, Change, ChangeKind, Event, Recording, Reporter, StepId, StepSummary};
@@ -191,7 +191,7 @@ fn build_recorded(
     let mut all = Vec::with_capacity(units.len());
     let mut in_images = HashSet::new();
     for (number, (planned, (wanted, findings))) in plan.units.iter().zip(wanted).enumerate() {
-        let image = finish::finish(store, planned, &done, &execution.blobs, &wanted, units[number].epoch)?;
+        let image = finish::finish(&execution, planned, &done, &wanted, units[number].epoch)?;
         in_images.extend(image.diff_ids().iter().cloned());
         reporter.report(Event::Written {
             unit: wanted.name,

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use tug_fetch::{GitOptions, HttpOptions, Remote};
 use tug_oci::{Platform, Reference};
 
 use crate::changes::ImageChanges;
-use crate::elsewhere::Elsewhere;
+use crate::elsewhere::{Elsewhere, InlineCache};
 use crate::sandbox::Sandbox;
 use crate::secret::{Secret, SshAgent};
 
@@ -147,6 +148,8 @@ pub struct BuildOptions {
     pub remote: RemoteOptions,
     /// Who may be asked for images and results of steps; that of the first unit counts for all.
     pub elsewhere: Elsewhere,
+    /// Who puts results of steps into the image.
+    pub inline_cache: Option<Arc<dyn InlineCache>>,
     /// Proxy variables of the caller that RUN steps may use: in no key, no layer and no history. Build arguments of the
     /// same name count before them.
     pub proxy_environment: Vec<(String, String)>,
@@ -189,6 +192,7 @@ impl BuildOptions {
             epoch_of_context: false,
             remote: RemoteOptions::default(),
             elsewhere: Elsewhere::default(),
+            inline_cache: None,
             proxy_environment: Vec::new(),
             resolv_conf: None,
             ignore_file: None,

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use tug_dockerfile::{Dockerfile, Ignore, LineIndex};
 use tug_fetch::Remote;
@@ -9,7 +10,7 @@ use tug_layer_store::{Image, Store};
 use tug_oci::{ImageConfig, Platform, Reference};
 
 use crate::context::Contexts;
-use crate::elsewhere::Pulls;
+use crate::elsewhere::{InlineCache, Pulls};
 use crate::error::{Error, Problem, Source};
 use crate::event::{Event, Reporter};
 use crate::execute::Unit;
@@ -38,6 +39,7 @@ pub(crate) struct Wanted {
     pub history: bool,
     pub keep: bool,
     pub squash: Squash,
+    pub inline_cache: Option<Arc<dyn InlineCache>>,
 }
 
 /// Reads the Dockerfile that `options` name and adds what it needs to `plan`. What the Dockerfile is warned of is told at
@@ -130,6 +132,7 @@ pub(crate) fn open<'a>(
             history: !options.changes.no_history,
             keep: options.keep,
             squash: options.squash,
+            inline_cache: options.inline_cache,
         },
         findings,
         notes: built_in::without_effect(&options.build_args),

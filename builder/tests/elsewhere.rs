@@ -10,11 +10,11 @@ use std::sync::{Arc, Mutex};
 
 use common::Place;
 use tug_builder::{
-    Elsewhere, Error, ExportedResult, FoundResult, ImageSource, LayerListener, NotPulled, PullPolicy,
-    ResultSink, ResultSource,
+    Elsewhere, Error, ExportedResult, FoundResult, ImageSource, InlineCache, LayerListener, NotPulled,
+    PullPolicy, ResultSink, ResultSource,
 };
 use tug_layer_store::{Claim, Fetcher, Image, ImportLayer, Store, Trees, Wanted};
-use tug_oci::{Descriptor, DiffId, Digest, Platform, Reference, media_type};
+use tug_oci::{Descriptor, DiffId, Digest, ImageConfig, Platform, Reference, media_type};
 use tug_testdata::Tree;
 
 /// What one machine gives to others.
@@ -140,6 +140,37 @@ fn a_build_that_another_machine_has_made_needs_no_layer_of_it() {
     let fetched = other.fetched.lock().unwrap().clone();
     let wanted: Vec<Digest> = image.layers().map(|(_, blob)| blob.digest.clone()).collect();
     assert_eq!(fetched, wanted);
+}
+
+/// Notes in the config of an image what it was given.
+struct Inside;
+
+impl InlineCache for Inside {
+    fn embed(&self, config: &mut ImageConfig, results: &[ExportedResult]) {
+        let own = results.iter().filter(|result| config.rootfs.diff_ids.contains(&result.layer));
+        let records = own.map(|result| serde_json::from_slice(&result.record).unwrap());
+        config.other.insert("inside".to_owned(), serde_json::Value::Array(records.collect()));
+    }
+}
+
+#[test]
+fn an_image_may_hold_its_results_and_stays_the_same_on_every_machine() {
+    let context = Tree::default().file("a", "a").file("b", "b").in_a_temporary_folder();
+    let change = |options: &mut tug_builder::BuildOptions| {
+        options.inline_cache = Some(Arc::new(Inside));
+        options.source_date_epoch = Some(1_000_000_000);
+    };
+    let (one, two) = (Place::new(), Place::new());
+    let built = one.build_quietly(context.path(), DOCKERFILE, change);
+    let image = one.store.image(&built.descriptor, &Platform::host()).unwrap();
+    assert_eq!(image.config.other["inside"].as_array().unwrap().len(), 3, "COPY --from has two keys");
+    let other = two.build_quietly(context.path(), DOCKERFILE, change);
+    assert_eq!(other.config, built.config);
+    assert_eq!(
+        one.build_quietly(context.path(), DOCKERFILE, change).config,
+        built.config,
+        "also when cached"
+    );
 }
 
 #[test]

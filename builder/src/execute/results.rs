@@ -22,17 +22,34 @@ impl Results {
 
     /// All of them, in the order of their keys; each once. `in_images` are the layers of all images that come out.
     pub(crate) fn exported(&self, in_images: &HashSet<DiffId>) -> Vec<ExportedResult> {
+        exported(self.all(), in_images)
+    }
+
+    /// The same without what differs from build to build, for an image that is to be the same each time.
+    pub(crate) fn without_traces(&self) -> Vec<ExportedResult> {
+        let mut results = self.all();
+        for (_, result) in &mut results {
+            (result.build, result.made, result.seconds) = (String::new(), String::new(), 0.0);
+        }
+        exported(results, &HashSet::new())
+    }
+
+    fn all(&self) -> Vec<(Digest, StepResult)> {
         let mut results = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
         results.sort_by(|(one, _), (other, _)| one.cmp(other));
         results.dedup_by(|(one, _), (other, _)| one == other);
-        let exported = results.into_iter().map(|(key, mut result)| {
-            let blob = result.blob.take().map(|blob| *blob);
-            let layer = result.layer.clone();
-            let in_image = in_images.contains(&layer);
-            ExportedResult { key, record: result.encoded(), layer, blob, in_image }
-        });
-        exported.collect()
+        results
     }
+}
+
+fn exported(results: Vec<(Digest, StepResult)>, in_images: &HashSet<DiffId>) -> Vec<ExportedResult> {
+    let exported = results.into_iter().map(|(key, mut result)| {
+        let blob = result.blob.take().map(|blob| *blob);
+        let layer = result.layer.clone();
+        let in_image = in_images.contains(&layer);
+        ExportedResult { key, record: result.encoded(), layer, blob, in_image }
+    });
+    exported.collect()
 }
 
 /// Whether the layer of a step, by its number, is in an image that comes out.

@@ -161,6 +161,7 @@ fn take(outcomes: &mut [Outcome], event: Event) {
         Event::Cached { made_by, .. } => {
             outcome.result = Fate::Hit;
             outcome.reason = match &made_by {
+                Some(by) if by.build.is_empty() => "known from the cache inside an image".to_owned(),
                 Some(by) => format!("made by build {}", dated(by)),
                 None => "an image that was there".to_owned(),
             };

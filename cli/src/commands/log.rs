@@ -139,7 +139,7 @@ fn without_log(build: &Build, step: StepId) -> Result<String, CommandError> {
     while let Some((_, event)) = replay.next_event()? {
         match event {
             Event::Started { step: of } if of == step => text = format!("step {number} ran no command"),
-            Event::Cached { step: of, made_by: Some(by), .. } if of == step => {
+            Event::Cached { step: of, made_by: Some(by), .. } if of == step && !by.build.is_empty() => {
                 text =
                     format!("step {number} was cached; build {} made it: `tug log {} …`", by.build, by.build);
             }

@@ -217,7 +217,7 @@ fn build_arguments_that_do_nothing_are_told() {
     let tug = Tug::new();
     tug.write("Dockerfile", "FROM scratch AS unused\nARG ELSEWHERE\nFROM scratch\nARG VERSION\n");
     let mut words = vec!["build", "."];
-    for argument in ["VERSOIN=1", "ELSEWHERE=1", "OTHER=1", "BUILDKIT_INLINE_CACHE=1", "HTTP_PROXY=x"] {
+    for argument in ["VERSOIN=1", "ELSEWHERE=1", "OTHER=1", "BUILDKIT_SBOM_SCAN_STAGE=1", "HTTP_PROXY=x"] {
         words.extend(["--build-arg", argument]);
     }
     insta::assert_snapshot!(nameless(&timeless(&tug.run(&words))));
