@@ -68,6 +68,7 @@ fn transfer_exit(error: &tug_transfer::Error) -> Exit {
     match error {
         Transfer::Registry { source, .. } => registry_exit(source),
         Transfer::Host { .. } => Exit::Host,
+        Transfer::Place(_) | Transfer::PinnedDestination(_) => Exit::Usage,
         _ => Exit::Failed,
     }
 }

@@ -38,6 +38,7 @@ mod settings;
 mod signals;
 mod suggest;
 mod template;
+mod transfers;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

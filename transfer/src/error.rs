@@ -94,6 +94,14 @@ pub enum Error {
     /// The name pins a digest, so nothing can be put there under a tag.
     #[error("`{0}` names a digest: an image cannot be given one")]
     PinnedDestination(String),
+    /// The name pins another digest than the image has.
+    #[error("`{name}` names another digest than `{actual}`, which the image has")]
+    OtherDigest {
+        /// The destination.
+        name: String,
+        /// The digest of the image.
+        actual: Digest,
+    },
     /// No image has the name.
     #[error("there is no image `{0}` in the store")]
     NoSuchImage(String),

@@ -63,11 +63,16 @@ impl Remote {
 
     pub(crate) fn block_on<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
         self.runtime().block_on(async {
-            tokio::select! {
+            let outcome = tokio::select! {
                 biased;
                 outcome = work => outcome,
                 () = self.stopped() => Err(Error::Stopped),
+            };
+            if matches!(outcome, Err(Error::Stopped)) {
+                // Half uploads would stay at the registry.
+                self.client().cancel_uploads().await;
             }
+            outcome
         })
     }
 

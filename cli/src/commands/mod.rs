@@ -6,6 +6,7 @@ mod builds;
 mod cache;
 mod check;
 mod completion;
+mod copy;
 mod debug;
 mod doctor;
 mod explain;
@@ -19,6 +20,8 @@ mod load;
 mod log;
 mod login;
 mod logout;
+mod pull;
+mod push;
 mod rmi;
 mod run;
 mod save;
@@ -56,6 +59,12 @@ pub(crate) enum Command {
     Inspect(inspect::InspectArguments),
     /// Show how an image was made, layer by layer
     History(history::HistoryArguments),
+    /// Fetch images from a registry
+    Pull(Box<pull::PullArguments>),
+    /// Send an image to registries
+    Push(Box<push::PushArguments>),
+    /// Copy an image between registries, archives and the store
+    Copy(Box<copy::CopyArguments>),
     /// Give an image another name
     Tag(tag::TagArguments),
     /// Remove images
@@ -105,6 +114,9 @@ impl Command {
             Self::Images(arguments) => images::run(arguments, settings)?,
             Self::Inspect(arguments) => inspect::run(arguments, settings)?,
             Self::History(arguments) => history::run(arguments, settings)?,
+            Self::Pull(arguments) => pull::run(arguments, settings)?,
+            Self::Push(arguments) => push::run(arguments, settings)?,
+            Self::Copy(arguments) => copy::run(arguments, settings)?,
             Self::Tag(arguments) => tag::run(arguments, settings)?,
             Self::Rmi(arguments) => rmi::run(arguments, settings)?,
             Self::Load(arguments) => load::run(arguments, settings)?,

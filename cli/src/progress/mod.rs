@@ -18,6 +18,7 @@ mod plain;
 #[cfg(test)]
 mod recorded;
 mod text;
+pub(crate) mod transfer;
 mod tty;
 mod watched;
 

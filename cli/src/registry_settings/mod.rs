@@ -21,7 +21,6 @@ pub(crate) use arguments::{ConnectionArguments, RegistryArguments, secret};
 use crate::environment::Environment;
 use crate::error::CommandError;
 
-#[allow(dead_code, reason = "pull and push come next")]
 impl RegistryArguments {
     /// The options of a client. What `--creds` gives is for `registry`, or for every registry that is named.
     pub(crate) fn options(

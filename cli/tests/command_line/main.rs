@@ -19,5 +19,6 @@ mod run;
 mod steps;
 mod terminal;
 mod tidy;
+mod transfers;
 mod tug;
 mod words;

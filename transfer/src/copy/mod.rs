@@ -206,7 +206,7 @@ impl Remote {
             target = resolved.image.descriptor;
         }
         if to.digest().is_some_and(|digest| *digest != target.digest) {
-            return Err(Error::PinnedDestination(to.familiar()));
+            return Err(Error::OtherDigest { name: to.familiar(), actual: target.digest });
         }
         let sending = Sending {
             remote: self,
