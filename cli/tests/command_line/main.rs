@@ -12,6 +12,7 @@ mod files;
 mod flags;
 mod images;
 mod interrupt;
+mod login;
 mod outputs;
 mod pty;
 mod remote;

@@ -81,7 +81,9 @@ pub(super) fn run(arguments: &LoginArguments, settings: &Settings) -> Result<(),
 pub(super) fn server(text: Option<&str>) -> Result<Repository, CommandError> {
     let Some(text) = text else { return Ok(Repository::whole("docker.io")) };
     Repository::of_server(text).ok_or_else(|| {
-        CommandError::usage(format_args!("`{text}` is not the address of a registry")).hint(
+        // What stands before an `@` may be a password.
+        let shown = text.rsplit_once('@').map_or(text, |(_, host)| host);
+        CommandError::usage(format_args!("`{shown}` is not the address of a registry")).hint(
             "expected a host such as `ghcr.io` or `localhost:5000`, or a path on it such as `quay.io/team`",
         )
     })
@@ -196,8 +198,8 @@ fn tell(
     output.note(format_args!("logged in to `{server}` {user}; kept in {}", saved.source));
     if saved.is_plain {
         output.warning(format_args!(
-            "everybody who can read {} can read the password: base64 hides nothing; with a program such as \
-             `docker-credential-pass` and its name as `credsStore` in that file it lies better",
+            "whoever can read {} has the password: base64 hides nothing. A helper keeps it better: install for example \
+             `docker-credential-pass`, and write `\"credsStore\": \"pass\"` into that file",
             saved.source.origin
         ));
     }
