@@ -34,7 +34,7 @@ const WAIT_AFTER_FAILED_ACCEPT: Duration = Duration::from_millis(50);
 #[non_exhaustive]
 pub enum StartError {
     /// The address is taken, or not of this machine.
-    #[error("could not listen on {address}: {source}")]
+    #[error("could not listen on {address}")]
     Listen {
         /// Where.
         address: SocketAddr,
@@ -45,8 +45,8 @@ pub enum StartError {
     #[error(transparent)]
     Storage(#[from] storage::Error),
     /// The system gives no threads.
-    #[error("could not start the threads of the server: {0}")]
-    Threads(io::Error),
+    #[error("could not start the threads of the server")]
+    Threads(#[source] io::Error),
 }
 
 /// A registry server.
@@ -187,7 +187,7 @@ fn check(registry: &Registry) {
     let observer = &registry.options.observer;
     let checked = registry.storage.check(&mut |what| observer.event(Event::Problem { what }));
     if let Err(error) = checked {
-        observer.event(Event::Problem { what: error.to_string() });
+        observer.event(Event::Problem { what: error.sentence() });
     }
 }
 
@@ -199,7 +199,7 @@ async fn write_views(registry: Arc<Registry>) {
         let storage = Arc::clone(&registry.storage);
         let begin = std::time::Instant::now();
         if let Ok(Err(error)) = tokio::task::spawn_blocking(move || storage.write_stale_indexes()).await {
-            registry.options.observer.event(Event::Problem { what: error.to_string() });
+            registry.options.observer.event(Event::Problem { what: error.sentence() });
         }
         wait = VIEWS_EVERY.max(begin.elapsed() * 10);
     }
@@ -215,7 +215,7 @@ async fn collect(registry: Arc<Registry>) {
         let collected = tokio::task::spawn_blocking(move || storage.collect(&options, &mut |_| {})).await;
         registry.options.observer.event(match collected {
             Ok(Ok(collected)) => Event::Collected(collected),
-            Ok(Err(error)) => Event::Problem { what: format!("nothing was collected: {error}") },
+            Ok(Err(error)) => Event::Problem { what: format!("nothing was collected: {}", error.sentence()) },
             Err(_) => return,
         });
     }

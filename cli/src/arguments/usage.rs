@@ -207,6 +207,9 @@ fn describe(error: &clap::Error, command: &str) -> CommandError {
         }
         ErrorKind::ArgumentConflict => match text(ContextKind::PriorArg) {
             Some(other) if other == argument => (format!("{} may be given once", code(&argument)), see_help),
+            Some(other) if argument.is_empty() => {
+                (format!("{} does not go together with the command behind it", code(&other)), see_help)
+            }
             Some(other) => {
                 (format!("{} does not go together with {}", code(&argument), code(&other)), see_help)
             }

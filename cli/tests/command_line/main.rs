@@ -17,6 +17,7 @@ mod outputs;
 mod pty;
 mod remote;
 mod run;
+mod serve;
 mod steps;
 mod terminal;
 mod tidy;

@@ -148,6 +148,7 @@ fn the_help_of_every_command_is_as_it_was_looked_at() {
         "save",
         "import",
         "export",
+        "serve",
         "doctor",
         "version",
         "completion",

@@ -92,7 +92,7 @@ impl Refusal {
         if error.is_disk_full() {
             let message = "the disk of the registry is full";
             let refusal = Self::new(StatusCode::INSUFFICIENT_STORAGE, "UNKNOWN", message);
-            return (refusal, Some(error.to_string()));
+            return (refusal, Some(error.sentence()));
         }
         let refusal = match error {
             Error::DigestMismatch { expected, actual } => Self::bad("DIGEST_INVALID", error.to_string())
@@ -103,7 +103,7 @@ impl Refusal {
                     .with_detail(json!({ "missing": digests }))
             }
             Error::Precondition => Self::new(StatusCode::PRECONDITION_FAILED, "DENIED", error.to_string()),
-            _ => return (Self::internal(), Some(error.to_string())),
+            _ => return (Self::internal(), Some(error.sentence())),
         };
         (refusal, None)
     }

@@ -10,7 +10,7 @@ use tug_oci::Digest;
 #[non_exhaustive]
 pub enum Error {
     /// The system refused something.
-    #[error("could not {action} `{}`: {source}", .path.display())]
+    #[error("could not {action} `{}`", .path.display())]
     Io {
         /// What was tried.
         action: &'static str,
@@ -63,6 +63,14 @@ pub enum Error {
 }
 
 impl Error {
+    /// What went wrong and why, in one line.
+    pub fn sentence(&self) -> String {
+        match self {
+            Self::Io { source, .. } => format!("{self}: {source}"),
+            _ => self.to_string(),
+        }
+    }
+
     /// Whether the disk, or what this user may have of it, is full.
     pub fn is_disk_full(&self) -> bool {
         match self {

@@ -36,7 +36,7 @@ impl Storage {
     pub(crate) fn check(&self, name: &mut dyn FnMut(String)) -> Result<(), Error> {
         for repository in self.repositories()? {
             if let Err(error) = self.check_repository(&repository, name) {
-                name(error.to_string());
+                name(error.sentence());
             }
         }
         Ok(())
@@ -49,14 +49,14 @@ impl Storage {
     ) -> Result<(), Error> {
         // Tags first: the view may still know what they were.
         for tag in self.tags(repository)? {
-            self.tagged(repository, &tag).map_or_else(|error| name(error.to_string()), drop);
+            self.tagged(repository, &tag).map_or_else(|error| name(error.sentence()), drop);
         }
         for digest in self.manifests(repository)? {
             let checked = self.read_record(repository, &digest).and_then(|record| match record {
                 Some(_) => self.manifest_bytes(repository, &digest).map(drop),
                 None => Ok(()),
             });
-            checked.unwrap_or_else(|error| name(error.to_string()));
+            checked.unwrap_or_else(|error| name(error.sentence()));
         }
         let folder = self.repository(repository);
         let marker = folder.join("oci-layout");

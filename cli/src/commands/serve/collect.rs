@@ -52,18 +52,19 @@ pub(super) fn run(arguments: &CollectArguments, settings: &Settings) -> Result<(
         }
     })?;
     written?;
-    let tense = if arguments.dry_run { "would be: " } else { "" };
-    settings.output.note(format_args!("{tense}{}", summary(&collected)));
+    let verb = if arguments.dry_run { "would take" } else { "took" };
+    settings.output.note(summary(verb, &collected));
     Ok(())
 }
 
 /// What a collection did, in one line.
-pub(super) fn summary(collected: &Collected) -> String {
+pub(super) fn summary(verb: &str, collected: &Collected) -> String {
+    let count = |number: u64, thing| human::counted(usize::try_from(number).unwrap_or(usize::MAX), thing);
     format!(
-        "taken away: {} manifests, {} blobs, {} uploads; {} given back",
-        collected.manifests,
-        collected.blobs,
-        collected.uploads,
+        "{verb} away {}, {} and {}: {}",
+        count(collected.manifests, "manifest"),
+        count(collected.blobs, "blob"),
+        count(collected.uploads, "upload"),
         human::size(collected.bytes)
     )
 }

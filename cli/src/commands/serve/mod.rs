@@ -128,7 +128,7 @@ impl Observer for Log {
     fn event(&self, event: Event) {
         match event {
             Event::Problem { what } => self.0.warning(what),
-            Event::Collected(collected) => self.0.note(collect::summary(&collected)),
+            Event::Collected(collected) => self.0.note(collect::summary("took", &collected)),
             _ => {}
         }
     }
@@ -138,12 +138,16 @@ fn import(root: &Path, from: &Path, output: Output) -> Result<(), CommandError> 
     let imported = tug_registry_server::import(root, from, &mut |repository| {
         output.note(format_args!("importing {repository}"));
     })?;
+    let count = |number: u64, thing| human::counted(usize::try_from(number).unwrap_or(usize::MAX), thing);
     output.note(format_args!(
-        "imported {} repositories with {} manifests and {} tags; {} blobs were new ({})",
-        imported.repositories,
-        imported.manifests,
-        imported.tags,
-        imported.blobs,
+        "imported {} with {} and {}; new: {}, {}",
+        match imported.repositories {
+            1 => "1 repository".to_owned(),
+            count => format!("{count} repositories"),
+        },
+        count(imported.manifests, "manifest"),
+        count(imported.tags, "tag"),
+        count(imported.blobs, "blob"),
         human::size(imported.bytes),
     ));
     if imported.problems.is_empty() {
