@@ -9,6 +9,7 @@
 
 pub mod bases;
 pub mod build_case;
+pub mod distribution;
 pub mod git_server;
 pub mod image;
 pub mod listing;

@@ -9,6 +9,7 @@ use reqwest::Url;
 use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
 
+use super::location;
 use super::quirks::Quirks;
 use crate::auth::Scope;
 use crate::client::{Call, Client, Place};
@@ -52,10 +53,24 @@ impl Client {
     /// Deletes a session, unless somebody does already. Whether the registry obeys makes no difference.
     pub(super) async fn end_session(&self, number: u64) {
         let Some((place, url)) = self.uploads().take(number) else { return };
-        let mut call = Call::new(Method::DELETE, url, vec![Scope::push(place.name())]);
-        call.attempts = 1;
-        let _ = timeout(self.limits().connect, self.call(&place, call)).await;
+        let deleting = async {
+            if !self.delete_session(&place, url.clone()).await {
+                // A session whose request broke off may be found at another place only: distribution 3.
+                let call = Call::new(Method::GET, url, vec![Scope::push(place.name())]);
+                let answer = self.call(&place, Call { attempts: 1, ..call }).await.ok()?;
+                let moved = location::of(&place, &answer).ok()?.filter(|_| answer.status.is_success())?;
+                self.delete_session(&place, moved).await;
+            }
+            Some(())
+        };
+        let _ = timeout(self.limits().connect, deleting).await;
         self.uploads().remove(number);
+    }
+
+    async fn delete_session(&self, place: &Place, url: Url) -> bool {
+        let call = Call::new(Method::DELETE, url, vec![Scope::push(place.name())]);
+        let answer = self.call(place, Call { attempts: 1, ..call }).await;
+        answer.is_ok_and(|answer| answer.status.is_success())
     }
 }
 

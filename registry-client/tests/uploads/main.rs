@@ -9,7 +9,9 @@ mod attached;
 mod broken;
 mod manifests;
 mod peculiar;
+mod real;
 mod refused;
+mod relay;
 mod simple;
 mod source;
 
