@@ -16,8 +16,8 @@ Examples:
   tug serve gc --root /srv/registry --dry-run
   tug serve gc --root /srv/registry --untagged --grace 7d
 
-It can run beside the registry, while clients push: what somebody has asked for, uploaded or mounted in the time of
-grace stays. If anything cannot be read, nothing is taken away.")]
+It can run beside the registry, while clients push: what somebody has asked for, uploaded
+or mounted in the time of grace stays. If anything cannot be read, nothing is taken away.")]
 pub(super) struct CollectArguments {
     #[command(flatten)]
     root: Root,

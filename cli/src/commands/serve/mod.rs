@@ -28,9 +28,10 @@ Examples:
   tug serve --import /var/lib/docker-registry --root /srv/registry
   tug serve gc --dry-run                    What could be taken away, and why not more
 
-The first line on standard output is the address, once the registry listens. Ctrl-C and SIGTERM end it in good
-order: what is being pushed or pulled goes on for a while. Each repository is a folder below the root that other
-tools can read as an OCI image layout: `skopeo inspect oci:ROOT/library/busybox:latest`."
+The first line on standard output is the address, once the registry listens. Ctrl-C and
+SIGTERM end it in good order: what is being pushed or pulled goes on for a while.
+Each repository is a folder below the root that other tools read as an OCI image layout:
+`skopeo inspect oci:ROOT/library/busybox:latest`."
 )]
 pub(crate) struct ServeArguments {
     #[command(subcommand)]
