@@ -15,6 +15,7 @@ mod interrupt;
 mod login;
 mod outputs;
 mod pty;
+mod registries;
 mod remote;
 mod run;
 mod serve;

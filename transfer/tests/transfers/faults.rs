@@ -53,7 +53,7 @@ fn an_index_that_calls_itself_its_child_is_read_once() {
 }
 
 #[test]
-fn an_index_with_a_hundred_thousand_entries_is_refused_or_read_but_its_children_are_not_all_fetched() {
+fn an_index_with_a_hundred_thousand_entries_is_not_walked() {
     let (world, peer) = (world(), Peer::start(Behaviour::default()));
     let entries: Vec<Descriptor> = (0..100_000u32)
         .map(|number| Descriptor::new(media_type::OCI_MANIFEST, Digest::of(&number.to_le_bytes()), 300))
@@ -76,7 +76,7 @@ fn of_two_images_for_one_platform_the_first_counts() {
 }
 
 #[test]
-fn a_processor_of_a_later_kind_takes_what_is_for_earlier_ones() {
+fn each_kind_of_processor_gets_the_image_for_it() {
     let (world, peer) = (world(), Peer::start(Behaviour::default()));
     let six = add_image(&peer, "app", "linux/arm/v6", &[layer("six", 1000, 1)]);
     let seven = add_image(&peer, "app", "linux/arm/v7", &[layer("seven", 1000, 2)]);
