@@ -19,7 +19,11 @@ impl From<tug_layer_store::Error> for CommandError {
             },
             _ => Exit::Failed,
         };
-        Self::from_error(exit, &error, error.hint())
+        let hint = match &error {
+            Store::Fetch(source) => source.downcast_ref().and_then(tug_transfer::Error::hint),
+            _ => error.hint(),
+        };
+        Self::from_error(exit, &error, hint)
     }
 }
 

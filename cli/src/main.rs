@@ -29,6 +29,7 @@ mod format;
 mod human;
 mod images;
 mod library_errors;
+mod on_demand;
 mod output;
 mod progress;
 mod registry_settings;

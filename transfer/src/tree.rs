@@ -3,7 +3,7 @@
 //! Documents are looked at through one glass, whatever kind they are: which documents and which blobs they name. So
 //! attestations, artifacts and kinds that come later move like images, byte for byte.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -36,8 +36,6 @@ pub(crate) struct Node {
     children: Vec<Descriptor>,
     /// What it is attached to.
     pub(crate) subject: Option<Descriptor>,
-    artifact_type: Option<String>,
-    annotations: BTreeMap<String, String>,
 }
 
 /// The parts of a manifest, index or artifact that lead elsewhere.
@@ -53,10 +51,6 @@ struct Outline {
     manifests: Option<Vec<Descriptor>>,
     #[serde(default)]
     subject: Option<Descriptor>,
-    #[serde(default)]
-    artifact_type: Option<String>,
-    #[serde(default)]
-    annotations: Option<BTreeMap<String, String>>,
 }
 
 impl tug_oci::Document for Outline {
@@ -75,26 +69,13 @@ impl tug_oci::Document for Outline {
 impl Node {
     pub(crate) fn parse(descriptor: Descriptor, bytes: Bytes) -> std::result::Result<Self, DocumentError> {
         let outline = Raw::<Outline>::parse(bytes.to_vec())?.into_value();
-        let Outline { config, subject, artifact_type, .. } = outline;
-        let annotations = outline.annotations.unwrap_or_default();
+        let Outline { config, subject, .. } = outline;
         let named = config.iter().cloned().chain(outline.layers.into_iter().flatten());
         let mut seen = HashSet::new();
         let blobs = named.chain(outline.blobs.into_iter().flatten());
         let blobs = blobs.filter(|blob| seen.insert(blob.digest.clone())).collect();
         let children = outline.manifests.unwrap_or_default();
-        Ok(Self { descriptor, bytes, config, blobs, children, subject, artifact_type, annotations })
-    }
-
-    /// How a list of referrers tells of it. Source: distribution-spec "Listing Referrers".
-    pub(crate) fn as_referrer(&self) -> Descriptor {
-        let Descriptor { media_type, digest, size, .. } = &self.descriptor;
-        let kind = self.artifact_type.clone().filter(|kind| !kind.is_empty());
-        let config = || self.config.as_ref().map(|config| config.media_type.clone());
-        Descriptor {
-            artifact_type: kind.or_else(config),
-            annotations: self.annotations.clone(),
-            ..Descriptor::new(media_type, digest.clone(), *size)
-        }
+        Ok(Self { descriptor, bytes, config, blobs, children, subject })
     }
 }
 

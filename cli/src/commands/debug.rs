@@ -12,6 +12,7 @@ use crate::builds;
 use crate::error::CommandError;
 use crate::exit::Exit;
 use crate::human;
+use crate::on_demand;
 use crate::output::Paint;
 use crate::session::Session;
 use crate::settings::Settings;
@@ -56,7 +57,8 @@ pub(crate) struct DebugArguments {
 
 /// Opens the shell; ends with its code.
 pub(super) fn run(arguments: &DebugArguments, settings: &Settings) -> Result<Exit, CommandError> {
-    let session = Session::enter(settings)?;
+    let mut session = Session::enter(settings)?;
+    session.store = on_demand::store(&session.store, settings);
     let (build, word) = match (arguments.build.as_deref(), arguments.step.as_deref()) {
         (Some(step), None) if builds::is_step(step) => (None, Some(step)),
         words => words,

@@ -10,6 +10,7 @@ use crate::arguments::values::ImageName;
 use crate::error::CommandError;
 use crate::file_output::FileOutput;
 use crate::images;
+use crate::on_demand;
 use crate::session;
 use crate::settings::Settings;
 
@@ -31,7 +32,7 @@ pub(crate) struct ExportArguments {
 
 /// Writes the tar.
 pub(super) fn run(arguments: &ExportArguments, settings: &Settings) -> Result<(), CommandError> {
-    let store = session::open_store(settings)?;
+    let store = on_demand::store(&session::open_store(settings)?, settings);
     let image = images::find(&store, &arguments.image)?;
     let mut out = FileOutput::open(arguments.output.as_deref(), "a tar", &settings.output)?;
     store.ensure_layers(image.layers(), Trees::Later)?;

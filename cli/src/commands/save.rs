@@ -9,6 +9,7 @@ use crate::arguments::values::ImageName;
 use crate::error::CommandError;
 use crate::file_output::FileOutput;
 use crate::images;
+use crate::on_demand;
 use crate::session;
 use crate::settings::Settings;
 
@@ -70,10 +71,10 @@ pub(super) fn run(arguments: &SaveArguments, settings: &Settings) -> Result<(), 
         if arguments.compress != Compress::None {
             return Err(CommandError::usage("`--compress` does not go together with `--format oci-dir`"));
         }
-        let store = session::open_store(settings)?;
+        let store = on_demand::store(&session::open_store(settings)?, settings);
         return Ok(store.save_layout(&to_save(&store, &arguments.images)?, &platform, folder)?);
     }
-    let store = session::open_store(settings)?;
+    let store = on_demand::store(&session::open_store(settings)?, settings);
     let images = to_save(&store, &arguments.images)?;
     let options = SaveOptions {
         format: if arguments.format == Format::OciArchive {

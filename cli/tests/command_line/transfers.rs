@@ -187,3 +187,26 @@ fn a_push_and_a_copy_write_the_digest_and_nothing_else() {
     assert_eq!(layout, format!("{digest}\n"));
     assert!(tug.path("layout/oci-layout").exists());
 }
+
+#[test]
+fn layers_that_were_left_behind_come_when_they_are_needed() {
+    let tug = Tug::new();
+    let (peer, image, name) = peer_with_app();
+    tug.data(&["pull", "-q", "--lazy", &name]);
+    let blob = &image.layers[0].0;
+    assert!(peer.asked("GET", blob).is_empty());
+    tug.data(&["save", &name, "-o", "app.tar"]);
+    assert_eq!(peer.sent("GET", blob), image.layers[0].1.len() as u64);
+    tug.data(&["export", &name, "-o", "files.tar"]);
+    assert_eq!(peer.asked("GET", blob).len(), 1, "it is here now");
+
+    let other = Tug::new();
+    other.data(&["pull", "-q", "--lazy", &name]);
+    drop(peer);
+    let failed = other.run(&["export", &name, "-o", "files.tar"]);
+    assert!(
+        failed.starts_with("exit code 3\n") && failed.contains("could not fetch a layer from"),
+        "{failed}"
+    );
+    assert!(!other.path("files.tar").exists());
+}

@@ -10,7 +10,6 @@
 //! Layers of images that were built here are plain tars. They are pushed compressed, which makes another manifest: that one
 //! is in the store too afterwards, and the name points to it.
 
-mod attach;
 mod send;
 mod source;
 
@@ -186,7 +185,7 @@ impl Remote {
         }
         // The manifest is known when its last layer is compressed, so the blobs go first.
         let sources = self.sources(store, tree, forms, options).await?;
-        sending.blobs(sources).await?;
+        sending.blobs(sources.clone()).await?;
         let made = blocking({
             let (store, tree_top) = (store.clone(), tree.top().map(|node| node.descriptor.clone()));
             let (forms, options) = (forms.clone(), options.clone());
@@ -194,7 +193,7 @@ impl Remote {
         });
         let Some(made) = made.await? else { return Err(Error::Stopped) };
         let tree = self.tree_of_store(store, &made, &sending.name).await?;
-        sending.manifests(&tree, &tag).await?;
+        sending.finish(&tree, sources, &tag).await?;
         Ok(made)
     }
 

@@ -53,15 +53,20 @@ impl Sending<'_> {
             return Ok(top.descriptor.clone());
         }
         self.blobs(sources.clone()).await?;
-        match self.manifests(tree, target).await {
-            // Somebody has tidied up between our question and now: what is missing is sent.
-            Err(Error::Registry { source, .. }) if source.code() == Some("MANIFEST_BLOB_UNKNOWN") => {
-                self.blobs(sources).await?;
-                self.manifests(tree, target).await?;
-            }
-            other => other?,
-        }
+        self.finish(tree, sources, target).await?;
         Ok(top.descriptor.clone())
+    }
+
+    /// Puts the documents, when all blobs are there. Somebody may have tidied up since we asked: what is missing is sent
+    /// again, once.
+    pub(crate) async fn finish(&self, tree: &Tree, sources: Vec<Outgoing>, target: &Target) -> Result<()> {
+        match self.manifests(tree, target).await {
+            Err(Error::Registry { source, .. }) if source.says_that_a_part_is_missing() => {
+                self.blobs(sources).await?;
+                self.manifests(tree, target).await
+            }
+            other => other,
+        }
     }
 
     /// Sends blobs, several at once.
@@ -112,7 +117,7 @@ impl Sending<'_> {
     }
 
     /// Puts the documents, each after those that it names, and the last one under `target`.
-    pub(crate) async fn manifests(&self, tree: &Tree, target: &Target) -> Result<()> {
+    async fn manifests(&self, tree: &Tree, target: &Target) -> Result<()> {
         let Some((top, children)) = tree.nodes.split_last() else { return Ok(()) };
         for child in children {
             self.put(child, &Target::Digest(child.descriptor.digest.clone())).await?;
@@ -123,11 +128,15 @@ impl Sending<'_> {
     /// Puts one document.
     pub(crate) async fn put(&self, node: &Node, target: &Target) -> Result<()> {
         let Descriptor { media_type, digest, .. } = &node.descriptor;
-        let put = self.remote.client().put_manifest(&self.to, target, media_type, node.bytes.clone()).await;
-        let put = put.map_err(Error::registry(self.action, &self.name))?;
-        if let (Some(subject), None) = (node.subject.as_ref(), &put.subject) {
-            self.list(&subject.digest, &node.as_referrer()).await?;
+        let (client, failed) = (self.remote.client(), Error::registry(self.action, &self.name));
+        let mut put = Ok(());
+        if node.subject.is_some() {
+            put = client.push_referrer(&self.to, media_type, node.bytes.clone()).await.map(drop);
         }
+        if put.is_ok() && (node.subject.is_none() || matches!(target, Target::Tag(_))) {
+            put = client.put_manifest(&self.to, target, media_type, node.bytes.clone()).await.map(drop);
+        }
+        put.map_err(failed)?;
         let name = match target {
             Target::Tag(tag) => format!("{}:{tag}", self.to),
             Target::Digest(digest) => format!("{}@{digest}", self.to),

@@ -1,8 +1,8 @@
 //! Copying.
 
 use tug_layer_store::{LoadOptions, Names};
-use tug_oci::{Descriptor, Manifest, Raw, media_type};
-use tug_testdata::registry_peer::{Behaviour, Peer};
+use tug_oci::{Descriptor, Index, Manifest, Raw, media_type};
+use tug_testdata::registry_peer::{Behaviour, Peer, Referrers};
 use tug_transfer::{CopyOptions, Error, Place};
 
 use crate::support::{add_image, add_index, layer, open, platform, tag, world};
@@ -82,6 +82,17 @@ fn what_belongs_to_an_image_goes_along_when_asked() {
         assert!(has(&to, "app", &document.digest.to_string()));
     }
     assert!(has(&to, "app", &format!("sha256-{}.sig", made.manifest.digest.hex())));
+
+    // A registry that keeps no lists gets them under a tag.
+    let old = Peer::start(Behaviour { referrers: Referrers::Missing, ..Behaviour::default() });
+    world.remote.copy(&world.store, &place(&from, "app:1"), &place(&old, "app:1"), &options).unwrap();
+    for (subject, listed) in [(&made.manifest, &sbom), (&sbom, &about_sbom)] {
+        let tag = format!("sha256-{}", subject.digest.hex());
+        let list: Raw<Index> = old.contents(|contents| {
+            Raw::parse(contents.repository("app").manifest(&tag).unwrap().2.to_vec()).unwrap()
+        });
+        assert_eq!(list.manifests[0].digest, listed.digest);
+    }
 }
 
 /// Puts an artifact there that refers to something.

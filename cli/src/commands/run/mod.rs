@@ -26,6 +26,7 @@ use crate::arguments::values::ImageName;
 use crate::error::CommandError;
 use crate::exit::Exit;
 use crate::images;
+use crate::on_demand;
 use crate::session::{self, Session};
 use crate::settings::Settings;
 
@@ -44,7 +45,8 @@ fn prepare_and_run(arguments: &RunArguments, settings: &Settings) -> Result<Exit
     }
     let name = image_name(arguments)?;
     let (tmpfs, volumes) = mounts(arguments)?;
-    let session = Session::enter(settings)?;
+    let mut session = Session::enter(settings)?;
+    session.store = on_demand::store(&session.store, settings);
     let image = images::find(&session.store, &name)?;
     let scratch = session.store.scratch("run")?;
     let root = root(&session.store, &image, &scratch, arguments)?;

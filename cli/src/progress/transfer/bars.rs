@@ -105,6 +105,13 @@ impl Bars {
         self.all.suspend(write);
     }
 
+    pub(super) fn pause(&self) {
+        let mut state = lock(&self.state);
+        state.bars.drain().for_each(|(_, bar)| bar.finish_and_clear());
+        self.total.disable_steady_tick();
+        let _ = self.all.clear();
+    }
+
     pub(super) fn finish(&self) {
         let mut state = lock(&self.state);
         if !state.is_over {

@@ -41,7 +41,8 @@ impl Lines {
         let ticking = thread::spawn(move || {
             while stopped.recv_timeout(LONGEST_SILENCE / 5) == Err(RecvTimeoutError::Timeout) {
                 let mut state = lock(&ticked);
-                if state.spoken.elapsed() >= LONGEST_SILENCE {
+                let (over, blobs) = state.tally.blobs();
+                if over < blobs && state.spoken.elapsed() >= LONGEST_SILENCE {
                     let text = state.totals();
                     state.say(&text);
                 }

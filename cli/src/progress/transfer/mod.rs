@@ -75,6 +75,13 @@ impl TransferProgress {
         }
     }
 
+    /// Takes the bars away until something moves again.
+    pub(crate) fn pause(&self) {
+        if let Kind::Bars(bars) = &self.0 {
+            bars.pause();
+        }
+    }
+
     /// Takes the bars away. Whatever is written to standard error afterwards comes below.
     pub(crate) fn finish(&self) {
         match &self.0 {

@@ -1,0 +1,63 @@
+//! Layers that were left at their registry, brought when a command needs them.
+//!
+//! Most commands never do, so nothing is set up before: no client, no thread, no file with credentials is read.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tug_layer_store::{Error as StoreError, Fetcher, Store, Wanted};
+use tug_transfer::{Observer, Remote};
+
+use crate::error::CommandError;
+use crate::output::Stream;
+use crate::progress::ProgressMode;
+use crate::progress::transfer::{Doing, TransferProgress};
+use crate::registry_settings::RegistryArguments;
+use crate::settings::Settings;
+
+/// The store, which brings what it misses and shows that.
+pub(crate) fn store(store: &Store, settings: &Settings) -> Store {
+    let on_demand = OnDemand { settings: settings.clone(), begun: Mutex::default() };
+    store.with_fetcher(Arc::new(on_demand))
+}
+
+struct OnDemand {
+    settings: Settings,
+    begun: Mutex<Option<Begun>>,
+}
+
+#[derive(Clone)]
+struct Begun {
+    remote: Remote,
+    progress: Arc<TransferProgress>,
+}
+
+impl Fetcher for OnDemand {
+    fn fetch(&self, store: &Store, blobs: &[Wanted]) -> tug_layer_store::Result<()> {
+        let begun = self.begin().map_err(|error| StoreError::Fetch(Box::new(NotBegun(error))))?;
+        let fetched = begun.remote.fetch(store, blobs);
+        begun.progress.pause();
+        fetched
+    }
+}
+
+impl OnDemand {
+    fn begin(&self) -> Result<Begun, String> {
+        let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(begun) = &*begun {
+            return Ok(begun.clone());
+        }
+        let Settings { environment, output, .. } = &self.settings;
+        let text = |error: CommandError| error.text(Stream::default());
+        let options = RegistryArguments::default().options(environment, None).map_err(text)?;
+        let mode = ProgressMode::chosen(None, environment, output).map_err(text)?;
+        let progress = TransferProgress::start(mode, Doing::Pulling, output);
+        let remote = Remote::new(options, Arc::clone(&progress) as Arc<dyn Observer>);
+        let remote = remote.map_err(|error| text(error.into()))?;
+        Ok(begun.insert(Begun { remote, progress }).clone())
+    }
+}
+
+/// The way to registries could not be prepared.
+#[derive(Debug, thiserror::Error)]
+#[error("layers that are missing cannot be fetched: {}", .0.trim_end().trim_start_matches("error: "))]
+struct NotBegun(String);
