@@ -2,7 +2,8 @@
 
 use std::time::Instant;
 
-use tug_oci::Platform;
+use tug_oci::{Platform, Reference};
+use tug_registry_client::Secret;
 use tug_transfer::{CopyOptions, Place};
 
 use super::pull::repository;
@@ -11,7 +12,7 @@ use crate::error::CommandError;
 use crate::human;
 use crate::progress::ProgressMode;
 use crate::progress::transfer::Doing;
-use crate::registry_settings::RegistryArguments;
+use crate::registry_settings::{self, Given, RegistryArguments};
 use crate::session;
 use crate::settings::Settings;
 use crate::transfers::{self, Transfers};
@@ -62,8 +63,52 @@ pub(crate) struct CopyArguments {
     /// How to show progress
     #[arg(long, value_name = "HOW", conflicts_with = "quiet")]
     progress: Option<ProgressMode>,
+    /// Log in to the registry that is copied from as this user
+    #[arg(long, value_name = "USER:PASSWORD", value_parser = registry_settings::secret)]
+    #[arg(conflicts_with_all = ["creds", "no_creds"])]
+    src_creds: Option<Secret>,
+    /// Log in to the registry that is copied to as this user
+    #[arg(long, value_name = "USER:PASSWORD", value_parser = registry_settings::secret)]
+    #[arg(conflicts_with_all = ["creds", "no_creds"])]
+    dest_creds: Option<Secret>,
     #[command(flatten)]
     registry: RegistryArguments,
+}
+
+/// Whom the flags name, each for one registry: what is meant for one must not be shown to another.
+fn given<'a>(arguments: &'a CopyArguments, names: &'a [Reference]) -> Result<Vec<Given<'a>>, CommandError> {
+    let mut given = Vec::new();
+    if let Some(creds) = &arguments.registry.creds {
+        let registry = transfers::registry(names);
+        if registry.is_none() && !names.is_empty() {
+            return Err(CommandError::usage("`--creds` is for one registry, and these are two")
+                .hint("write `--src-creds` or `--dest-creds`"));
+        }
+        given.push(Given { flag: "--creds", creds, registry });
+    }
+    for (flag, creds, place) in [
+        ("--src-creds", &arguments.src_creds, &arguments.from),
+        ("--dest-creds", &arguments.dest_creds, &arguments.to),
+    ] {
+        match (creds, place) {
+            (None, _) => {}
+            (Some(creds), Place::Registry(name)) => {
+                given.push(Given { flag, creds, registry: Some(name.registry()) });
+            }
+            (Some(_), place) => {
+                return Err(CommandError::usage(format_args!(
+                    "`{flag}` is for a registry, and `{place}` is in none"
+                )));
+            }
+        }
+    }
+    match given.as_slice() {
+        [one, other] if one.registry == other.registry => Err(CommandError::usage(
+            "`--src-creds` and `--dest-creds` are for two registries, and this is one",
+        )
+        .hint("write `--creds`")),
+        _ => Ok(given),
+    }
 }
 
 /// Copies the image.
@@ -85,7 +130,7 @@ pub(super) fn run(arguments: &CopyArguments, settings: &Settings) -> Result<(), 
         _ => None,
     });
     let names: Vec<_> = places.collect();
-    let registry = arguments.registry.options(&settings.environment, transfers::registry(&names))?;
+    let registry = arguments.registry.options_with(&settings.environment, &given(arguments, &names)?)?;
     let transfers = Transfers::start(registry, mode, Doing::Copying, settings)?;
     let before = Instant::now();
     let copied = transfers.end(transfers.remote.copy(&store, from, to, &options))?;

@@ -4,13 +4,14 @@ use std::time::Instant;
 
 use tug_layer_store::Store;
 use tug_oci::{Digest, Platform, Reference};
+use tug_registry_client::hosts::Hosts;
 use tug_transfer::{Layers, PullOptions, Pulled, Status};
 
 use crate::error::CommandError;
 use crate::human;
 use crate::progress::ProgressMode;
 use crate::progress::transfer::Doing;
-use crate::registry_settings::RegistryArguments;
+use crate::registry_settings::{RegistryArguments, TypedName};
 use crate::session::{self, Session};
 use crate::settings::Settings;
 use crate::transfers::{self, Transfers};
@@ -26,9 +27,9 @@ Examples:
   tug pull ghcr.io/a/tool:v1 --platform linux/arm64
   tug pull --lazy registry.example/large        Layers come when somebody needs them")]
 pub(crate) struct PullArguments {
-    /// The images
+    /// The images; what a name without a registry means, registries.conf may say
     #[arg(required = true, value_name = "NAME")]
-    names: Vec<Reference>,
+    names: Vec<TypedName>,
     /// Of an image for several platforms, the one for this one [default: this machine's]
     #[arg(long, value_name = "OS/ARCH")]
     platform: Option<Platform>,
@@ -70,8 +71,11 @@ enum Policy {
 /// Pulls the images.
 pub(super) fn run(arguments: &PullArguments, settings: &Settings) -> Result<(), CommandError> {
     let mode = transfers::mode(arguments.progress, arguments.quiet, settings)?;
-    let registry =
-        arguments.registry.options(&settings.environment, transfers::registry(&arguments.names))?;
+    let hosts = arguments.registry.connection.hosts(&settings.environment, &[]);
+    let hosts = Hosts::new(hosts);
+    let meant = arguments.names.iter().map(|name| name.full(&hosts)).collect::<Result<Vec<_>, _>>()?;
+    let names: Vec<Reference> = meant.iter().map(|name| name.reference.clone()).collect();
+    let registry = arguments.registry.options(&settings.environment, transfers::registry(&names))?;
     let (store, can_unpack) = open(arguments, settings)?;
     session::tidy_in_background(&store);
     let layers = match (arguments.lazy, arguments.no_unpack) {
@@ -87,8 +91,11 @@ pub(super) fn run(arguments: &PullArguments, settings: &Settings) -> Result<(), 
         gives_name: true,
     };
     let transfers = Transfers::start(registry, mode, Doing::Pulling, settings)?;
+    for note in meant.iter().filter_map(|name| name.note.as_ref()) {
+        transfers.note(note);
+    }
     let mut lines = String::new();
-    for name in &arguments.names {
+    for name in &names {
         let digest = pull(name, arguments.policy, &store, &options, &transfers)?;
         lines += &format!("{}@{digest}\n", repository(name));
     }

@@ -3,9 +3,11 @@
 //! | module      | what it decides                                     |
 //! | ----------- | --------------------------------------------------- |
 //! | `arguments` | the flags, the same in every command                |
+//! | `names`     | what a name without a registry means                |
 //! | `places`    | which files count, from the variables and the user  |
 
 mod arguments;
+mod names;
 mod places;
 
 use std::sync::Arc;
@@ -17,9 +19,20 @@ use tug_registry_client::tls::Tls;
 use tug_registry_client::{Options, Origin, Secret};
 
 pub(crate) use arguments::{ConnectionArguments, RegistryArguments, secret};
+pub(crate) use names::TypedName;
 
 use crate::environment::Environment;
 use crate::error::CommandError;
+
+/// A user and a password of the command line.
+pub(crate) struct Given<'a> {
+    /// The flag.
+    pub(crate) flag: &'static str,
+    /// Both, with a colon between.
+    pub(crate) creds: &'a Secret,
+    /// The registry that they are for; without it every one that is named.
+    pub(crate) registry: Option<&'a str>,
+}
 
 impl RegistryArguments {
     /// The options of a client. What `--creds` gives is for `registry`, or for every registry that is named.
@@ -28,29 +41,40 @@ impl RegistryArguments {
         environment: &Environment,
         registry: Option<&str>,
     ) -> Result<Options, CommandError> {
-        let credentials = self.credentials(environment, registry)?;
+        let given = self.creds.iter().map(|creds| Given { flag: "--creds", creds, registry });
+        self.options_with(environment, &given.collect::<Vec<_>>())
+    }
+
+    /// The options of a client that shows these to registries.
+    pub(crate) fn options_with(
+        &self,
+        environment: &Environment,
+        given: &[Given<'_>],
+    ) -> Result<Options, CommandError> {
+        let credentials = self.credentials(environment, given)?;
         self.connection.options(environment, credentials, &self.registry_mirrors)
     }
 
     fn credentials(
         &self,
         environment: &Environment,
-        registry: Option<&str>,
+        given: &[Given<'_>],
     ) -> Result<CredentialOptions, CommandError> {
-        if self.no_creds {
-            return Ok(CredentialOptions::default());
-        }
-        let mut options = self.connection.credentials(environment);
-        if let Some(creds) = &self.creds {
+        let mut options = match self.no_creds {
+            true => CredentialOptions::default(),
+            false => self.connection.credentials(environment),
+        };
+        for Given { flag, creds, registry } in given {
             let (user, password) = creds.reveal().split_once(':').ok_or_else(|| {
-                CommandError::usage("`--creds` has no password")
-                    .hint("write `--creds USER:PASSWORD`, or log in with `tug login`, which asks for it")
+                CommandError::usage(format_args!("`{flag}` has no password")).hint(format!(
+                    "write `{flag} USER:PASSWORD`, or log in with `tug login`, which asks for it"
+                ))
             })?;
             options.given.push(GivenCredential {
                 registry: registry.map(str::to_owned),
                 user: user.to_owned(),
                 password: Secret::new(password),
-                flag: "--creds".to_owned(),
+                flag: (*flag).to_owned(),
             });
         }
         Ok(options)
@@ -88,7 +112,8 @@ impl ConnectionArguments {
         }
     }
 
-    fn hosts(&self, environment: &Environment, hub_mirrors: &[String]) -> HostOptions {
+    /// Which servers serve a registry.
+    pub(crate) fn hosts(&self, environment: &Environment, hub_mirrors: &[String]) -> HostOptions {
         let mirror = |address: &String| HubMirror {
             address: address.clone(),
             origin: Origin::Flag("--registry-mirror".to_owned()),
@@ -147,11 +172,13 @@ mod tests {
     fn a_password_on_the_command_line_is_taken_and_not_shown() {
         let arguments = parse(&["--creds", "me:a:hunter2"]);
         assert!(!format!("{arguments:?}").contains("hunter2"));
-        let options = arguments.credentials(&none(), Some("a.io")).unwrap();
+        let creds = Secret::new("me:a:hunter2");
+        let given = [Given { flag: "--creds", creds: &creds, registry: Some("a.io") }];
+        let options = arguments.credentials(&none(), &given).unwrap();
         let [given] = options.given.as_slice() else { panic!("{options:?}") };
         assert_eq!((given.user.as_str(), given.password.reveal()), ("me", "a:hunter2"));
         assert_eq!(given.registry.as_deref(), Some("a.io"));
-        let error = parse(&["--creds", "hunter2"]).credentials(&none(), None).unwrap_err();
+        let error = parse(&["--creds", "hunter2"]).options(&none(), None).err().unwrap();
         assert!(!error.text(Default::default()).contains("hunter2"));
     }
 
@@ -159,14 +186,14 @@ mod tests {
     fn a_named_file_counts_before_variables_and_nobody_before_all() {
         let environment: Environment =
             [("REGISTRY_AUTH_FILE", "/a.json"), ("DOCKER_AUTH_CONFIG", "{}"), ("HOME", "/home/u")].into();
-        let options = parse(&["--authfile", "b.json"]).credentials(&environment, None).unwrap();
+        let options = parse(&["--authfile", "b.json"]).credentials(&environment, &[]).unwrap();
         assert_eq!(options.only.map(|only| only.path), Some("b.json".into()));
         assert!(options.inline.is_none());
-        let options = parse(&[]).credentials(&environment, None).unwrap();
+        let options = parse(&[]).credentials(&environment, &[]).unwrap();
         let only = options.only.unwrap();
         assert_eq!((only.path, only.named_by.as_str()), ("/a.json".into(), "REGISTRY_AUTH_FILE"));
         assert!(options.inline.is_some());
-        let options = parse(&["--no-creds"]).credentials(&environment, None).unwrap();
+        let options = parse(&["--no-creds"]).credentials(&environment, &[]).unwrap();
         assert!(options.only.is_none() && options.inline.is_none() && options.files.is_empty());
         assert!(Words::try_parse_from(["x", "--no-creds", "--creds", "a:b"]).is_err());
     }

@@ -247,3 +247,55 @@ fn a_password_that_is_typed_is_not_shown() {
     assert!(!seen.contains("hunter2"), "{seen}");
     assert!(text(&tug.path(".docker/config.json")).contains("bWU6aHVudGVyMg=="));
 }
+
+#[test]
+fn credentials_of_one_registry_are_not_shown_to_another() {
+    let (tug, from, to) = (here(), basic(), basic());
+    let names = [format!("{}/app", from.address()), format!("{}/app", to.address())];
+    let words = |more: &[&'static str]| {
+        let words: Vec<&str> = ["copy", &names[0], &names[1]].iter().chain(more).copied().collect();
+        let shown = tug.run(&words);
+        assert!(!shown.contains(PASSWORD), "{shown}");
+        shown
+    };
+    let refused = words(&["--creds", "me:hunter2"]);
+    assert!(refused.starts_with("exit code 2\n"), "{refused}");
+    assert!(refused.contains("error: `--creds` is for one registry, and these are two"), "{refused}");
+    assert!(from.exchanges().is_empty() && to.exchanges().is_empty());
+    from.add_image("app", "latest", &[b"a layer".to_vec()]);
+    let copied = words(&["--src-creds", "me:hunter2", "--dest-creds", "me:hunter2"]);
+    assert!(copied.starts_with("exit code 0\n"), "{copied}");
+    let refused = words(&["--src-creds", "me:hunter2"]);
+    assert!(refused.starts_with("exit code 3\n"), "{refused}");
+    let refused = tug.run(&["copy", &names[0], "oci:x", "--dest-creds", "me:hunter2"]);
+    assert!(
+        refused.starts_with("exit code 2\n--- stderr\nerror: `--dest-creds` is for a registry"),
+        "{refused}"
+    );
+}
+
+#[test]
+fn a_name_without_a_registry_means_what_registries_conf_says() {
+    let (tug, peer) = (here(), Peer::start(Behaviour::default()));
+    peer.add_image("team/tool", "1", &[b"a layer".to_vec()]);
+    tug.write("registries.conf", format!("[aliases]\n\"tool\" = \"{}/team/tool\"\n", peer.address()));
+    let pulled = shown(&tug, &peer, &["pull", "--no-unpack", "tool:1"], "");
+    assert!(pulled.starts_with("exit code 0\n--- stdout\nREGISTRY/team/tool@sha256:"), "{pulled}");
+    assert!(
+        pulled.contains("`tool:1` is `REGISTRY/team/tool:1`, as `[HOME]/registries.conf` says"),
+        "{pulled}"
+    );
+    tug.write(
+        "registries.conf",
+        format!("[[registry]]\nlocation = \"{}\"\nblocked = true\n", peer.address()),
+    );
+    let name = format!("{}/team/tool:1", peer.address());
+    let blocked = tug.run(&["pull", &name]);
+    assert!(blocked.starts_with("exit code 1\n") && blocked.contains("is blocked: "), "{blocked}");
+    tug.write("registries.conf", "unqualified-search-registries = [");
+    let broken = tug.run(&["pull", "tool:1"]);
+    assert!(
+        broken.starts_with("exit code 1\n") && broken.contains("`[HOME]/registries.conf` is not valid"),
+        "{broken}"
+    );
+}

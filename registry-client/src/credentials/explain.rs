@@ -47,7 +47,7 @@ impl Credentials {
     pub fn explain(&self, repository: &Repository) -> Result<Vec<Explanation>, ConfigError> {
         let mut explained = Vec::new();
         let mut is_decided = false;
-        for place in self.places(repository)? {
+        for place in self.places(Some(&repository.registry))? {
             let candidates = match self.candidates(&place, repository) {
                 Ok(candidates) => candidates,
                 Err(error) => {

@@ -149,22 +149,27 @@ impl Credentials {
     ///
     /// A place that should be asked first cannot be read, or its helper does not answer.
     pub fn for_repository(&self, repository: &Repository) -> Result<Option<Credential>, ConfigError> {
-        self.first(repository, true)
+        self.first(repository, Some(&repository.registry))
     }
 
-    /// The same for one of the places where a repository is looked for. What was given for all registries of this run is
-    /// not shown to mirrors: its user meant the registry.
+    /// The same for one of the places where a repository is looked for. What was given for this run is shown to the
+    /// registry that was named, wherever the files say that it is, and never to a mirror.
     ///
     /// # Errors
     ///
     /// As for [`Credentials::for_repository`].
     pub fn for_endpoint(&self, endpoint: &Endpoint) -> Result<Option<Credential>, ConfigError> {
-        self.first(&endpoint.uses_credentials_of, !endpoint.is_mirror)
+        let named = (!endpoint.is_mirror).then_some(endpoint.named_registry.as_str());
+        self.first(&endpoint.uses_credentials_of, named)
     }
 
-    fn first(&self, repository: &Repository, is_named: bool) -> Result<Option<Credential>, ConfigError> {
-        for place in self.places(repository)? {
-            if let Some(found) = self.ask(&place, repository, is_named)? {
+    fn first(
+        &self,
+        repository: &Repository,
+        named_registry: Option<&str>,
+    ) -> Result<Option<Credential>, ConfigError> {
+        for place in self.places(named_registry)? {
+            if let Some(found) = self.ask(&place, repository)? {
                 return Ok(Some(found));
             }
         }

@@ -42,19 +42,20 @@ pub(super) enum What {
 }
 
 impl Credentials {
-    /// The places in their order.
-    pub(super) fn places(&self, repository: &Repository) -> Result<Vec<Place>, ConfigError> {
-        let given = self.options.given.iter().filter(|given| {
-            let is_same =
-                |registry: &String| canonical_host(registry) == canonical_host(&repository.registry);
-            given.registry.as_ref().is_none_or(is_same)
+    /// The places in their order. What was given counts where a registry was named, and not for mirrors.
+    pub(super) fn places(&self, named_registry: Option<&str>) -> Result<Vec<Place>, ConfigError> {
+        let named = named_registry.map(canonical_host);
+        let given = self.options.given.iter().filter(|given| match (&given.registry, &named) {
+            (_, None) => false,
+            (None, Some(_)) => true,
+            (Some(registry), Some(named)) => canonical_host(registry) == *named,
         });
         let mut places: Vec<Place> = given.cloned().map(Place::Given).collect();
         if self.options.inline.is_some() {
             places.push(Place::Inline);
         }
         // What is given needs no files, so they need not be right.
-        if places.iter().any(|place| matches!(place, Place::Given(given) if given.registry.is_some())) {
+        if places.iter().any(|place| matches!(place, Place::Given(_))) {
             return Ok(places);
         }
         for listed in self.listed()? {
@@ -81,11 +82,7 @@ impl Credentials {
         &self,
         place: &Place,
         repository: &Repository,
-        is_named: bool,
     ) -> Result<Option<Credential>, ConfigError> {
-        if matches!(place, Place::Given(given) if given.registry.is_none() && !is_named) {
-            return Ok(None);
-        }
         for candidate in self.candidates(place, repository)? {
             if let Some(kind) = self.resolve(&candidate)? {
                 return Ok(Some(Credential { kind, source: candidate.source }));

@@ -31,6 +31,8 @@ pub struct Endpoint {
     pub headers: Vec<(String, Secret)>,
     /// How long to wait for a connection, if a file says so.
     pub dial_timeout: Option<Duration>,
+    /// The registry that was named, where this is that registry, whatever its host is; else the host.
+    pub named_registry: String,
     /// What credentials are looked up for.
     pub uses_credentials_of: Repository,
     /// What led here, if it was not the name alone: a file or a flag.

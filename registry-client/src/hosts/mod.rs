@@ -120,11 +120,8 @@ impl Hosts {
                 }
             }
             _ => {
-                endpoints.push(self.registry_itself(
-                    &real,
-                    entry.map(|(entry, _)| entry),
-                    file.as_deref(),
-                )?);
+                let itself = self.registry_itself(&real, entry.map(|(entry, _)| entry), file.as_deref())?;
+                endpoints.push(Endpoint { named_registry: named.registry, ..itself });
             }
         }
         Ok(endpoints)
@@ -214,6 +211,7 @@ impl Hosts {
             tls,
             headers: Vec::new(),
             dial_timeout: None,
+            named_registry: there.registry.clone(),
             uses_credentials_of: there.clone(),
             origin: origin.cloned(),
         })

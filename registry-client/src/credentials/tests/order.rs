@@ -111,6 +111,21 @@ fn mirrors_get_their_own_credentials_and_never_those_that_were_given() {
 }
 
 #[test]
+fn what_is_given_goes_where_the_registry_really_is() {
+    let conf = "[[registry]]\nprefix = 'a.io'\nlocation = 'b.io/moved'\n";
+    let home = full().with("hosts.conf", conf);
+    let only = Some((home.path("hosts.conf"), "X".to_owned()));
+    let registries = RegistriesOptions { only, ..RegistriesOptions::default() };
+    let hosts = Hosts::new(HostOptions { registries, ..HostOptions::default() });
+    let endpoints = hosts.endpoints(&repository("a.io/x"), Operation::PullByTag).unwrap();
+    for (given_for, expected) in [(Some("a.io"), "given:0"), (None, "given:0"), (Some("c.io"), "config:2")] {
+        let options = CredentialOptions { given: vec![given(given_for)], ..home.options() };
+        let found = Credentials::new(options).for_endpoint(&endpoints[0]).unwrap().unwrap();
+        assert_eq!(revealed(&found.kind), expected, "{given_for:?}");
+    }
+}
+
+#[test]
 fn debug_shows_no_secret() {
     let home = Home::new().with("run/auth.json", &auths(&[("a.io", "u:hunter2")]));
     let secret = GivenCredential { password: Secret::new("hunter2"), ..given(Some("c.io")) };
