@@ -154,6 +154,11 @@ pub enum Event {
         /// Which step.
         step: StepId,
     },
+    /// Something that takes time, or was decided, outside of the steps: an image is pulled, layers are fetched or sent.
+    Note {
+        /// What, in one line.
+        message: String,
+    },
     /// Something that the user should know and can change.
     Warning {
         /// What, in one line.
@@ -301,6 +306,7 @@ mod tests {
             Event::Finished { step, duration: time(0.25), layer, bytes: 7 },
             Event::Failed { step, duration: time(1.0), message: "it broke".to_owned() },
             Event::Cancelled { step },
+            Event::Note { message: "fetching 2 layers".to_owned() },
             Event::Warning { message: "old".to_owned(), line: 3 },
             Event::Written {
                 unit: String::new(),
@@ -320,6 +326,7 @@ mod tests {
         {"v":1,"at":0.5,"event":"finished","step":1,"seconds":0.25,"layer":"sha256:…","bytes":7}
         {"v":1,"at":0.5,"event":"failed","step":1,"seconds":1.0,"message":"it broke"}
         {"v":1,"at":0.5,"event":"cancelled","step":1}
+        {"v":1,"at":0.5,"event":"note","message":"fetching 2 layers"}
         {"v":1,"at":0.5,"event":"warning","message":"old","line":3}
         {"v":1,"at":0.5,"event":"written","manifest":"sha256:…","config":"sha256:…","names":["app"]}
         "#);

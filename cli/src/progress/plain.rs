@@ -112,6 +112,10 @@ impl Plain {
             Event::Cancelled { step } => {
                 self.end(*step, at, &self.stream.paint(Paint::Yellow, "CANCELED"));
             }
+            Event::Note { message } => {
+                let message = human::one_line(message);
+                self.out += &format!("{}\n", self.stream.paint(Paint::Dim, &message));
+            }
             Event::Warning { message, line } => self.warn(message, *line),
             Event::Lint(finding) => self.findings.push((**finding).clone()),
             _ => {}

@@ -44,6 +44,8 @@ pub(crate) struct View {
     steps: Vec<Step>,
     /// Steps that have begun, in the order in which they did.
     begun: Vec<usize>,
+    /// What was told last of what happens outside of the steps.
+    note: Option<String>,
     warnings: Vec<String>,
     findings: Vec<Finding>,
     stream: Stream,
@@ -78,6 +80,7 @@ impl View {
         Self {
             steps: Vec::new(),
             begun: Vec::new(),
+            note: None,
             warnings: Vec::new(),
             findings: Vec::new(),
             stream,
@@ -107,6 +110,7 @@ impl View {
                 }
             }
             Event::Output { step, text, .. } => self.output(*step, text),
+            Event::Note { message } => self.note = Some(human::one_line(message)),
             Event::Warning { message, line } => {
                 let place = if *line == 0 { String::new() } else { format!(" (line {line})") };
                 self.warnings.push(human::one_line(message) + &place);
@@ -119,7 +123,11 @@ impl View {
     /// The build as it stands at `at` after the start; lines without a break at the end of the last.
     pub(crate) fn frame(&self, at: Duration, mood: Mood, screen: Screen) -> String {
         let running = self.begun.iter().filter(|id| self.is_running(**id)).count();
-        let room = screen.height.saturating_sub(2);
+        let note = self.note.as_ref().map(|note| {
+            let line = cut(&format!(" => {note}"), screen.width.max(8));
+            self.stream.paint(Paint::Dim, &line)
+        });
+        let room = screen.height.saturating_sub(2 + usize::from(note.is_some()));
         let logs = match running {
             0 => 0,
             _ => self.log_lines.min(room.saturating_sub(running) / running),
@@ -147,6 +155,7 @@ impl View {
         };
         [cut(&self.head(at, end), screen.width.max(8))]
             .into_iter()
+            .chain(note)
             .chain(lines)
             .collect::<Vec<_>>()
             .join("\n")
