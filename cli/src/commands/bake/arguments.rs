@@ -42,6 +42,9 @@ pub(crate) struct BakeArguments {
     #[arg(long, value_name = "WHAT")]
     pub(super) list: Option<String>,
 
+    /// How registries are reached.
+    #[command(flatten)]
+    pub(super) registry: RegistryArguments,
     /// Run every step again, or with `=false` use the cache although the file says otherwise
     #[arg(long, num_args = 0..=1, require_equals = true, value_name = "BOOL", default_missing_value = "true")]
     #[arg(help_heading = "How to build", hide_possible_values = true)]

@@ -7,9 +7,11 @@ use std::time::{Duration, Instant};
 use serde_json::{Map, Value};
 use tug_bake::{Plan, Target};
 use tug_builder::{BuildOptions, Built, Cancel, ContextSource, NamedContext};
+use tug_layer_store::Store;
+use tug_transfer::Remote;
 
 use super::super::build::outcome::{self, Outcome};
-use super::super::build::{self, BuildArguments, Prepared};
+use super::super::build::{self, BuildArguments, Prepared, Registries};
 use super::{BakeArguments, words};
 use crate::error::CommandError;
 use crate::exit::Exit;
@@ -39,6 +41,7 @@ pub(super) fn run(plan: &Plan, arguments: &BakeArguments, settings: &Settings) -
     if stdout_is_taken > 1 {
         return Err(CommandError::failed("only one target can write to standard output"));
     }
+    let reached = arguments.registry.options(&settings.environment, None)?;
     let start = Instant::now();
     let session = Session::enter(settings)?;
     // From here on there may be threads.
@@ -51,9 +54,17 @@ pub(super) fn run(plan: &Plan, arguments: &BakeArguments, settings: &Settings) -
         let cancel = cancel.clone();
         Interrupts::watch(move || cancel.cancel())?
     };
+    let reached = jobs.iter().all(|job| !job.arguments.how.offline).then_some(reached);
+    let registries = Registries::start(reached, &cancel)?;
+    let store = registries.behind(&session.store);
+    let pull = jobs.iter().filter_map(|job| job.arguments.how.pull).next();
+    let elsewhere = registries.elsewhere(pull);
+    units.iter_mut().for_each(|unit| unit.elsewhere = elsewhere.clone());
     let mut progress = Progress::start(mode, "Dockerfile", &interrupts, settings);
-    let built = tug_builder::build_all(&session.store, &session.runtime, units, &progress, &cancel);
-    let done = built.map(|built| put(jobs, &built, &session, &progress, &cancel));
+    let done = registries.telling(&progress, || {
+        let built = tug_builder::build_all(&store, &session.runtime, units, &progress, &cancel);
+        built.map(|built| put(jobs, &built, &store, registries.remote(), &progress, &cancel))
+    });
     progress.finish();
     let took = start.elapsed();
     match done {
@@ -163,7 +174,8 @@ impl<'a> Done<'a> {
 fn put<'a>(
     jobs: Vec<Job<'a>>,
     built: &[Built],
-    session: &Session,
+    store: &Store,
+    remote: Option<&Remote>,
     progress: &Progress,
     cancel: &Cancel,
 ) -> Result<Vec<Done<'a>>, CommandError> {
@@ -172,7 +184,7 @@ fn put<'a>(
         let own = built[job.units].to_vec();
         let put = match job.target.linked {
             true => build::Put::default(),
-            false => job.prepared.put(&session.store, &own, progress, cancel)?,
+            false => job.prepared.put(store, &own, remote, progress, cancel)?,
         };
         all.push(Done { name: job.name, linked: job.target.linked, put, built: own });
     }

@@ -8,6 +8,7 @@ pub(super) mod outcome;
 mod output;
 mod platforms;
 mod prepared;
+mod registries;
 mod reproducible;
 mod sandbox;
 mod sources;
@@ -22,6 +23,7 @@ pub(crate) use arguments::{BuildArguments, Call, Format, Method};
 use outcome::Outcome;
 pub(super) use output::Put;
 pub(super) use prepared::Prepared;
+pub(super) use registries::Registries;
 use reproducible::Report;
 pub(crate) use sources::of as dockerfile_sources;
 
@@ -45,6 +47,7 @@ pub(super) fn run(arguments: &BuildArguments, settings: &Settings) -> Result<Exi
     let mode = ProgressMode::chosen(flag, environment, &settings.output)?;
     outcome::check_files(arguments)?;
     let mut prepared = Prepared::new(arguments, settings)?;
+    let reached = arguments.reached(environment)?;
     if arguments.outputs.check_reproducible.is_some() {
         refuse_what_is_read_once(arguments, &prepared)?;
     }
@@ -60,6 +63,10 @@ pub(super) fn run(arguments: &BuildArguments, settings: &Settings) -> Result<Exi
         let cancel = cancel.clone();
         Interrupts::watch(move || cancel.cancel())?
     };
+    let registries = Registries::start(reached, &cancel)?;
+    let store = registries.behind(&session.store);
+    let elsewhere = registries.elsewhere(arguments.how.pull);
+    units.iter_mut().for_each(|unit| unit.elsewhere = elsewhere.clone());
     let file = names_from(arguments).join(arguments.what.file().unwrap_or("Dockerfile".as_ref()));
     let mut progress = Progress::start(mode, &file.to_string_lossy(), &interrupts, settings);
     let log = LogFile::new(&progress, arguments.tell.logfile.as_deref())?;
@@ -67,13 +74,15 @@ pub(super) fn run(arguments: &BuildArguments, settings: &Settings) -> Result<Exi
         log.report(Event::Warning { message: message.clone(), line: 0 });
     }
     let watched = Watched::new(&log);
-    let built = tug_builder::build_all(&session.store, &session.runtime, units, &watched, &cancel);
-    let build = watched.into_build();
     let stdout_is_taken = prepared.takes_stdout();
-    let put = built.map(|built| {
-        let put = prepared.put(&session.store, &built, &log, &cancel);
-        (built, put)
+    let put = registries.telling(&watched, || {
+        let built = tug_builder::build_all(&store, &session.runtime, units, &watched, &cancel);
+        built.map(|built| {
+            let put = prepared.put(&store, &built, registries.remote(), &watched, &cancel);
+            (built, put)
+        })
     });
+    let build = watched.into_build();
     log.finish();
     progress.finish();
     let took = start.elapsed();
@@ -100,11 +109,11 @@ pub(super) fn run(arguments: &BuildArguments, settings: &Settings) -> Result<Exi
             });
             let mut progress = Progress::start(mode, &file.to_string_lossy(), &interrupts, settings);
             let second =
-                tug_builder::build_all(&session.store, &session.runtime, again.collect(), &progress, &cancel);
+                tug_builder::build_all(&store, &session.runtime, again.collect(), &progress, &cancel);
             progress.finish();
             let second = second.map_err(|error| failed(arguments, error, &interrupts, mode, settings))?;
             let report =
-                Report::of(&session.store, prepared.platforms(), (&built, &second), prepared.has_epoch())?;
+                Report::of(&store, prepared.platforms(), (&built, &second), prepared.has_epoch())?;
             settings.output.data(report.text(format).as_bytes())?;
             Ok(if report.is_same() { Exit::Success } else { Exit::Failed })
         }

@@ -10,8 +10,9 @@ use tug_builder::{
 };
 use tug_layer_store::Store;
 use tug_oci::{Descriptor, Platform, Reference};
+use tug_transfer::Remote;
 
-use super::arguments::{NetworkChoice, PullChoice, note, value};
+use super::arguments::{NetworkChoice, value};
 use super::key_agent::KeyAgent;
 use super::output::{self, Outputs, Put};
 use super::platforms::Platforms;
@@ -60,12 +61,6 @@ impl Prepared {
         let mut notes = arguments.habits.judge()?;
         let mut steps = sandbox::steps(&arguments.steps)?;
         notes.append(&mut steps.notes);
-        if let Some(PullChoice::Always | PullChoice::Newer) = arguments.how.pull {
-            notes.push(note(
-                &["`--pull`".to_owned()],
-                "base images come from the store, and `tug load` brings newer ones",
-            ));
-        }
         let outputs = Outputs::open(arguments, settings)?;
         let secrets = entrusted::secrets(&arguments.entrust, settings)?;
         if let Some(seconds) = source_date_epoch {
@@ -190,6 +185,7 @@ impl Prepared {
         &mut self,
         store: &Store,
         built: &[Built],
+        remote: Option<&Remote>,
         reporter: &dyn Reporter,
         cancel: &Cancel,
     ) -> Result<Put, CommandError> {
@@ -203,7 +199,7 @@ impl Prepared {
         let images: Vec<(Descriptor, Platform)> =
             platforms.map(|(platform, built)| (built.descriptor.clone(), platform.clone())).collect();
         let product = Product::new(&store, &images, self.platforms.is_index)?;
-        outputs.write(&store, &product, reporter)
+        outputs.write(&store, &product, remote, reporter)
     }
 }
 

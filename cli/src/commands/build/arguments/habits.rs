@@ -43,7 +43,8 @@ const fn habit(name: &'static str, takes: Takes, judge: fn(&str) -> Verdict) -> 
     Habit { name, takes, judge }
 }
 
-const NO_REGISTRY: Verdict = Verdict::Note("images come from the store, and no registry is asked");
+const NO_TRUST: Verdict = Verdict::Note("signatures are not checked, and images are not encrypted");
+const OWN_RETRIES: Verdict = Verdict::Note("what may pass is tried again anyway, as often as makes sense");
 const OWN_NAMESPACES: Verdict =
     Verdict::Note("steps run in namespaces that tug makes by itself: `tug doctor` shows how");
 const OWN_CACHE: Verdict = Verdict::Note("what was built is kept in the store, which `--store` chooses");
@@ -61,14 +62,12 @@ const HABITS: &[Habit] = &[
         true => Verdict::Done,
         false => NO_ATTESTATIONS,
     }),
-    habit("authfile", Takes::Value, |_| NO_REGISTRY),
     habit("builder", Takes::Value, |_| {
         Verdict::Note("there are no builders to choose from: this process builds")
     }),
     habit("cache-from", Takes::Value, |_| OWN_CACHE),
     habit("cache-to", Takes::Value, |_| OWN_CACHE),
     habit("cache-ttl", Takes::Value, |_| OWN_CACHE),
-    habit("cert-dir", Takes::Value, |_| NO_REGISTRY),
     habit("cgroupns", Takes::Value, |_| OWN_NAMESPACES),
     habit("compat-volumes", Takes::Optional, |value| match is_true(value) {
         Some(false) => Verdict::Done,
@@ -85,15 +84,14 @@ const HABITS: &[Habit] = &[
             "run it yourself: `cpp -E -P Containerfile.in | tug build -f - .`",
         )
     }),
-    habit("creds", Takes::Value, |_| NO_REGISTRY),
-    habit("decryption-key", Takes::Value, |_| NO_REGISTRY),
+    habit("decryption-key", Takes::Value, |_| NO_TRUST),
     habit("disable-compression", Takes::Optional, |value| match is_true(value) {
         Some(_) => Verdict::Note(
             "the store keeps layers as they are, and what is written out of it has its own flags",
         ),
         None => NOT_A_BOOL,
     }),
-    habit("disable-content-trust", Takes::Optional, |_| NO_REGISTRY),
+    habit("disable-content-trust", Takes::Optional, |_| NO_TRUST),
     habit("force-rm", Takes::Optional, boolean),
     habit("format", Takes::Value, |value| match value {
         "oci" => Verdict::Done,
@@ -137,8 +135,8 @@ const HABITS: &[Habit] = &[
         "false" | "disabled=true" => Verdict::Done,
         _ => NO_ATTESTATIONS,
     }),
-    habit("retry", Takes::Value, |_| NO_REGISTRY),
-    habit("retry-delay", Takes::Value, |_| NO_REGISTRY),
+    habit("retry", Takes::Value, |_| OWN_RETRIES),
+    habit("retry-delay", Takes::Value, |_| OWN_RETRIES),
     habit("rm", Takes::Optional, boolean),
     habit("runtime", Takes::Value, |_| OWN_NAMESPACES),
     habit("runtime-flag", Takes::Value, |_| OWN_NAMESPACES),
@@ -149,7 +147,7 @@ const HABITS: &[Habit] = &[
     habit("sign-by", Takes::Value, |_| {
         Verdict::Refused("images cannot be signed yet", "sign them with another tool when they are pushed")
     }),
-    habit("signature-policy", Takes::Value, |_| NO_REGISTRY),
+    habit("signature-policy", Takes::Value, |_| NO_TRUST),
     habit("skip-unused-stages", Takes::Optional, |value| match is_true(value) {
         Some(true) => Verdict::Done,
         Some(false) => Verdict::Note("only what the target needs is built: `--target` names another one"),
@@ -161,11 +159,6 @@ const HABITS: &[Habit] = &[
             "steps cannot read from standard input: nobody could build them again",
             "copy a file, or use a here-document: `RUN command <<EOF`",
         )
-    }),
-    habit("tls-verify", Takes::Optional, |value| match is_true(value) {
-        Some(true) => Verdict::Done,
-        Some(false) => NO_REGISTRY,
-        None => NOT_A_BOOL,
     }),
     habit("userns", Takes::Value, |_| OWN_NAMESPACES),
     habit("userns-gid-map", Takes::Value, |_| OWN_NAMESPACES),
@@ -298,15 +291,15 @@ mod tests {
     fn what_is_done_anyway_is_not_worth_a_word() {
         let words = ["--rm=true", "--force-rm", "--provenance=false", "--sbom=false", "--layers", "."];
         assert_eq!(judged(&words), "");
-        assert_eq!(judged(&["--format", "oci", "--isolation=rootless", "--tls-verify", "."]), "");
+        assert_eq!(judged(&["--format", "oci", "--isolation=rootless", "."]), "");
     }
 
     #[test]
     fn what_has_no_effect_is_said_once_for_each_reason() {
         let words =
-            ["--authfile", "a", "--creds", "a:b", "--creds", "a:b", "--tls-verify=false", "--builder=x", "."];
+            ["--retry", "3", "--retry-delay", "1s", "--retry", "3", "--builder=x", "."];
         insta::assert_snapshot!(judged(&words), @"
-        `--authfile`, `--creds`, `--tls-verify=false` have no effect: images come from the store, and no registry is asked
+        `--retry`, `--retry-delay` have no effect: what may pass is tried again anyway, as often as makes sense
         `--builder` has no effect: there are no builders to choose from: this process builds
         ");
     }
@@ -327,11 +320,6 @@ mod tests {
         ] {
             assert!(judged(words).starts_with("error: "), "{words:?}");
         }
-    }
-
-    #[test]
-    fn no_secret_is_repeated() {
-        assert!(!judged(&["--creds", "me:secret", "."]).contains("secret"));
     }
 
     #[test]

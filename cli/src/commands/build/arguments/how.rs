@@ -14,10 +14,14 @@ pub(crate) struct HowArguments {
     /// Run the steps of these stages again (can be repeated)
     #[arg(long, value_name = "STAGE", value_delimiter = ',', conflicts_with = "no_cache")]
     pub(crate) no_cache_filter: Vec<String>,
-    /// Which base images to look for in a registry; so far they come from the store alone
+    /// When to ask registries for base images [default: missing]
+    ///
+    /// A base image comes with its manifest and config; its layers come when a step or an output reads them.
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "always", value_name = "WHEN")]
-    #[arg(hide_short_help = true)]
     pub(crate) pull: Option<PullChoice>,
+    /// Ask no registry: everything must be in the store
+    #[arg(long, conflicts_with = "pull")]
+    pub(crate) offline: bool,
     /// Build for these platforms; several become an index of images [default: this machine]
     ///
     /// Programs of other processors run where the kernel knows an emulator for them: `tug doctor` shows which. Stages
@@ -78,15 +82,15 @@ pub(crate) enum NetworkChoice {
 /// `--pull`, with the words of docker, buildah and podman.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum PullChoice {
-    /// All of them
+    /// Each time
     #[value(alias = "true")]
     Always,
-    /// Those that are not in the store
+    /// When the store does not have them
     #[value(alias = "false", alias = "ifmissing")]
     Missing,
-    /// None
+    /// Never
     Never,
-    /// Those for which there is a newer one
+    /// Each time; the one in the store will do when the registry cannot be asked
     #[value(alias = "ifnewer")]
     Newer,
 }

@@ -13,6 +13,12 @@ mod steps;
 mod tell;
 mod what;
 
+use tug_registry_client::Options;
+
+use crate::environment::Environment;
+use crate::error::CommandError;
+use crate::registry_settings::RegistryArguments;
+
 pub(crate) use check::CheckArguments;
 pub(crate) use check::{Call, Format, Method};
 pub(super) use contexts::ContextArguments;
@@ -24,6 +30,14 @@ pub(super) use outputs::OutputArguments;
 pub(super) use steps::{Entitlement, ResourceFlag, StepsArguments};
 pub(super) use tell::TellArguments;
 pub(super) use what::{WhatArguments, value};
+
+impl BuildArguments {
+    /// How registries are reached; `None` when none may be.
+    pub(super) fn reached(&self, environment: &Environment) -> Result<Option<Options>, CommandError> {
+        let options = self.registry.options(environment, None)?;
+        Ok((!self.how.offline).then_some(options))
+    }
+}
 
 /// Arguments of `tug build`.
 #[derive(Debug, clap::Args)]
@@ -43,8 +57,9 @@ Examples:
   tug build -o out --target bin .                    The files of a stage, in a folder
   tug build -o type=oci,dest=app.tar .               The image in a file
   tug build --platform linux/amd64,linux/arm64 .     An index of two images
+  tug build -t registry.example/app --push .         Pushed, layer by layer while the build runs
 
-FROM and COPY --from take the name or id of an image in the store, and images in files:
+FROM and COPY --from take the name or id of an image in the store, names that are pulled, and images in files:
   oci:PATH[:NAME]              in an OCI layout, a folder
   oci-archive:PATH[:NAME]      in a tar of such a layout
   docker-archive:PATH[:NAME]   in what `docker save` has written"
@@ -68,6 +83,9 @@ pub(crate) struct BuildArguments {
     /// What people and scripts are told.
     #[command(flatten)]
     pub(super) tell: TellArguments,
+    /// How registries are reached.
+    #[command(flatten)]
+    pub(super) registry: RegistryArguments,
     /// What is done with the Dockerfile instead.
     #[command(flatten)]
     pub(crate) check: CheckArguments,

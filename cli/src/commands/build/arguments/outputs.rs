@@ -9,21 +9,21 @@ use super::super::reproducible::ReportFormat;
 pub(crate) struct OutputArguments {
     /// Put the result there: a folder, `FILE.tar`, `-`, or `type=TYPE,KEY=VALUE` (can be repeated)
     ///
-    /// The types: `image` (the image in the store, the default), `docker` (with `dest` a tar that docker loads), `oci` (a
+    /// The types: `image` (the image in the store, the default), `registry` (pushed), `docker` (with `dest` a tar that docker loads), `oci` (a
     /// tar of an image layout, a folder with `tar=false`), `local` (the files, in a folder), `tar` (the files, in a tar),
     /// `cacheonly` (nothing).
     ///
     /// Keys of `local`: `dest`, `mode=copy|delete`, `platform-split`. Of images: `dest`, `name`,
     /// `compression=uncompressed|gzip|zstd`, `compression-level`, `force-compression`, `oci-mediatypes`,
-    /// `annotation.NAME`, `annotation-index.NAME` and so on, `store`, `unpack`.
+    /// `annotation.NAME`, `annotation-index.NAME` and so on, `store`, `unpack`, `push`, `push-by-digest`.
     #[arg(short, long = "output", value_name = "OUTPUT")]
     pub(crate) outputs: Vec<OutputSpec>,
     /// Put the image into the store as well, when there are other outputs
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false")]
     #[arg(hide_default_value = true, hide_possible_values = true, value_name = "BOOL")]
     pub(crate) load: bool,
-    /// Push the image to a registry
-    #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    /// Push the image to where its names lead; layers go while later steps still run
+    #[arg(long, hide_default_value = true, hide_possible_values = true, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     #[arg(default_value = "false", value_name = "BOOL")]
     pub(crate) push: bool,
     /// Add an annotation: `[LEVEL:]KEY=VALUE` (can be repeated)

@@ -6,17 +6,21 @@
 mod annotation;
 mod fields;
 mod files;
+mod push;
 mod spec;
 
 use std::path::Path;
 use std::time::Instant;
 
 use tug_builder::{Annotation, Event, Product, Reporter, Squash};
-use tug_layer_store::{ArchiveCompression, ArchiveFormat, SaveImage, SaveOptions, Store, Trees};
+use tug_layer_store::{
+    ArchiveCompression, ArchiveFormat, LayerCompression, SaveImage, SaveOptions, Store, Trees,
+};
 use tug_oci::{Descriptor, Reference};
+use tug_transfer::Remote;
 
 pub(crate) use annotation::{Annotations, annotations};
-use spec::Kind;
+use spec::{Kind, Push};
 pub(crate) use spec::OutputSpec;
 
 use super::BuildArguments;
@@ -57,10 +61,17 @@ impl Outputs {
     /// Looks whether everything can be put where it was asked for, and opens the files.
     pub(super) fn open(arguments: &BuildArguments, settings: &Settings) -> Result<Self, CommandError> {
         let asked = &arguments.outputs;
-        if asked.push {
-            return Err(CommandError::usage("`--push` cannot be done").hint(spec::CANNOT_PUSH));
-        }
         let mut specs = asked.outputs.clone();
+        if asked.push {
+            let mut images = specs.iter_mut().filter(|spec| matches!(spec.kind, Kind::Store { .. })).peekable();
+            match images.peek() {
+                Some(_) => images.for_each(|spec| spec.pushed = spec.pushed.or(Some(Push::ByName))),
+                None => specs.push(OutputSpec::push()),
+            }
+        }
+        if let Some(spec) = specs.iter().find(|spec| spec.pushed.is_some()) {
+            push::check(spec, &arguments.what.tags, arguments)?;
+        }
         let is_in_store = |spec: &OutputSpec| matches!(spec.kind, Kind::Store { named: true, .. });
         if specs.is_empty() || asked.load && !specs.iter().any(is_in_store) {
             specs.push(OutputSpec::store());
@@ -94,12 +105,24 @@ impl Outputs {
     /// Whether there is nothing to do but to name the image in the store, which the builder does by itself.
     pub(super) fn is_default(&self) -> bool {
         let is_plain = |(spec, _): &(OutputSpec, _)| {
-            matches!(spec.kind, Kind::Store { named: true, unpack: false })
+            spec.pushed.is_none()
+                && matches!(spec.kind, Kind::Store { named: true, unpack: false })
                 && spec.names.is_empty()
                 && spec.annotations.is_empty()
                 && spec.form == tug_layer_store::ImageForm::default()
         };
         self.annotations.is_empty() && self.all.len() == 1 && self.all.iter().all(is_plain)
+    }
+
+    /// Where the image is pushed to while it is built, and how its layers are compressed.
+    pub(super) fn destinations(&self) -> Vec<(Reference, Option<LayerCompression>)> {
+        let pushed = self.all.iter().filter(|(spec, _)| spec.pushed.is_some());
+        pushed
+            .flat_map(|(spec, _)| {
+                let names = self.tags.iter().chain(&spec.names);
+                names.map(|name| (name.clone(), spec.form.compression))
+            })
+            .collect()
     }
 
     /// Whether standard output is taken.
@@ -112,6 +135,7 @@ impl Outputs {
         self,
         store: &Store,
         product: &Product,
+        remote: Option<&Remote>,
         reporter: &dyn Reporter,
     ) -> Result<Put, CommandError> {
         let mut put = Put::default();
@@ -120,7 +144,7 @@ impl Outputs {
             reporter.report(Event::Exporting { output: spec.text.clone() });
             let mut names = self.tags.clone();
             names.extend(spec.names.iter().filter(|name| !self.tags.contains(name)).cloned());
-            let image = match spec.is_image() {
+            let mut image = match spec.is_image() {
                 false => None,
                 true => {
                     let all: Vec<_> = self.annotations.iter().chain(&spec.annotations).cloned().collect();
@@ -131,6 +155,9 @@ impl Outputs {
             match &image {
                 Some(image) => output.image(image, file)?,
                 None => output.files(file, &mut put.notes)?,
+            }
+            if let (Some(how), Some(made), Some(remote)) = (spec.pushed, &mut image, remote) {
+                *made = push::push(store, remote, made, &names, &spec, how)?;
             }
             if put.image.is_none() && image.is_some() {
                 (put.image, put.names) = (image.clone(), names.clone());

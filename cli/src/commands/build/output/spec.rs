@@ -3,7 +3,8 @@
 //! | written              | is                                                                             |
 //! | -------------------- | ------------------------------------------------------------------------------ |
 //! | `type=image`         | the image in the store, under its names: the default                           |
-//! | `type=docker`        | the same; with `dest`, a tar that docker loads                                  |
+//! | `type=registry`      | the image, pushed to where its names lead; `type=image,push=true` keeps it as well |
+//! | `type=docker`        | the same as `type=image`; with `dest`, a tar that docker loads                                  |
 //! | `type=oci`           | a tar with an image layout; with `tar=false`, a folder                          |
 //! | `type=local`         | the files, in a folder                                                          |
 //! | `type=tar`           | the files, in a tar                                                             |
@@ -33,6 +34,8 @@ pub(crate) struct OutputSpec {
     pub(super) form: ImageForm,
     /// Annotations of this output alone.
     pub(super) annotations: Vec<Annotation>,
+    /// Whether it is pushed to where its names lead.
+    pub(super) pushed: Option<Push>,
     /// As it was typed.
     pub(super) text: String,
 }
@@ -66,7 +69,21 @@ pub(super) enum Kind {
     Nothing,
 }
 
+/// How an image is pushed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Push {
+    /// Under its names.
+    ByName,
+    /// Without a tag.
+    ByDigest,
+}
+
 impl OutputSpec {
+    /// `--push`: the image in the store, and at its registry.
+    pub(super) fn push() -> Self {
+        Self { pushed: Some(Push::ByName), ..Self::plain("type=image,push=true", Self::store().kind) }
+    }
+
     /// What happens without `--output`, and with `--load`.
     pub(super) fn store() -> Self {
         Self::plain("type=image", Kind::Store { named: true, unpack: false })
@@ -74,7 +91,8 @@ impl OutputSpec {
 
     fn plain(text: &str, kind: Kind) -> Self {
         let (names, annotations) = (Vec::new(), Vec::new());
-        Self { kind, names, form: ImageForm::default(), annotations, text: text.to_owned() }
+        let (form, pushed) = (ImageForm::default(), None);
+        Self { kind, names, form, annotations, pushed, text: text.to_owned() }
     }
 
     /// Whether it is an image, and not its files.
@@ -92,7 +110,7 @@ impl OutputSpec {
 }
 
 const TYPES: [&str; 7] = ["cacheonly", "docker", "image", "local", "oci", "registry", "tar"];
-const OF_IMAGES: [&str; 11] = [
+const OF_IMAGES: [&str; 12] = [
     "annotation.NAME",
     "compatibility-version",
     "compression",
@@ -103,20 +121,15 @@ const OF_IMAGES: [&str; 11] = [
     "oci-artifact",
     "oci-mediatypes",
     "push",
+    "push-by-digest",
     "rewrite-timestamp",
 ];
 
 /// What buildx knows and what cannot be done here, with the reason.
-const NOT_HERE: [(&str, &str); 4] = [
-    ("push", CANNOT_PUSH),
-    ("push-by-digest", CANNOT_PUSH),
-    ("registry.insecure", CANNOT_PUSH),
+const NOT_HERE: [(&str, &str); 2] = [
+    ("registry.insecure", "write `--tls-verify=false`, which holds for the whole command"),
     ("dangling-name-prefix", "images without a name have none in the store of tug"),
 ];
-
-/// Why there is no `push`.
-pub(super) const CANNOT_PUSH: &str = "tug cannot push yet: write `type=oci,dest=FILE`, which `skopeo copy \
-                                      oci-archive:FILE docker://NAME` takes to a registry";
 
 impl FromStr for OutputSpec {
     type Err = String;
@@ -161,10 +174,10 @@ struct Keys<'a> {
 
 impl Keys<'_> {
     fn parse(mut self) -> Result<OutputSpec, String> {
-        let Some(kind) = self.take("type") else {
+        let Some(type_name) = self.take("type") else {
             return Err(format!("`{}` has no `type`: expected for example `type=local,dest=out`", self.text));
         };
-        let (kind, known): (Kind, &[&str]) = match kind.as_str() {
+        let (kind, known): (Kind, &[&str]) = match type_name.as_str() {
             "image" => (self.image()?, &["store", "unpack"]),
             "docker" => (self.docker()?, &["dest", "tar"]),
             "oci" => (self.oci()?, &["dest", "tar"]),
@@ -174,7 +187,7 @@ impl Keys<'_> {
                 (Kind::Tar { path: self.dest(), split }, &["dest", "platform-split"])
             }
             "cacheonly" => (Kind::Nothing, &[]),
-            "registry" => return Err(CANNOT_PUSH.to_owned()),
+            "registry" => (Kind::Store { named: self.boolean("store")?.unwrap_or(false), unpack: false }, &["store"]),
             other => {
                 let known = TYPES.map(str::to_owned);
                 return Err(match suggest::closest(other, &known) {
@@ -185,6 +198,7 @@ impl Keys<'_> {
         };
         let mut spec = OutputSpec::plain(self.text, kind);
         if spec.is_image() {
+            spec.pushed = self.push(&type_name)?;
             self.image_keys(&mut spec)?;
         }
         let of_images = if spec.is_image() { &OF_IMAGES[..] } else { &[] };
@@ -197,6 +211,20 @@ impl Keys<'_> {
     fn image(&mut self) -> Result<Kind, String> {
         let named = self.boolean("store")?.unwrap_or(true);
         Ok(Kind::Store { named, unpack: self.boolean("unpack")?.unwrap_or(false) })
+    }
+
+    /// `push` and `push-by-digest`, which only what goes to the store can have as well.
+    fn push(&mut self, kind: &str) -> Result<Option<Push>, String> {
+        let by_digest = self.boolean("push-by-digest")?;
+        let push = self.boolean("push")?;
+        if !matches!(kind, "image" | "registry") && (push == Some(true) || by_digest == Some(true)) {
+            return Err(format!("`push` is for `type=image` and `type=registry`, not for `type={kind}`"));
+        }
+        Ok(match (push.unwrap_or(kind == "registry"), by_digest.unwrap_or(false)) {
+            (_, true) => Some(Push::ByDigest),
+            (true, false) => Some(Push::ByName),
+            (false, false) => None,
+        })
     }
 
     fn docker(&mut self) -> Result<Kind, String> {
