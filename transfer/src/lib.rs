@@ -30,6 +30,6 @@ pub use copy::{ArchiveKind, Copied, CopyOptions, Place, PlaceError};
 pub use error::Error;
 pub use event::{Direction, Event, Observer, Unobserved};
 pub use pull::{Layers, PullOptions, Pulled, Status};
-pub use push::{PushOptions, Pushed};
+pub use push::{Ahead, PushOptions, Pushed};
 pub use remote::Remote;
 pub use resolve::Resolved;

@@ -7,9 +7,12 @@
 //! | 3. manifests, children first        | as they are in the store, byte for byte, unless layers were compressed          |
 //! | 4. the name                         | last: whoever pulls it finds all of it                                          |
 //!
+//! [`Ahead`] does step 2 for layers of an image that is still being built.
+//!
 //! Layers of images that were built here are plain tars. They are pushed compressed, which makes another manifest: that one
 //! is in the store too afterwards, and the name points to it.
 
+mod ahead;
 mod send;
 mod source;
 
@@ -26,6 +29,7 @@ use crate::event::Event;
 use crate::remote::{Remote, blocking};
 use crate::resolve::{is_attestation, is_image_config, kept};
 use crate::tree::{Node, Tree};
+pub use ahead::Ahead;
 pub(crate) use send::Sending;
 pub(crate) use source::Outgoing;
 
@@ -45,6 +49,8 @@ pub struct PushOptions {
     pub platform: Platform,
     /// Whether each blob is asked for although the manifest is there.
     pub checks_blobs: bool,
+    /// Whether no tag is given: only the digest leads to it.
+    pub by_digest: bool,
 }
 
 impl PushOptions {
@@ -57,6 +63,7 @@ impl PushOptions {
             only: None,
             platform,
             checks_blobs: false,
+            by_digest: false,
         }
     }
 }
@@ -146,8 +153,7 @@ impl Remote {
         for node in &tree.nodes {
             let Some(image) = image_of(store, node).await? else { continue };
             for (diff_id, blob) in image.layers() {
-                let is_plain =
-                    matches!(blob.media_type.as_str(), media_type::OCI_LAYER | media_type::DOCKER_LAYER);
+                let is_plain = is_plain(&blob.media_type);
                 let is_wanted = match options.compression {
                     LayerCompression::Plain => !is_plain && options.all_layers,
                     LayerCompression::Gzip(_) => is_plain || options.all_layers && !is_gzip(&blob.media_type),
@@ -178,10 +184,14 @@ impl Remote {
             action: "push",
             skips_known: !options.checks_blobs,
         };
-        let tag = Target::from(destination);
+        let tag = |made: &Descriptor| match options.by_digest {
+            true => Target::Digest(made.digest.clone()),
+            false => Target::from(destination),
+        };
         if forms.images.is_empty() {
             let sources = self.sources(store, tree, forms, options).await?;
-            return sending.send(tree, sources, &tag).await;
+            let Some(top) = tree.top() else { return Err(Error::Stopped) };
+            return sending.send(tree, sources, &tag(&top.descriptor)).await;
         }
         // The manifest is known when its last layer is compressed, so the blobs go first.
         let sources = self.sources(store, tree, forms, options).await?;
@@ -193,7 +203,7 @@ impl Remote {
         });
         let Some(made) = made.await? else { return Err(Error::Stopped) };
         let tree = self.tree_of_store(store, &made, &sending.name).await?;
-        sending.finish(&tree, sources, &tag).await?;
+        sending.finish(&tree, sources, &tag(&made)).await?;
         Ok(made)
     }
 
@@ -304,6 +314,10 @@ fn rename(
         Some(old) if old.digest == source.digest && old.digest != made.digest => store.tag(destination, made),
         _ => Ok(()),
     }
+}
+
+fn is_plain(media_type: &str) -> bool {
+    matches!(media_type, media_type::OCI_LAYER | media_type::DOCKER_LAYER)
 }
 
 fn is_gzip(media_type: &str) -> bool {

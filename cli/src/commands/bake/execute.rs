@@ -58,7 +58,7 @@ pub(super) fn run(plan: &Plan, arguments: &BakeArguments, settings: &Settings) -
     let registries = Registries::start(reached, &cancel)?;
     let store = registries.behind(&session.store);
     let pull = jobs.iter().filter_map(|job| job.arguments.how.pull).next();
-    let elsewhere = registries.elsewhere(pull);
+    let elsewhere = registries.elsewhere(pull, None);
     units.iter_mut().for_each(|unit| unit.elsewhere = elsewhere.clone());
     let mut progress = Progress::start(mode, "Dockerfile", &interrupts, settings);
     let done = registries.telling(&progress, || {

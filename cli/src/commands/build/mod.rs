@@ -65,7 +65,9 @@ pub(super) fn run(arguments: &BuildArguments, settings: &Settings) -> Result<Exi
     };
     let registries = Registries::start(reached, &cancel)?;
     let store = registries.behind(&session.store);
-    let elsewhere = registries.elsewhere(arguments.how.pull);
+    let (destinations, compression) = prepared.destinations();
+    let ahead = registries.ahead(&store, destinations, compression);
+    let elsewhere = registries.elsewhere(arguments.how.pull, ahead.as_ref());
     units.iter_mut().for_each(|unit| unit.elsewhere = elsewhere.clone());
     let file = names_from(arguments).join(arguments.what.file().unwrap_or("Dockerfile".as_ref()));
     let mut progress = Progress::start(mode, &file.to_string_lossy(), &interrupts, settings);
@@ -77,6 +79,11 @@ pub(super) fn run(arguments: &BuildArguments, settings: &Settings) -> Result<Exi
     let stdout_is_taken = prepared.takes_stdout();
     let put = registries.telling(&watched, || {
         let built = tug_builder::build_all(&store, &session.runtime, units, &watched, &cancel);
+        match (&ahead, &built) {
+            (Some(ahead), Ok(_)) => ahead.finish(),
+            (Some(ahead), Err(_)) => ahead.cancel(),
+            (None, _) => {}
+        }
         built.map(|built| {
             let put = prepared.put(&store, &built, registries.remote(), &watched, &cancel);
             (built, put)

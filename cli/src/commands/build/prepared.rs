@@ -8,7 +8,7 @@ use tug_builder::{
     BuildOptions, Built, Cancel, ContextSource, DockerfileSource, ImageChanges, NetworkMode, Product,
     Reporter, Secret, SshAgent,
 };
-use tug_layer_store::Store;
+use tug_layer_store::{LayerCompression, Store};
 use tug_oci::{Descriptor, Platform, Reference};
 use tug_transfer::Remote;
 
@@ -178,6 +178,11 @@ impl Prepared {
     /// Whether an output goes to standard output.
     pub(in super::super) fn takes_stdout(&self) -> bool {
         self.stdout_is_taken
+    }
+
+    /// Where layers can be sent while the build runs, and how they are compressed.
+    pub(super) fn destinations(&self) -> (Vec<Reference>, LayerCompression) {
+        self.outputs.as_ref().map_or((Vec::new(), LayerCompression::Plain), Outputs::destinations)
     }
 
     /// Puts what was built, one image for each unit, where it was asked for. That can be done once.

@@ -6,11 +6,11 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use tug_builder::{Cancel, Elsewhere, Event, ImageSource, NotPulled, PullPolicy, Reporter};
-use tug_layer_store::{Fetcher, Image, Store, Wanted};
-use tug_oci::{Platform, Reference};
+use tug_builder::{Cancel, Elsewhere, Event, ImageSource, LayerListener, NotPulled, PullPolicy, Reporter};
+use tug_layer_store::{Fetcher, Image, LayerCompression, Store, Wanted};
+use tug_oci::{Descriptor, DiffId, Platform, Reference};
 use tug_registry_client::{Kind, Options};
-use tug_transfer::{self as transfer, Layers, PullOptions, Remote};
+use tug_transfer::{self as transfer, Ahead, Layers, PullOptions, Remote};
 
 use super::arguments::PullChoice;
 use crate::error::CommandError;
@@ -56,11 +56,27 @@ impl Registries {
         }
     }
 
-    /// Whom the builder may ask.
-    pub(in super::super) fn elsewhere(&self, pull: Option<PullChoice>) -> Elsewhere {
+    /// Sends layers of the image in the making to where it will be pushed.
+    pub(in super::super) fn ahead(
+        &self,
+        store: &Store,
+        destinations: Vec<Reference>,
+        compression: LayerCompression,
+    ) -> Option<Arc<Ahead>> {
+        let remote = self.remote.as_ref().filter(|_| !destinations.is_empty())?;
+        Some(Arc::new(Ahead::new(remote, store, destinations, compression)))
+    }
+
+    /// Whom the builder may ask, and whom it tells.
+    pub(in super::super) fn elsewhere(
+        &self,
+        pull: Option<PullChoice>,
+        ahead: Option<&Arc<Ahead>>,
+    ) -> Elsewhere {
         let Some(remote) = &self.remote else {
             return Elsewhere { pull: PullPolicy::Never, ..Elsewhere::default() };
         };
+        let layers = ahead.map(|ahead| Arc::new(Sent(Arc::clone(ahead))) as Arc<dyn LayerListener>);
         let (remote, teller) = (remote.clone(), Arc::clone(&self.teller));
         Elsewhere {
             images: Some(Arc::new(Telling { remote, teller })),
@@ -70,6 +86,7 @@ impl Registries {
                 Some(PullChoice::Newer) => PullPolicy::Newer,
                 Some(PullChoice::Never) => PullPolicy::Never,
             },
+            layers,
             ..Elsewhere::default()
         }
     }
@@ -87,6 +104,15 @@ impl Registries {
             });
             work()
         })
+    }
+}
+
+/// Layers that are sent while later steps run.
+struct Sent(Arc<Ahead>);
+
+impl LayerListener for Sent {
+    fn layer(&self, layer: &DiffId, blob: Option<&Descriptor>) {
+        self.0.layer(layer, blob);
     }
 }
 

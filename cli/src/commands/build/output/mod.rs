@@ -114,15 +114,20 @@ impl Outputs {
         self.annotations.is_empty() && self.all.len() == 1 && self.all.iter().all(is_plain)
     }
 
-    /// Where the image is pushed to while it is built, and how its layers are compressed.
-    pub(super) fn destinations(&self) -> Vec<(Reference, Option<LayerCompression>)> {
-        let pushed = self.all.iter().filter(|(spec, _)| spec.pushed.is_some());
-        pushed
-            .flat_map(|(spec, _)| {
-                let names = self.tags.iter().chain(&spec.names);
-                names.map(|name| (name.clone(), spec.form.compression))
-            })
-            .collect()
+    /// Where layers can be sent while the build runs, and how they are compressed: what the first push asks for.
+    pub(super) fn destinations(&self) -> (Vec<Reference>, LayerCompression) {
+        let mut compression = None;
+        let mut names: Vec<Reference> = Vec::new();
+        for (spec, _) in self.all.iter().filter(|(spec, _)| spec.pushed.is_some() && !spec.form.all_layers) {
+            let own = spec.form.compression.unwrap_or(push::USUAL);
+            if *compression.get_or_insert(own) == own {
+                names.extend(self.tags.iter().chain(&spec.names).cloned());
+            }
+        }
+        // Tags of one repository share its blobs.
+        names.sort_by(|one, other| repository(one).cmp(&repository(other)));
+        names.dedup_by(|one, other| repository(one) == repository(other));
+        (names, compression.unwrap_or(push::USUAL))
     }
 
     /// Whether standard output is taken.
@@ -245,6 +250,10 @@ impl Output<'_> {
             _ => Ok(()),
         }
     }
+}
+
+fn repository(name: &Reference) -> (&str, &str) {
+    (name.registry(), name.repository())
 }
 
 /// What cannot be written, for checks before the build.

@@ -8,6 +8,9 @@ use super::super::BuildArguments;
 use super::spec::{OutputSpec, Push};
 use crate::error::CommandError;
 
+/// What plain layers are compressed with.
+pub(super) const USUAL: LayerCompression = LayerCompression::Gzip(6);
+
 /// Whether there is somewhere to push to.
 pub(super) fn check(
     spec: &OutputSpec,
@@ -34,7 +37,7 @@ pub(super) fn push(
     how: Push,
 ) -> Result<Descriptor, CommandError> {
     let options = PushOptions {
-        compression: spec.form.compression.unwrap_or(LayerCompression::Gzip(6)),
+        compression: spec.form.compression.unwrap_or(USUAL),
         all: true,
         by_digest: how == Push::ByDigest,
         ..PushOptions::new(Platform::host())
