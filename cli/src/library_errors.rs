@@ -138,6 +138,10 @@ impl From<tug_builder::Error> for CommandError {
                     None => made,
                 }
             }
+            Builder::Elsewhere(error) => match error.downcast::<tug_transfer::Error>() {
+                Ok(error) => (*error).into(),
+                Err(error) => Self::failed(error),
+            },
             other => Self::from_error(Exit::Failed, &other, hint),
         }
     }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crate::arguments::values::Assignment;
 use crate::error::CommandError;
 use crate::progress::ProgressMode;
+use crate::registry_settings::RegistryArguments;
 
 /// Arguments of `tug bake`.
 #[derive(Debug, clap::Args)]

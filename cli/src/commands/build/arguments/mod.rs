@@ -73,7 +73,7 @@ pub(crate) struct BuildArguments {
     pub(super) contexts: ContextArguments,
     /// In which way it is made.
     #[command(flatten)]
-    pub(super) how: HowArguments,
+    pub(in super::super::super) how: HowArguments,
     /// What is made of the result.
     #[command(flatten)]
     pub(super) outputs: OutputArguments,
