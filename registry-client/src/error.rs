@@ -57,6 +57,8 @@ struct Facts {
     status: Option<u16>,
     code: Option<String>,
     wait: Option<Duration>,
+    /// No connection came about at all.
+    is_apart: bool,
     is_distrust: bool,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
@@ -72,6 +74,7 @@ impl Error {
             status: None,
             code: None,
             wait: None,
+            is_apart: false,
             is_distrust: false,
             source: None,
         }))
@@ -113,6 +116,18 @@ impl Error {
     pub(crate) fn of_kind(mut self, kind: Kind) -> Self {
         self.0.kind = kind;
         self
+    }
+
+    /// No connection came about: trying again helps less often.
+    #[must_use]
+    pub(crate) fn apart(mut self) -> Self {
+        self.0.is_apart = true;
+        self
+    }
+
+    /// Whether there was no connection at all.
+    pub(crate) fn is_apart(&self) -> bool {
+        self.0.is_apart
     }
 
     /// A file of the caller could not be read or written.

@@ -81,7 +81,7 @@ impl Program {
     pub fn command(&self, words: &[&str]) -> Command {
         let mut command = self.place.command(&self.program);
         command.args(words).current_dir(self.home.path()).stdin(Stdio::null());
-        command.env("HOME", self.home.path()).env("TUG_STORE", self.store());
+        command.env("HOME", self.home.path()).env("TUG_STORE", self.store()).env("TUG_OFFLINE", "1");
         command
     }
 

@@ -253,7 +253,7 @@ fn wrong_outputs_are_named_before_anything_is_built() {
         &["-o", "type=locla,dest=x"][..],
         &["-o", "type=local"],
         &["-o", "type=oci,compresion=gzip"],
-        &["-o", "type=registry,name=a"],
+        &["-o", "type=registry"],
         &["-o", "type=image,push=true"],
         &["--push"],
         &["-o", "-", "-o", "type=oci"],

@@ -25,7 +25,7 @@ fn wrong_words_are_named_and_mended() {
     let mut shown = String::new();
     for words in [
         &["biuld", "."][..],
-        &["pull", "debian"],
+        &["pul", "debian"],
         &["frobnicate"],
         &["--colour", "never", "images"],
         &["build", "--tagg", "app", "context"],

@@ -38,7 +38,10 @@ pub(crate) fn of_request(request: &str, error: &reqwest::Error) -> Error {
         _ if error.is_timeout() => ("no answer came in time".to_owned(), None),
         _ => (shown(&last), None),
     };
-    let error = Error::new(Kind::Unreachable, format!("`{request}` failed: {reason}"));
+    let mut error = Error::new(Kind::Unreachable, format!("`{request}` failed: {reason}"));
+    if is_name || io == Some(io::ErrorKind::ConnectionRefused) {
+        error = error.apart();
+    }
     match hint {
         Some(hint) => error.with_hint(hint),
         None => error,

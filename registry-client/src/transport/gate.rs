@@ -1,5 +1,7 @@
 //! What all requests to one host share: pauses that the host has asked for, and connections that move blobs.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -10,6 +12,8 @@ use tokio::time::Instant;
 #[derive(Debug)]
 pub(crate) struct Gate {
     closed_until: Mutex<Option<Instant>>,
+    /// Troubles that were told, and until when they are no news.
+    told: Mutex<HashMap<String, Instant>>,
     downloads: Arc<Semaphore>,
     uploads: Arc<Semaphore>,
 }
@@ -26,7 +30,7 @@ pub(crate) enum Direction {
 impl Gate {
     pub(crate) fn new(connections: usize) -> Self {
         let slots = || Arc::new(Semaphore::new(connections.max(1)));
-        Self { closed_until: Mutex::new(None), downloads: slots(), uploads: slots() }
+        Self { closed_until: Mutex::new(None), told: Mutex::default(), downloads: slots(), uploads: slots() }
     }
 
     /// Nobody asks this host anything for `wait`. True when that is news.
@@ -40,6 +44,20 @@ impl Gate {
             *closed = Some(until);
         }
         is_news
+    }
+
+    /// Whether nobody has told of this trouble in the last `pause`.
+    pub(crate) fn is_news(&self, trouble: String, pause: Duration) -> bool {
+        let now = Instant::now();
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        told.retain(|_, until| *until > now);
+        match told.entry(trouble) {
+            Entry::Occupied(_) => false,
+            Entry::Vacant(place) => {
+                place.insert(now + pause);
+                true
+            }
+        }
     }
 
     /// Waits until the host may be asked.
@@ -77,6 +95,15 @@ mod tests {
         let start = Instant::now();
         gate.pass().await;
         assert!(start.elapsed() >= Duration::from_millis(500));
+    }
+
+    #[test]
+    fn trouble_is_told_once() {
+        let gate = Gate::new(1);
+        let pause = Duration::from_secs(60);
+        assert!(gate.is_news("a".to_owned(), pause) && gate.is_news("b".to_owned(), pause));
+        assert!(!gate.is_news("a".to_owned(), pause));
+        assert!(gate.is_news("c".to_owned(), Duration::ZERO) && gate.is_news("c".to_owned(), Duration::ZERO));
     }
 
     #[tokio::test]

@@ -7,6 +7,9 @@ use crate::error::{Error, Kind};
 use crate::event::Event;
 use crate::retry;
 
+/// Attempts where no connection comes about.
+const FEW: u32 = 3;
+
 impl Transport {
     /// After failure number `count` of at most `attempts`: waits as long as is right, or returns the error.
     ///
@@ -20,6 +23,8 @@ impl Transport {
         count: u32,
         attempts: u32,
     ) -> Result<(), Error> {
+        // A name that is not known, a port where nobody listens: that seldom passes.
+        let attempts = if error.is_apart() { attempts.min(FEW) } else { attempts };
         if !error.may_pass() || count >= attempts {
             return Err(error);
         }
@@ -41,12 +46,13 @@ impl Transport {
     /// Tells of failure number `count` and waits as long as is right, for those who try in another way.
     pub(crate) async fn pause(&self, authority: &str, request: &str, error: &Error, count: u32) {
         let wait = retry::pause(&self.options().limits, count);
-        self.tell(Event::Retrying {
-            host: authority.to_owned(),
-            request: request.to_owned(),
-            reason: error.to_string(),
-            wait,
-        });
+        let reason = error.to_string();
+        // Many requests at once may meet the same trouble; it is told once.
+        let trouble = if error.is_apart() { String::new() } else { reason.clone() };
+        if self.gate(authority).is_news(trouble, wait) {
+            let (host, request) = (authority.to_owned(), request.to_owned());
+            self.tell(Event::Retrying { host, request, reason, wait });
+        }
         tokio::time::sleep(wait).await;
     }
 

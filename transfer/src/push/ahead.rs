@@ -3,7 +3,8 @@
 //! Nothing that goes wrong here fails anything: the push at the end sends what is missing, and says why it cannot.
 
 use std::collections::HashSet;
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::task::JoinSet;
 use tug_layer_store::{LayerCompression, Store};
@@ -21,6 +22,8 @@ pub struct Ahead {
     store: Store,
     destinations: Vec<Reference>,
     compression: LayerCompression,
+    /// Something went wrong: the push at the end will tell what.
+    has_failed: Arc<AtomicBool>,
     begun: Mutex<Begun>,
 }
 
@@ -39,13 +42,13 @@ impl Ahead {
         compression: LayerCompression,
     ) -> Self {
         let (remote, store) = (remote.clone(), remote.stopping(store));
-        Self { remote, store, destinations, compression, begun: Mutex::default() }
+        Self { remote, store, destinations, compression, has_failed: Arc::default(), begun: Mutex::default() }
     }
 
     /// Begins to send a layer, once. `elsewhere` is the blob that has it, where it is not in the store. Returns at once.
     pub fn layer(&self, layer: &DiffId, elsewhere: Option<&Descriptor>) {
         let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
-        if !begun.layers.insert(layer.clone()) {
+        if self.has_failed.load(Ordering::SeqCst) || !begun.layers.insert(layer.clone()) {
             return;
         }
         for destination in &self.destinations {
@@ -58,10 +61,12 @@ impl Ahead {
                 elsewhere: elsewhere.cloned(),
             };
             let handle = self.remote.runtime().handle();
+            let has_failed = Arc::clone(&self.has_failed);
             begun.tasks.spawn_on(
                 async move {
-                    // The push at the end meets the same trouble, and tells it.
-                    let _ = job.send().await;
+                    if job.send().await.is_err() {
+                        has_failed.store(true, Ordering::SeqCst);
+                    }
                 },
                 handle,
             );

@@ -54,7 +54,7 @@ pub(super) fn run(plan: &Plan, arguments: &BakeArguments, settings: &Settings) -
         let cancel = cancel.clone();
         Interrupts::watch(move || cancel.cancel())?
     };
-    let reached = jobs.iter().all(|job| !job.arguments.how.offline).then_some(reached);
+    let reached = jobs.iter().all(|job| !job.arguments.is_offline(&settings.environment)).then_some(reached);
     let registries = Registries::start(reached, &cancel)?;
     let store = registries.behind(&session.store);
     let pull = jobs.iter().filter_map(|job| job.arguments.how.pull).next();

@@ -119,8 +119,7 @@ pub(super) fn run(arguments: &BuildArguments, settings: &Settings) -> Result<Exi
                 tug_builder::build_all(&store, &session.runtime, again.collect(), &progress, &cancel);
             progress.finish();
             let second = second.map_err(|error| failed(arguments, error, &interrupts, mode, settings))?;
-            let report =
-                Report::of(&store, prepared.platforms(), (&built, &second), prepared.has_epoch())?;
+            let report = Report::of(&store, prepared.platforms(), (&built, &second), prepared.has_epoch())?;
             settings.output.data(report.text(format).as_bytes())?;
             Ok(if report.is_same() { Exit::Success } else { Exit::Failed })
         }

@@ -23,7 +23,7 @@ use crate::output::Output;
 use bars::Bars;
 use json::Json;
 use lines::Lines;
-pub(crate) use tally::Tally;
+pub(crate) use tally::{Tally, remark};
 
 /// What is being done, for the line of totals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -79,15 +79,15 @@ impl Tally {
 }
 
 /// Events that are told whatever else is shown.
-pub(super) fn remark(event: &Event) -> Option<String> {
+pub(crate) fn remark(event: &Event) -> Option<String> {
     Some(match event {
         Event::OnlyOne { platform, of } if *of > 1 => {
             format!("only the image for {platform}, of {of} that there are")
         }
         Event::Again { blob, .. } => format!("{} arrived damaged, it is fetched again", blob.short()),
         Event::Waiting { blob } => format!("{} is being fetched by another process", blob.short()),
-        Event::Client(Client::Retrying { request, reason, wait, .. }) => {
-            format!("`{request}` failed: {reason}; again in {}", human::seconds(*wait))
+        Event::Client(Client::Retrying { reason, wait, .. }) => {
+            format!("{reason}; again in {}", human::seconds(*wait))
         }
         Event::Client(Client::Throttled { host, wait }) => {
             format!("`{host}` asks to wait {}", human::seconds(*wait))

@@ -296,11 +296,10 @@ mod tests {
 
     #[test]
     fn what_has_no_effect_is_said_once_for_each_reason() {
-        let words =
-            ["--retry", "3", "--retry-delay", "1s", "--retry", "3", "--builder=x", "."];
+        let words = ["--retry", "3", "--retry-delay", "1s", "--retry", "3", "--builder=x", "."];
         insta::assert_snapshot!(judged(&words), @"
-        `--retry`, `--retry-delay` have no effect: what may pass is tried again anyway, as often as makes sense
         `--builder` has no effect: there are no builders to choose from: this process builds
+        `--retry`, `--retry-delay` have no effect: what may pass is tried again anyway, as often as makes sense
         ");
     }
 

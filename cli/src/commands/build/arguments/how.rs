@@ -20,6 +20,8 @@ pub(crate) struct HowArguments {
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "always", value_name = "WHEN")]
     pub(crate) pull: Option<PullChoice>,
     /// Ask no registry: everything must be in the store
+    ///
+    /// The variable `TUG_OFFLINE` does the same.
     #[arg(long, conflicts_with = "pull")]
     pub(crate) offline: bool,
     /// Build for these platforms; several become an index of images [default: this machine]

@@ -15,7 +15,7 @@ mod what;
 
 use tug_registry_client::Options;
 
-use crate::environment::Environment;
+use crate::environment::{self, Environment};
 use crate::error::CommandError;
 use crate::registry_settings::RegistryArguments;
 
@@ -35,7 +35,12 @@ impl BuildArguments {
     /// How registries are reached; `None` when none may be.
     pub(super) fn reached(&self, environment: &Environment) -> Result<Option<Options>, CommandError> {
         let options = self.registry.options(environment, None)?;
-        Ok((!self.how.offline).then_some(options))
+        Ok((!self.is_offline(environment)).then_some(options))
+    }
+
+    /// Whether no registry may be asked.
+    pub(in super::super) fn is_offline(&self, environment: &Environment) -> bool {
+        self.how.offline || environment.text(environment::OFFLINE).is_some()
     }
 }
 

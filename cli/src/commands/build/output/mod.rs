@@ -20,8 +20,8 @@ use tug_oci::{Descriptor, Reference};
 use tug_transfer::Remote;
 
 pub(crate) use annotation::{Annotations, annotations};
-use spec::{Kind, Push};
 pub(crate) use spec::OutputSpec;
+use spec::{Kind, Push};
 
 use super::BuildArguments;
 use super::arguments::OutputArguments;
@@ -63,14 +63,15 @@ impl Outputs {
         let asked = &arguments.outputs;
         let mut specs = asked.outputs.clone();
         if asked.push {
-            let mut images = specs.iter_mut().filter(|spec| matches!(spec.kind, Kind::Store { .. })).peekable();
+            let mut images =
+                specs.iter_mut().filter(|spec| matches!(spec.kind, Kind::Store { .. })).peekable();
             match images.peek() {
                 Some(_) => images.for_each(|spec| spec.pushed = spec.pushed.or(Some(Push::ByName))),
                 None => specs.push(OutputSpec::push()),
             }
         }
         if let Some(spec) = specs.iter().find(|spec| spec.pushed.is_some()) {
-            push::check(spec, &arguments.what.tags, arguments)?;
+            push::check(spec, &arguments.what.tags, arguments, &settings.environment)?;
         }
         let is_in_store = |spec: &OutputSpec| matches!(spec.kind, Kind::Store { named: true, .. });
         if specs.is_empty() || asked.load && !specs.iter().any(is_in_store) {

@@ -6,6 +6,7 @@ use tug_transfer::{PushOptions, Remote};
 
 use super::super::BuildArguments;
 use super::spec::{OutputSpec, Push};
+use crate::environment::Environment;
 use crate::error::CommandError;
 
 /// What plain layers are compressed with.
@@ -16,12 +17,14 @@ pub(super) fn check(
     spec: &OutputSpec,
     tags: &[Reference],
     arguments: &BuildArguments,
+    environment: &Environment,
 ) -> Result<(), CommandError> {
     if tags.is_empty() && spec.names.is_empty() {
         return Err(CommandError::usage("a push needs a name").hint("give one with `-t REGISTRY/NAME:TAG`"));
     }
-    if arguments.how.offline {
-        return Err(CommandError::usage("`--push` cannot be done with `--offline`"));
+    if arguments.is_offline(environment) {
+        return Err(CommandError::usage("nothing can be pushed without registries")
+            .hint("leave out `--offline` and the variable `TUG_OFFLINE`, or `--push`"));
     }
     Ok(())
 }

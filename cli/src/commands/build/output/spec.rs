@@ -187,7 +187,9 @@ impl Keys<'_> {
                 (Kind::Tar { path: self.dest(), split }, &["dest", "platform-split"])
             }
             "cacheonly" => (Kind::Nothing, &[]),
-            "registry" => (Kind::Store { named: self.boolean("store")?.unwrap_or(false), unpack: false }, &["store"]),
+            "registry" => {
+                (Kind::Store { named: self.boolean("store")?.unwrap_or(false), unpack: false }, &["store"])
+            }
             other => {
                 let known = TYPES.map(str::to_owned);
                 return Err(match suggest::closest(other, &known) {
@@ -408,6 +410,8 @@ mod tests {
             ("type=image", Kind::Store { named: true, unpack: false }),
             ("type=image,store=false,unpack=true", Kind::Store { named: false, unpack: true }),
             ("type=image,push=false", Kind::Store { named: true, unpack: false }),
+            ("type=image,push=true", Kind::Store { named: true, unpack: false }),
+            ("type=registry", Kind::Store { named: false, unpack: false }),
             ("type=docker", Kind::Store { named: true, unpack: false }),
             ("type=docker,dest=a.tar", Kind::DockerArchive(Some(path("a.tar")))),
             ("type=docker,dest=-", Kind::DockerArchive(None)),
@@ -437,6 +441,16 @@ mod tests {
     }
 
     #[test]
+    fn what_is_pushed_is_told_apart() {
+        let pushed = |text: &str| text.parse::<OutputSpec>().unwrap().pushed;
+        assert_eq!(pushed("type=image"), None);
+        assert_eq!(pushed("type=registry,push=false"), None);
+        assert_eq!(pushed("type=registry"), Some(Push::ByName));
+        assert_eq!(pushed("type=image,push=true"), Some(Push::ByName));
+        assert_eq!(pushed("type=image,name=a,push-by-digest=true"), Some(Push::ByDigest));
+    }
+
+    #[test]
     fn what_is_wrong_is_named() {
         for (text, expected) in [
             ("", "it is empty"),
@@ -460,8 +474,8 @@ mod tests {
             ("type=oci,tar=maybe", "neither `true` nor `false`"),
             ("type=oci,compression=zstd,oci-mediatypes=false", "no name for zstd"),
             ("type=docker,tar=false", "loads tars only"),
-            ("type=image,push=true", "cannot push yet"),
-            ("type=registry", "cannot push yet"),
+            ("type=oci,push=true", "`push` is for `type=image`"),
+            ("type=image,registry.insecure=true", "`--tls-verify=false`"),
             ("type=image,name=App", "App"),
             ("type=image,unpack", "has no value"),
             ("type=image,\"name=a", "not closed"),
