@@ -105,7 +105,7 @@ mod tests {
     /// Has some blobs, and remembers what it was asked for.
     #[derive(Default)]
     struct Elsewhere {
-        blobs: BTreeMap<tug_oci::Digest, Vec<u8>>,
+        blobs: BTreeMap<Digest, Vec<u8>>,
         asked: Mutex<Vec<Vec<Wanted>>>,
     }
 
@@ -139,9 +139,9 @@ mod tests {
             let mut tar = crate::tar::TarWriter::new(Vec::new());
             tar.header(&crate::NewEntry::directory(name, 0o755)).unwrap();
             let tar = tar.finish().unwrap();
-            config.rootfs.diff_ids.push(DiffId::new(tug_oci::Digest::of(&tar)));
+            config.rootfs.diff_ids.push(DiffId::new(Digest::of(&tar)));
             let blob = zstd::encode_all(tar.as_slice(), 1).unwrap();
-            let digest = tug_oci::Digest::of(&blob);
+            let digest = Digest::of(&blob);
             let size = blob.len() as u64;
             blobs.push(Descriptor::new(tug_oci::media_type::OCI_LAYER_ZSTD, digest.clone(), size));
             elsewhere.blobs.insert(digest, blob);
@@ -190,7 +190,7 @@ mod tests {
         std::fs::remove_file(store.blob_path(&blob.digest)).unwrap();
         let mut tar = Vec::new();
         store.layer_tar(diff_id).unwrap().read_to_end(&mut tar).unwrap();
-        assert_eq!(tug_oci::Digest::of(&tar), *diff_id.digest());
+        assert_eq!(Digest::of(&tar), *diff_id.digest());
         std::fs::remove_file(store.blob_path(&blob.digest)).unwrap();
         assert_eq!(store.lower_dirs(image.diff_ids()).unwrap().len(), 2);
         let asked = elsewhere.asked.lock().unwrap();
