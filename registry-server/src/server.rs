@@ -210,9 +210,14 @@ async fn collect(registry: Arc<Registry>) {
     let Some((every, options)) = registry.options.collect.clone() else { return };
     loop {
         tokio::time::sleep(every).await;
-        let storage = Arc::clone(&registry.storage);
         let options = CollectOptions { now: SystemTime::now(), ..options.clone() };
-        let collected = tokio::task::spawn_blocking(move || storage.collect(&options, &mut |_| {})).await;
+        let working = Arc::clone(&registry);
+        let collected = tokio::task::spawn_blocking(move || {
+            let collected = working.storage.collect(&options, &mut |_| {});
+            working.forget_ended_uploads();
+            collected
+        })
+        .await;
         registry.options.observer.event(match collected {
             Ok(Ok(collected)) => Event::Collected(collected),
             Ok(Err(error)) => Event::Problem { what: format!("nothing was collected: {}", error.sentence()) },

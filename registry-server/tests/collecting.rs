@@ -6,13 +6,14 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 use support::{Answer, Client, Registry, Request, noise};
 use tug_oci::{Digest, media_type};
-use tug_registry_server::{CollectOptions, Collected, StorageError, Verdict, collect};
+use tug_registry_server::{CollectOptions, Collected, Event, Observer, StorageError, Verdict, collect};
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
@@ -327,6 +328,33 @@ fn a_folder_without_a_registry_is_not_made_into_one() {
     let result = collect(&folder.path().join("none"), &later(), &mut |_| {});
     assert!(matches!(result, Err(StorageError::NotARoot { .. })), "{result:?}");
     assert!(!folder.path().join("none").exists());
+}
+
+/// Keeps what it hears.
+#[derive(Debug)]
+struct Ear(Mutex<mpsc::Sender<Event>>);
+
+impl Observer for Ear {
+    fn event(&self, event: Event) {
+        let _ = self.0.lock().expect("nobody panics with it").send(event);
+    }
+}
+
+#[test]
+fn a_server_collects_by_itself_and_tells() {
+    let (sender, heard) = mpsc::channel();
+    let registry = Registry::with(|options| {
+        let collect = CollectOptions { grace: Duration::ZERO, ..CollectOptions::default() };
+        options.collect = Some((Duration::from_millis(50), collect));
+        options.observer = Arc::new(Ear(Mutex::new(sender)));
+    });
+    push_image(&registry, "app", Some("latest"), &[noise(1, 1000)]);
+    let garbage = registry.client.push_blob("app", &noise(2, 2000));
+    // It ends with the first run that finds something; there is no other event.
+    let found = heard.iter().find(|event| *event != Event::Collected(Collected::default()));
+    assert_eq!(found, Some(Event::Collected(Collected { manifests: 0, blobs: 1, uploads: 0, bytes: 2000 })));
+    assert_eq!(registry.client.head(format!("/v2/app/blobs/{garbage}")).status, 404);
+    assert!(pulls(registry.client, "app", "latest"));
 }
 
 /// How a careful client pushes: it asks before it sends, and looks again when the registry misses something.

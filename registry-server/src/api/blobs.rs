@@ -30,7 +30,7 @@ impl Registry {
                 storage.open_blob(&repository, &wanted)
             })
             .await?;
-        let Some(blob) = blob else { return Err(self.unknown_blob(&name, &digest)) };
+        let Some(blob) = blob else { return Err(self.unknown_blob(&name, &digest).await) };
         if is_known(&asked.headers, &digest) {
             let mut response = empty(StatusCode::NOT_MODIFIED);
             set(&mut response, header::ETAG, etag(&digest));
@@ -69,13 +69,13 @@ impl Registry {
         let (repository, blob) = (name.clone(), digest.clone());
         match self.blocking(move |storage| storage.delete_blob(&repository, &blob)).await? {
             true => Ok(empty(StatusCode::ACCEPTED)),
-            false => Err(self.unknown_blob(&name, &digest)),
+            false => Err(self.unknown_blob(&name, &digest).await),
         }
     }
 
-    fn unknown_blob(&self, name: &RepositoryName, digest: &Digest) -> Refusal {
-        if !self.storage.is_repository(name) {
-            return Refusal::unknown_name(name.as_str());
+    async fn unknown_blob(&self, name: &RepositoryName, digest: &Digest) -> Refusal {
+        if let Err(refusal) = self.must_exist(name).await {
+            return refusal;
         }
         let message = format!("the repository `{name}` has no such blob");
         Refusal::new(StatusCode::NOT_FOUND, "BLOB_UNKNOWN", message)

@@ -7,7 +7,6 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::json;
 
 use super::body::Body;
-use super::refusal::Refusal;
 use super::{Answer, Asked, Registry, json as json_answer, set};
 use crate::names::RepositoryName;
 use crate::storage::Storage;
@@ -22,9 +21,7 @@ impl Registry {
     /// `GET /v2/NAME/tags/list`. Without `n`, all of them: not every client asks for a next page.
     pub(super) async fn list_tags(self: &Arc<Self>, asked: Asked, name: RepositoryName) -> Answer {
         let number = asked.query.number()?;
-        if !self.storage.is_repository(&name) {
-            return Err(Refusal::unknown_name(name.as_str()));
-        }
+        self.must_exist(&name).await?;
         let repository = name.clone();
         let tags = self.blocking(move |storage| storage.tags(&repository)).await?;
         let tags: Vec<String> = tags.iter().map(ToString::to_string).collect();

@@ -45,7 +45,7 @@ impl Registry {
                 Ok(manifest)
             })
             .await?;
-        let Some(manifest) = manifest else { return Err(self.unknown_manifest(&name, &reference)) };
+        let Some(manifest) = manifest else { return Err(self.unknown_manifest(&name, &reference).await) };
         let mut response = if is_known(&asked.headers, &manifest.digest) {
             empty(StatusCode::NOT_MODIFIED)
         } else {
@@ -121,12 +121,16 @@ impl Registry {
                 Reference::Digest(digest) => storage.delete_manifest(&repository, digest),
             })
             .await?;
-        if deleted { Ok(empty(StatusCode::ACCEPTED)) } else { Err(self.unknown_manifest(&name, &reference)) }
+        if deleted {
+            Ok(empty(StatusCode::ACCEPTED))
+        } else {
+            Err(self.unknown_manifest(&name, &reference).await)
+        }
     }
 
-    fn unknown_manifest(&self, name: &RepositoryName, reference: &Reference) -> Refusal {
-        if !self.storage.is_repository(name) {
-            return Refusal::unknown_name(name.as_str());
+    async fn unknown_manifest(&self, name: &RepositoryName, reference: &Reference) -> Refusal {
+        if let Err(refusal) = self.must_exist(name).await {
+            return refusal;
         }
         let (message, detail) = match reference {
             Reference::Tag(tag) => {

@@ -5,12 +5,14 @@
 //! | `route`        | which one a path is for                                                      |
 //! | `blobs`        | 2, 10: blobs, whole and in ranges                                            |
 //! | `uploads`      | 4, 5, 6, 11, 13, 14: uploads in all their forms, and mounts                  |
+//! | `append`       | how the body of an upload gets onto the disk                                    |
 //! | `sessions`     | that only one request at a time writes to an upload                          |
 //! | `manifests`    | 3, 7, 9                                                                      |
 //! | `lists`        | 8 and `_catalog`                                                             |
 //! | `referrers`    | 12                                                                           |
 //! | `refusal`      | how no is said                                                               |
 
+mod append;
 mod blobs;
 mod body;
 mod lists;
@@ -148,6 +150,20 @@ impl Registry {
             Ok(Err(error)) => Err(self.refuse(&error)),
             Err(panic) => std::panic::resume_unwind(panic.into_panic()),
         }
+    }
+
+    /// Refuses what is asked of a repository in which nothing was ever kept.
+    async fn must_exist(&self, name: &RepositoryName) -> Result<(), Refusal> {
+        let repository = name.clone();
+        match self.blocking(move |storage| Ok(storage.is_repository(&repository))).await? {
+            true => Ok(()),
+            false => Err(Refusal::unknown_name(name.as_str())),
+        }
+    }
+
+    /// Forgets the uploads that the collector has given up.
+    pub(crate) fn forget_ended_uploads(&self) {
+        self.sessions.retain(|id| self.storage.has_upload(id));
     }
 
     /// Tells the log what is our fault, and the client as much as helps.

@@ -51,6 +51,11 @@ impl Sessions {
         self.lock().remove(id);
     }
 
+    /// Forgets all uploads that `is_there` does not know.
+    pub(super) fn retain(&self, is_there: impl Fn(&UploadId) -> bool) {
+        self.lock().retain(|id, _| is_there(id));
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<UploadId, Arc<Session>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -3,35 +3,21 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use http::{HeaderName, Response, StatusCode, header};
-use tokio::sync::mpsc;
 use tug_oci::{Algorithm, Digest};
 
+use super::append::{Appended, append};
 use super::body::Body;
 use super::range;
 use super::refusal::Refusal;
-use super::request_body::{Cut, RequestBody};
+use super::request_body::RequestBody;
 use super::sessions::Turn;
 use super::{Answer, Asked, CONTENT_DIGEST, Registry, blob_location, empty, set};
 use crate::names::{RepositoryName, UploadId};
-use crate::storage::{Error, Upload};
+use crate::storage::Upload;
 
 /// What older clients take for the name of an upload.
 const UPLOAD_UUID: HeaderName = HeaderName::from_static("docker-upload-uuid");
-
-/// How many pieces of a body wait for the disk.
-const PIECES_AHEAD: usize = 4;
-
-/// How an attempt to append a body has ended.
-enum Appended {
-    /// All of it is there.
-    Whole,
-    /// The client is gone, or a newer request goes on with the upload.
-    Cut,
-    /// It was longer than it said. What it said is there.
-    TooLong,
-}
 
 impl Registry {
     /// `POST`: begins an upload, mounts a blob, or takes a whole blob.
@@ -90,7 +76,7 @@ impl Registry {
         body: &mut RequestBody,
     ) -> Answer {
         let (mut turn, upload) = self.take_up(&name, &id).await?.ok_or_else(Refusal::unknown_upload)?;
-        let upload = self.append(&asked, &name, &id, &mut turn, upload, body).await?;
+        let upload = self.append_body(&asked, &name, &id, &mut turn, upload, body).await?;
         let offset = upload.offset();
         *turn.progress = Some(upload.pause());
         Ok(accepted(StatusCode::ACCEPTED, &name, &id, offset))
@@ -153,7 +139,7 @@ impl Registry {
                 self.blocking(move |storage| storage.lease_blob(&repository, &blob)).await?.is_some();
             return if is_there { Ok(created(name, digest)) } else { Err(Refusal::unknown_upload()) };
         };
-        let upload = self.append(asked, name, id, &mut turn, upload, body).await?;
+        let upload = self.append_body(asked, name, id, &mut turn, upload, body).await?;
         let (repository, blob) = (name.clone(), digest.clone());
         let committed = self.blocking(move |storage| storage.commit_upload(&repository, upload, &blob)).await;
         self.sessions.forget(id);
@@ -179,7 +165,7 @@ impl Registry {
     }
 
     /// Appends the body of a request. When it cannot be appended as a whole, what is known is left in `turn`.
-    async fn append(
+    async fn append_body(
         &self,
         asked: &Asked,
         name: &RepositoryName,
@@ -202,20 +188,15 @@ impl Registry {
                 return Err(refusal);
             }
         };
-        let (sender, receiver) = mpsc::channel(PIECES_AHEAD);
-        let writer = tokio::task::spawn_blocking(move || write(upload, receiver));
-        let ended = forward(body, &sender, turn, announced).await;
-        drop(sender);
-        let upload = match writer.await {
-            Ok(Ok(upload)) => upload,
-            Ok(Err(error)) => {
+        let (upload, ended) = match append(upload, body, &turn.over, announced).await {
+            Ok(appended) => appended,
+            Err(error) => {
                 if error.is_disk_full() {
                     // Its bytes are what others need now.
                     self.remove_upload(name, id).await;
                 }
                 return Err(self.refuse(&error));
             }
-            Err(panic) => std::panic::resume_unwind(panic.into_panic()),
         };
         let offset = upload.offset();
         match ended {
@@ -273,47 +254,6 @@ fn announced(asked: &Asked, body: &RequestBody) -> Result<Option<(u64, u64)>, Re
         }
         _ => Ok(Some((start, length))),
     }
-}
-
-/// Hands the pieces of a body to the thread that writes.
-async fn forward(
-    body: &mut RequestBody,
-    sender: &mpsc::Sender<Bytes>,
-    turn: &Turn,
-    announced: Option<u64>,
-) -> Appended {
-    let mut left = announced.unwrap_or(u64::MAX);
-    loop {
-        let piece = tokio::select! {
-            piece = body.next() => piece,
-            () = turn.over.cancelled() => return Appended::Cut,
-        };
-        let mut piece = match piece {
-            Some(Ok(piece)) => piece,
-            Some(Err(Cut)) => return Appended::Cut,
-            None if announced.is_some() && left > 0 => return Appended::Cut,
-            None => return Appended::Whole,
-        };
-        let is_too_long = piece.len() as u64 > left;
-        if is_too_long {
-            piece.truncate(usize::try_from(left).unwrap_or(usize::MAX));
-        }
-        left -= piece.len() as u64;
-        // The writer hangs up when it fails; it says why.
-        if sender.send(piece).await.is_err() {
-            return Appended::Cut;
-        }
-        if is_too_long {
-            return Appended::TooLong;
-        }
-    }
-}
-
-fn write(mut upload: Upload, mut pieces: mpsc::Receiver<Bytes>) -> Result<Upload, Error> {
-    while let Some(piece) = pieces.blocking_recv() {
-        upload.write(&piece)?;
-    }
-    Ok(upload)
 }
 
 /// An upload goes on.

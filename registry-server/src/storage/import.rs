@@ -43,6 +43,7 @@ pub struct Imported {
 pub fn import(root: &Path, from: &Path, tell: &mut dyn FnMut(&RepositoryName)) -> Result<Imported, Error> {
     let tree = find_tree(from)?;
     let storage = Storage::open(root, true)?;
+    let _lock = storage.lock_for_server()?;
     let mut import = Import { storage: &storage, tree, imported: Imported::default() };
     for repository in import.repositories()? {
         tell(&repository);

@@ -68,6 +68,11 @@ impl Storage {
         Ok(id)
     }
 
+    /// Whether there is such an upload.
+    pub(crate) fn has_upload(&self, id: &UploadId) -> bool {
+        self.upload(id).exists()
+    }
+
     /// How many bytes of an upload have come; `None` when `repository` has no such upload.
     pub(crate) fn upload_offset(
         &self,
