@@ -15,6 +15,7 @@ mod interrupt;
 mod login;
 mod outputs;
 mod pty;
+mod pushed_builds;
 mod registries;
 mod remote;
 mod run;
