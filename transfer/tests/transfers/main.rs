@@ -6,4 +6,5 @@ mod copy;
 mod faults;
 mod pull;
 mod push;
+mod real;
 mod support;

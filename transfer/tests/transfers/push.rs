@@ -10,7 +10,7 @@ use tug_transfer::{Error, Event, Layers, PullOptions, PushOptions};
 use crate::support::{World, add_image, layer, name, open, platform, remote, tag, world};
 
 /// An image that was built here: its layers are plain tars.
-fn built(store: &Store, files: &[(&str, usize)]) -> Image {
+pub(crate) fn built(store: &Store, files: &[(&str, usize)]) -> Image {
     let mut config = ImageConfig::empty(platform());
     for (number, (path, length)) in files.iter().enumerate() {
         let mut writer = store.layer_writer(&LayerWriterOptions::default()).unwrap();
