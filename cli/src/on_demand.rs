@@ -4,8 +4,9 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tug_layer_store::{Error as StoreError, Fetcher, Store, Wanted};
-use tug_transfer::{Observer, Remote};
+use tug_layer_store::{Error as StoreError, Fetcher, Image, Store, Wanted};
+use tug_oci::{Platform, Reference};
+use tug_transfer::{Observer, PullOptions, Remote};
 
 use crate::error::CommandError;
 use crate::output::Stream;
@@ -18,6 +19,26 @@ use crate::settings::Settings;
 pub(crate) fn store(store: &Store, settings: &Settings) -> Store {
     let on_demand = OnDemand { settings: settings.clone(), begun: Mutex::default() };
     store.with_fetcher(Arc::new(on_demand))
+}
+
+/// Pulls an image that a command needs and the store does not have.
+pub(crate) fn pull(
+    store: &Store,
+    name: &Reference,
+    platform: &Platform,
+    registry: &RegistryArguments,
+    settings: &Settings,
+) -> Result<Image, CommandError> {
+    let options = registry.options(&settings.environment, Some(name.registry()))?;
+    let mode = ProgressMode::chosen(None, &settings.environment, &settings.output)?;
+    let progress = TransferProgress::start(mode, Doing::Pulling, &settings.output);
+    let remote = Remote::new(options, Arc::clone(&progress) as Arc<dyn Observer>)?;
+    let pulled = remote.pull(store, name, &PullOptions::new(platform.clone()));
+    progress.finish();
+    match pulled?.image {
+        Some(image) => Ok(image),
+        None => Err(CommandError::failed(format_args!("`{}` has no image for {platform}", name.familiar()))),
+    }
 }
 
 struct OnDemand {

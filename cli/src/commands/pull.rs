@@ -57,7 +57,7 @@ pub(crate) struct PullArguments {
 
 /// When to ask the registry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum Policy {
+pub(super) enum Policy {
     /// Each time
     Always,
     /// When the store has no image of that name

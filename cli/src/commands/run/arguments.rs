@@ -3,7 +3,9 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use super::super::pull::Policy;
 use crate::arguments::values::{self, Assignment};
+use crate::registry_settings::RegistryArguments;
 
 /// Arguments of `tug run`.
 #[derive(Debug, clap::Args)]
@@ -24,6 +26,9 @@ pub(crate) struct RunArguments {
     #[arg(required = true, trailing_var_arg = true, value_name = "IMAGE")]
     pub(super) words: Vec<OsString>,
 
+    /// When to ask a registry for the image [default: missing]
+    #[arg(long, value_name = "WHEN")]
+    pub(super) pull: Option<Policy>,
     /// Let the command read standard input
     #[arg(short, long)]
     pub(super) interactive: bool,
@@ -33,6 +38,10 @@ pub(crate) struct RunArguments {
     /// Take the container away when it has ended; this is always so
     #[arg(long)]
     rm: bool,
+
+    /// How registries are reached.
+    #[command(flatten)]
+    pub(super) registry: RegistryArguments,
 
     /// Set a variable; without `=VALUE` it is taken from the environment (can be repeated)
     #[arg(short, long = "env", value_name = "NAME[=VALUE]", help_heading = "The process")]

@@ -16,13 +16,16 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SI
 use signal_hook::iterator::Signals;
 use tug_builder::Volume;
 use tug_layer_store::{Image, ScratchDir, Store, Trees};
+use tug_oci::Platform;
 use tug_runtime::{Container, Exited, Mount, Network, Remote, Resources, Root, Running, Stdio, Stream};
 
 use arguments::NetworkChoice;
 pub(crate) use arguments::RunArguments;
 use terminal::RawTerminal;
 
+use super::pull::Policy;
 use crate::arguments::values::ImageName;
+use crate::environment;
 use crate::error::CommandError;
 use crate::exit::Exit;
 use crate::images;
@@ -47,7 +50,7 @@ fn prepare_and_run(arguments: &RunArguments, settings: &Settings) -> Result<Exit
     let (tmpfs, volumes) = mounts(arguments)?;
     let mut session = Session::enter(settings)?;
     session.store = on_demand::store(&session.store, settings);
-    let image = images::find(&session.store, &name)?;
+    let image = image(&session.store, &name, arguments, settings)?;
     let scratch = session.store.scratch("run")?;
     let root = root(&session.store, &image, &scratch, arguments)?;
     let mut container = container(arguments, settings, &image, root)?;
@@ -83,6 +86,32 @@ pub(super) fn in_foreground(
         settings.output.warning("the container used more memory than `--memory` allows");
     }
     Ok(Exit::Command(u8::try_from(exited.status.exit_code()).unwrap_or(u8::MAX)))
+}
+
+/// The image, from a registry if the store does not have it, or if that is wished.
+fn image(
+    store: &Store,
+    name: &ImageName,
+    arguments: &RunArguments,
+    settings: &Settings,
+) -> Result<Image, CommandError> {
+    let is_offline = settings.environment.text(environment::OFFLINE).is_some();
+    let policy = arguments.pull.unwrap_or(if is_offline { Policy::Never } else { Policy::Missing });
+    let pull =
+        |reference| on_demand::pull(store, reference, &Platform::host(), &arguments.registry, settings);
+    let found = images::find(store, name);
+    match (policy, &found, name.reference()) {
+        (Policy::Missing, Err(_), Some(reference)) => {
+            // What is misspelled is better told by what is here.
+            pull(&reference).map_err(|error| match error.exit() {
+                Exit::Failed => found.err().unwrap_or(error),
+                _ => error,
+            })
+        }
+        (Policy::Always, _, Some(reference)) => pull(&reference),
+        (Policy::Newer, _, Some(reference)) => pull(&reference).or(found),
+        _ => found,
+    }
 }
 
 fn image_name(arguments: &RunArguments) -> Result<ImageName, CommandError> {
