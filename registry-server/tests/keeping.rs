@@ -205,6 +205,29 @@ fn many_clients_with_one_blob_and_one_tag_all_succeed() {
 }
 
 #[test]
+fn a_manifest_that_is_deleted_meanwhile_is_unknown_and_never_damaged() {
+    let registry = Registry::with(|options| options.sync = false);
+    let client = registry.client;
+    let index = json!({ "schemaVersion": 2, "mediaType": media_type::OCI_INDEX, "manifests": [] });
+    let digest = Digest::of(index.to_string().as_bytes());
+    let by_digest = format!("/v2/app/manifests/{digest}");
+    thread::scope(|scope| {
+        let changer = scope.spawn(|| {
+            for _ in 0..200 {
+                assert_eq!(client.push_manifest("app", "latest", &index).status, 201);
+                assert_eq!(client.delete(&*by_digest).status, 202);
+            }
+        });
+        while !changer.is_finished() {
+            for target in ["/v2/app/manifests/latest", &*by_digest] {
+                let answer = client.get(target);
+                assert!(matches!(answer.status, 200 | 404), "{}", answer.text());
+            }
+        }
+    });
+}
+
+#[test]
 fn a_blob_is_read_to_its_end_though_it_is_deleted() {
     let registry = Registry::start();
     let bytes = noise(1, 1_000_000).repeat(20);

@@ -9,6 +9,9 @@ use super::body::Body;
 use crate::names::NameError;
 use crate::storage::Error;
 
+/// The most entries of a list in the details of a refusal.
+const MOST_LISTED: usize = 100;
+
 /// An answer that says no.
 #[derive(Debug)]
 pub(crate) struct Refusal(Box<Parts>);
@@ -98,7 +101,8 @@ impl Refusal {
             Error::DigestMismatch { expected, actual } => Self::bad("DIGEST_INVALID", error.to_string())
                 .with_detail(json!({ "expected": expected.to_string(), "actual": actual.to_string() })),
             Error::Missing(digests) => {
-                let digests: Vec<String> = digests.iter().map(ToString::to_string).collect();
+                let digests: Vec<String> =
+                    digests.iter().take(MOST_LISTED).map(ToString::to_string).collect();
                 Self::new(StatusCode::NOT_FOUND, "MANIFEST_BLOB_UNKNOWN", error.to_string())
                     .with_detail(json!({ "missing": digests }))
             }

@@ -82,8 +82,14 @@ impl Error {
     }
 }
 
+/// The first ones; a manifest can name tens of thousands.
 fn list(digests: &[Digest]) -> String {
-    digests.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    const MOST: usize = 10;
+    let shown: Vec<String> = digests.iter().take(MOST).map(ToString::to_string).collect();
+    match digests.len().saturating_sub(MOST) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
 }
 
 /// Says on which file something failed.

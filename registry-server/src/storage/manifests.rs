@@ -112,8 +112,12 @@ impl Storage {
         let Some(record) = self.read_record(repository, &digest)? else {
             return Ok(None);
         };
-        let bytes = self.manifest_bytes(repository, &digest)?;
-        Ok(Some(Manifest { digest, media_type: record.media_type, bytes }))
+        match self.manifest_bytes(repository, &digest) {
+            Ok(bytes) => Ok(Some(Manifest { digest, media_type: record.media_type, bytes })),
+            // Somebody has deleted it between the two.
+            Err(_) if !self.record(repository, &digest).exists() => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Leases a manifest for whoever heard that it is there.

@@ -70,15 +70,17 @@ impl Storage {
             .and_then(|document| document.subject().cloned());
         let given_back = {
             let _lock = self.locks.of(digest)?;
-            let record_metadata = if_there(fs::metadata(&record)).at("look at", &record)?;
-            if record_metadata.is_some_and(|metadata| !is_old(&metadata, options)) {
-                return Ok(None);
+            for path in [&record, &owned] {
+                let metadata = if_there(fs::metadata(path)).at("look at", path)?;
+                if metadata.is_some_and(|metadata| !is_old(&metadata, options)) {
+                    return Ok(None);
+                }
             }
-            let Some(given_back) = self.unlink(&owned, digest, options)? else { return Ok(None) };
-            if !options.dry_run {
-                files::remove(&record)?;
+            // The record first: one without a manifest would be damage, a manifest without a record is garbage.
+            if !options.dry_run && files::remove(&record)? {
+                self.sync_folder_of(&record)?;
             }
-            given_back
+            self.unlink(&owned, digest, options)?.unwrap_or_default()
         };
         if let (Some(subject), false) = (subject, options.dry_run) {
             self.detach(repository, &subject, digest)?;
