@@ -1,5 +1,7 @@
 //! Which exit code the errors of each library lead to, and what is shown of them.
 
+use std::fmt::Display;
+
 use crate::diagnostic::Picture;
 use crate::error::CommandError;
 use crate::exit::Exit;
@@ -50,6 +52,17 @@ impl From<tug_transfer::Error> for CommandError {
         match error {
             tug_transfer::Error::Store(error) => error.into(),
             error => Self::from_error(transfer_exit(&error), &error, error.hint()),
+        }
+    }
+}
+
+impl CommandError {
+    /// What could not be done, because of this: `could not list the tags of …`.
+    pub(crate) fn of_registry(what: impl Display, error: &tug_registry_client::Error) -> Self {
+        let made = Self::new(registry_exit(error), what).because(error);
+        match error.hint() {
+            Some(hint) => made.hint(hint),
+            None => made,
         }
     }
 }

@@ -22,6 +22,7 @@ mod login;
 mod logout;
 mod pull;
 mod push;
+mod registry;
 mod rmi;
 mod run;
 mod save;
@@ -79,6 +80,23 @@ pub(crate) enum Command {
     Export(export::ExportArguments),
     /// Serve a registry: push to it, pull from it
     Serve(Box<serve::ServeArguments>),
+    /// List the tags of a repository on a registry
+    Tags(Box<registry::tags::TagsArguments>),
+    /// List the repositories of a registry
+    Catalog(Box<registry::catalog::CatalogArguments>),
+    /// Search Docker Hub, or the names on another registry
+    Search(Box<registry::search::SearchArguments>),
+    /// Show what a name on a registry points to
+    Digest(Box<registry::digest::DigestArguments>),
+    /// Make and push lists of images for several platforms
+    Manifest(Box<registry::manifest::ManifestArguments>),
+    /// Show what is attached to an image on a registry, or get it
+    #[command(visible_alias = "discover")]
+    Referrers(Box<registry::referrers::ReferrersArguments>),
+    /// Attach files to an image on a registry
+    Attach(Box<registry::attach::AttachArguments>),
+    /// Delete tags or images on a registry
+    Delete(Box<registry::delete::DeleteArguments>),
     /// Show what this machine can do, and how to mend what it cannot
     Doctor(doctor::DoctorArguments),
     /// Show the version of tug
@@ -91,6 +109,9 @@ pub(crate) enum Command {
     Logout(logout::LogoutArguments),
     /// Write completions for a shell to standard output
     Completion(completion::CompletionArguments),
+    /// The spelling of other tools
+    #[command(hide = true)]
+    Image(Box<registry::tags::ImageArguments>),
     /// Write man pages or completions into a folder
     #[command(hide = true)]
     Generate(generate::GenerateArguments),
@@ -123,6 +144,15 @@ impl Command {
             Self::Save(arguments) => save::run(arguments, settings)?,
             Self::Import(arguments) => import::run(arguments, settings)?,
             Self::Export(arguments) => export::run(arguments, settings)?,
+            Self::Tags(arguments) => registry::tags::run(arguments, settings)?,
+            Self::Image(arguments) => registry::tags::run_image(arguments, settings)?,
+            Self::Catalog(arguments) => registry::catalog::run(arguments, settings)?,
+            Self::Search(arguments) => registry::search::run(arguments, settings)?,
+            Self::Digest(arguments) => registry::digest::run(arguments, settings)?,
+            Self::Manifest(arguments) => registry::manifest::run(arguments, settings)?,
+            Self::Referrers(arguments) => registry::referrers::run(arguments, settings)?,
+            Self::Attach(arguments) => registry::attach::run(arguments, settings)?,
+            Self::Delete(arguments) => registry::delete::run(arguments, settings)?,
             Self::Doctor(arguments) => return doctor::run(arguments, settings),
             Self::Version(arguments) => version::run(arguments, settings)?,
             Self::Serve(arguments) => serve::run(arguments, settings)?,
