@@ -73,11 +73,14 @@ impl FromStr for Place {
 impl Place {
     /// The same on a registry.
     fn on_registry(&self) -> Result<RemoteName, CommandError> {
+        let not_a_name = |text: &str| {
+            CommandError::usage(format_args!("`{text}` is not a name"))
+                .hint("images on registries have no ids: write `NAME:TAG` or `NAME@DIGEST`")
+        };
         match self {
             Self::Registry(name) => Ok(name.clone()),
-            Self::Store(name) => name.as_str().parse().map_err(|error: tug_oci::ReferenceError| {
-                CommandError::usage(error).hint("images on registries have no short ids")
-            }),
+            Self::Store(name) if name.as_str().starts_with("sha256:") => Err(not_a_name(name.as_str())),
+            Self::Store(name) => name.as_str().parse().map_err(|_| not_a_name(name.as_str())),
         }
     }
 }

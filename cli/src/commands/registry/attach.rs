@@ -81,7 +81,7 @@ impl FromStr for FileWithType {
 fn artifact_type(text: &str) -> Result<String, String> {
     match is_media_type(text) {
         true => Ok(text.to_owned()),
-        false => Err("expected a media type, such as `application/spdx+json`".to_owned()),
+        false => Err(format!("`{text}` is not a media type: expected for example `application/spdx+json`")),
     }
 }
 
@@ -176,7 +176,7 @@ fn time(settings: &Settings) -> Result<String, CommandError> {
     let Some(text) = variable.filter(|text| *text != "context") else { return now() };
     let seconds = crate::arguments::values::seconds(text).map_err(CommandError::usage)?;
     let time = Timestamp::from_second(seconds);
-    time.map(|time| time.to_string()).map_err(|error| CommandError::usage(error))
+    time.map(|time| time.to_string()).map_err(CommandError::usage)
 }
 
 /// Source: image-spec "Guidelines for Artifact Usage".

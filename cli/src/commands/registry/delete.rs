@@ -43,7 +43,7 @@ fn explicit(text: &str) -> Result<RemoteName, String> {
     let last = name.as_str().rsplit('/').next().unwrap_or_default();
     match last.contains([':', '@']) {
         true => Ok(name),
-        false => Err("say which tag, or which digest".to_owned()),
+        false => Err(format!("`{text}` has neither tag nor digest: say what is to go, as in `{text}:old`")),
     }
 }
 

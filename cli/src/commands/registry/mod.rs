@@ -40,6 +40,7 @@ use self::names::RemoteName;
 use crate::error::CommandError;
 use crate::human;
 use crate::output::Output;
+use crate::progress::transfer::remark;
 use crate::registry_settings::RegistryArguments;
 use crate::settings::Settings;
 
@@ -113,29 +114,10 @@ struct Notices(Output);
 
 impl tug_transfer::Observer for Notices {
     fn event(&self, event: tug_transfer::Event) {
-        use tug_registry_client::Event;
-        let tug_transfer::Event::Client(event) = event else { return };
-        match event {
-            Event::Retrying { request, reason, wait, .. } => self.note(&format!(
-                "`{request}` failed, and is tried again in {}: {reason}",
-                human::seconds(wait)
-            )),
-            Event::Throttled { host, wait } => {
-                self.note(&format!("`{host}` wants us to wait for {}", human::seconds(wait)));
-            }
-            Event::MirrorSkipped { host, reason } => {
-                self.note(&format!("mirror `{host}` is passed over: {reason}"));
-            }
-            Event::Warning { host, text } => {
-                self.0.warning(human::one_line(&format!("`{host}` says: {text}")));
-            }
-            _ => {}
+        if let tug_transfer::Event::Client(_) = event
+            && let Some(text) = remark(&event)
+        {
+            self.0.note(human::one_line(&text));
         }
-    }
-}
-
-impl Notices {
-    fn note(&self, text: &str) {
-        self.0.note(human::one_line(text));
     }
 }

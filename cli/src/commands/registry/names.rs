@@ -48,7 +48,10 @@ pub(super) fn repository(text: &str) -> Result<RemoteName, String> {
     let has_tag = name.text.rsplit('/').next().is_some_and(|last| last.contains([':', '@']));
     match has_tag {
         false => Ok(name),
-        true => Err(format!("a repository has neither tag nor digest: expected `{}`", bare(&name))),
+        true => Err(format!(
+            "`{text}` is one image: a repository has neither tag nor digest, as in `{}`",
+            bare(&name)
+        )),
     }
 }
 
@@ -65,7 +68,13 @@ pub(super) fn registry(text: &str) -> Result<String, String> {
     match Address::parse(host).filter(|_| is_host) {
         Some(_) if matches!(host, "index.docker.io" | "registry-1.docker.io") => Ok("docker.io".to_owned()),
         Some(_) => Ok(host.to_owned()),
-        None => Err("expected a host, such as `ghcr.io` or `localhost:5000`".to_owned()),
+        None => {
+            // What stands before an `@` may be a password.
+            let shown = text.rsplit('@').next().unwrap_or_default();
+            Err(format!(
+                "`{shown}` is not a registry: expected a host, such as `ghcr.io` or `localhost:5000`"
+            ))
+        }
     }
 }
 
@@ -88,7 +97,7 @@ mod tests {
     #[test]
     fn a_repository_has_no_tag() {
         assert!(repository("localhost:5000/app").is_ok() && repository("docker://app").is_ok());
-        assert!(repository("app:1").unwrap_err().ends_with("expected `app`"));
+        assert!(repository("app:1").unwrap_err().ends_with("as in `app`"));
         assert!(repository(&format!("a.io/x@sha256:{}", "0".repeat(64))).is_err());
     }
 

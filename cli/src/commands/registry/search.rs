@@ -50,7 +50,7 @@ impl FromStr for Filter {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || "expected `stars=N` or `is-official=true`".to_owned();
+        let wrong = || format!("`{text}` is not a filter: expected `stars=N` or `is-official=true`");
         match text.split_once('=') {
             Some(("stars", number)) => number.parse().map(Self::Stars).map_err(|_| wrong()),
             Some(("is-official", "true" | "1")) => Ok(Self::IsOfficial(true)),
@@ -91,8 +91,7 @@ fn parts(text: &str) -> Result<(String, &str), CommandError> {
     let text = text.strip_prefix(names::DOCKER).unwrap_or(text);
     let (host, term) = match text.split_once('/') {
         Some((host, term)) if host == "localhost" || host.contains(['.', ':']) => {
-            let host = names::registry(host)
-                .map_err(|error| CommandError::usage(format_args!("`{host}` is not a registry: {error}")))?;
+            let host = names::registry(host).map_err(CommandError::usage)?;
             (host, term)
         }
         _ => ("docker.io".to_owned(), text),

@@ -72,7 +72,7 @@ impl List {
     }
 
     /// Adds an image, in the place of the same one if it is there.
-    pub(super) fn put(&mut self, entry: Descriptor) {
+    pub(super) fn put(&mut self, entry: &Descriptor) {
         let value = json!(entry);
         match self.entries_mut().iter_mut().find(|old| digest_of(old).as_ref() == Some(&entry.digest)) {
             Some(old) => *old = value,
@@ -149,8 +149,8 @@ mod tests {
     #[test]
     fn an_image_is_in_a_list_once_and_unknown_fields_stay() {
         let mut list = List::new(media_type::OCI_INDEX);
-        list.put(entry("a"));
-        list.put(entry("b"));
+        list.put(&entry("a"));
+        list.put(&entry("b"));
         list.entries_mut()[0]["more"] = json!(1);
         let digest = entry("a").digest;
         list.change(&digest, |entry| {
@@ -160,7 +160,7 @@ mod tests {
         .unwrap();
         assert_eq!(list.entries()[0]["more"], 1);
         assert_eq!(list.entries()[0]["annotations"]["x"], "y");
-        list.put(entry("b"));
+        list.put(&entry("b"));
         assert_eq!(list.digests().count(), 2);
         list.remove(&digest);
         assert_eq!(list.digests().collect::<Vec<_>>(), [entry("b").digest]);

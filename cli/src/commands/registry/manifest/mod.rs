@@ -261,9 +261,7 @@ fn create(arguments: &CreateArguments, settings: &Settings) -> Result<(), Comman
     };
     let mut adding = Adding::new(&store, &arguments.registry, settings);
     for image in &arguments.images {
-        for entry in adding.entries(image, None)? {
-            list.put(entry);
-        }
+        adding.entries(image, None)?.iter().for_each(|entry| list.put(entry));
     }
     list.annotate(&annotations(&arguments.annotations)?);
     settings.output.line(list.save(&store, name)?)
@@ -283,7 +281,7 @@ fn add(arguments: &AddArguments, settings: &Settings) -> Result<(), CommandError
         for entry in &mut entries {
             arguments.entry.apply(entry)?;
         }
-        entries.into_iter().for_each(|entry| list.put(entry));
+        entries.iter().for_each(|entry| list.put(entry));
     }
     settings.output.line(list.save(&store, &arguments.list)?)
 }

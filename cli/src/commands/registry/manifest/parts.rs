@@ -11,13 +11,13 @@ use crate::error::CommandError;
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(super) struct EntryArguments {
     /// Say that it is for this operating system
-    #[arg(long, value_name = "OS")]
+    #[arg(long, value_name = "OS", value_parser = word)]
     os: Option<String>,
     /// Say that it is for this processor
-    #[arg(long, value_name = "ARCHITECTURE")]
+    #[arg(long, value_name = "ARCHITECTURE", value_parser = word)]
     arch: Option<String>,
     /// Say that it is for this variant of the processor
-    #[arg(long, value_name = "VARIANT")]
+    #[arg(long, value_name = "VARIANT", value_parser = word)]
     variant: Option<String>,
     /// Say that it is for this version of the operating system
     #[arg(long, value_name = "VERSION")]
@@ -81,6 +81,16 @@ impl EntryArguments {
             variant,
         });
         Ok(())
+    }
+}
+
+/// One part of a platform.
+fn word(text: &str) -> Result<String, String> {
+    let is_good =
+        !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
+    match is_good {
+        true => Ok(text.to_owned()),
+        false => Err(format!("`{text}` is not a part of a platform: expected a word, such as `arm64`")),
     }
 }
 
