@@ -18,6 +18,7 @@ mod pty;
 mod pushed_builds;
 mod registries;
 mod remote;
+mod remote_commands;
 mod run;
 mod serve;
 mod steps;
