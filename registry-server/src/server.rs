@@ -1,7 +1,7 @@
 //! How connections come in, and how they end in good order.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime};
@@ -67,7 +67,7 @@ impl Server {
         let storage = Arc::new(Storage::open(&options.root, options.sync)?);
         let lock = storage.lock_for_server()?;
         let at = |source| StartError::Listen { address: options.address, source };
-        let listener = TcpListener::bind(options.address).map_err(at)?;
+        let listener = listen(options.address).map_err(at)?;
         listener.set_nonblocking(true).map_err(at)?;
         let address = listener.local_addr().map_err(at)?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -86,6 +86,21 @@ impl Server {
             })
             .map_err(StartError::Threads)?;
         Ok(Running { address, stop: Some(stop), thread: Some(thread) })
+    }
+}
+
+/// Listens; on all interfaces also where there is no IPv6.
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let listened = TcpListener::bind(address);
+    let without_ipv6 = |error: &io::Error| {
+        let no_such_family = rustix::io::Errno::AFNOSUPPORT.raw_os_error();
+        error.raw_os_error() == Some(no_such_family) || error.kind() == io::ErrorKind::AddrNotAvailable
+    };
+    match listened {
+        Err(error) if address.ip() == Ipv6Addr::UNSPECIFIED && without_ipv6(&error) => {
+            TcpListener::bind((Ipv4Addr::UNSPECIFIED, address.port()))
+        }
+        other => other,
     }
 }
 
