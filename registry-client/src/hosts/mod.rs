@@ -43,7 +43,7 @@ use containerd::{Host, HostsFile, Location, Scheme, Traits};
 use registries::{Entry, Pulls, Registries};
 
 /// The host that serves Docker Hub.
-const HUB_SERVER: &str = "registry-1.docker.io";
+pub(crate) const HUB_SERVER: &str = "registry-1.docker.io";
 
 /// What is to be done with a repository.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -5,6 +5,7 @@ use serde::Deserialize;
 
 use crate::client::{Call, Client};
 use crate::error::{Error, Kind};
+use crate::hosts::HUB_SERVER;
 use crate::repository::Repository;
 
 /// Where Docker Hub is searched.
@@ -49,6 +50,10 @@ impl Client {
         }
         let place = self.primary(&Repository::whole(HUB_INDEX)).await?;
         let mut url = place.root("../v1/search");
+        // The host that serves images does not search. The one that does is asked without credentials.
+        if url.host_str() == Some(HUB_SERVER) {
+            let _ = url.set_host(Some(HUB_INDEX));
+        }
         url.query_pairs_mut().append_pair("q", term).append_pair("n", &limit.clamp(1, MOST).to_string());
         let mut answer = self.call(&place, Call::new(Method::GET, url, Vec::new())).await?;
         if !answer.status.is_success() {
