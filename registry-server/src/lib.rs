@@ -7,6 +7,10 @@
 //! | `storage`  | where the data is, and that none is lost; blocking, no HTTP            |
 //! | `names`    | what may be the name of something                                      |
 //! | `options`  | what a server is told before it starts                                 |
+//! | `access`   | who asks, and what they may do: users, rules, tokens                   |
+//! | `limits`   | how much time, connections and bytes clients may take                  |
+//! | `tls`      | encrypted connections                                                  |
+//! | `guard`    | the three above at work around each request; `metrics` and `access_log` tell of it |
 //! | `observer` | how others hear what happens                                           |
 //!
 //! A request runs through them in this order: `server` gives it to [`api::Registry::answer`], that parses it into a
@@ -14,15 +18,27 @@
 
 #![forbid(unsafe_code)]
 
+mod access;
+mod access_log;
 mod api;
+mod exchange;
+mod guard;
+mod limits;
+mod metrics;
 mod names;
 mod observer;
 mod options;
 mod server;
 mod storage;
+mod tls;
+mod watched;
 
+pub use access::{AccessOptions, Action, Challenge, Rule, RuleError, Who};
+pub use access_log::Record;
+pub use limits::Limits;
 pub use names::{NameError, RepositoryName, Tag};
 pub use observer::{Event, Observer, Silent};
 pub use options::Options;
 pub use server::{Running, Server, StartError};
 pub use storage::{CollectOptions, Collected, Error as StorageError, Imported, Verdict, collect, import};
+pub use tls::TlsOptions;

@@ -2,6 +2,7 @@
 
 use std::fmt::Debug;
 
+use crate::access_log::Record;
 use crate::storage::Collected;
 
 /// Something that happened.
@@ -15,6 +16,8 @@ pub enum Event {
     },
     /// What nothing refers to was taken away.
     Collected(Collected),
+    /// A request was answered to its end, or as far as its client took the answer.
+    Answered(Box<Record>),
 }
 
 /// Hears of every event, on the thread where it happens: it must be quick.

@@ -5,8 +5,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::access::AccessOptions;
+use crate::limits::Limits;
 use crate::observer::{Observer, Silent};
 use crate::storage::CollectOptions;
+use crate::tls::TlsOptions;
 
 /// What a server is told before it starts. The defaults are those of `tug serve`, but for the address: a free port of
 /// the loopback interface.
@@ -29,6 +32,12 @@ pub struct Options {
     pub stop_time: Duration,
     /// How often, and how, the server takes away what nothing refers to; `None` is never.
     pub collect: Option<(Duration, CollectOptions)>,
+    /// Who may come in, and what may be changed.
+    pub access: AccessOptions,
+    /// How much time, connections and bytes clients may take.
+    pub limits: Limits,
+    /// What connections are encrypted with; without, they are not.
+    pub tls: Option<TlsOptions>,
     /// Who hears what happens.
     pub observer: Arc<dyn Observer>,
 }
@@ -45,6 +54,9 @@ impl Options {
             max_drained: 64 << 20,
             stop_time: Duration::from_secs(30),
             collect: None,
+            access: AccessOptions::default(),
+            limits: Limits::default(),
+            tls: None,
             observer: Arc::new(Silent),
         }
     }

@@ -3,16 +3,24 @@
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime};
 
+use http::Request;
+use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 
 use crate::api::Registry;
+use crate::exchange::Exchange;
+use crate::guard::{Activity, Guard};
+use crate::limits::{Paced, Ticket};
 use crate::observer::Event;
 use crate::options::Options;
 use crate::storage::{self, CollectOptions, ServerLock, Storage};
@@ -44,6 +52,9 @@ pub enum StartError {
     /// The root cannot be used.
     #[error(transparent)]
     Storage(#[from] storage::Error),
+    /// Users, rules or certificates cannot be used. The text is a sentence that names the file.
+    #[error("{0}")]
+    Access(String),
     /// The system gives no threads.
     #[error("could not start the threads of the server")]
     Threads(#[source] io::Error),
@@ -66,6 +77,7 @@ impl Server {
     pub fn start(options: Options) -> Result<Running, StartError> {
         let storage = Arc::new(Storage::open(&options.root, options.sync)?);
         let lock = storage.lock_for_server()?;
+        let guard = Guard::open(&options).map_err(StartError::Access)?;
         let at = |source| StartError::Listen { address: options.address, source };
         let listener = listen(options.address).map_err(at)?;
         listener.set_nonblocking(true).map_err(at)?;
@@ -77,7 +89,7 @@ impl Server {
             .build()
             .map_err(StartError::Threads)?;
         let (stop, stopped) = oneshot::channel();
-        let registry = Arc::new(Registry::new(storage, options));
+        let registry = Arc::new(Registry::new(storage, options, guard));
         let thread = thread::Builder::new()
             .name("registry-main".to_owned())
             .spawn(move || {
@@ -154,11 +166,21 @@ async fn serve(
     let collector = tokio::spawn(collect(Arc::clone(&registry)));
     let graceful = GracefulShutdown::new();
     let in_good_order = loop {
+        let accepted = async {
+            let place = registry.guard.connections.place().await;
+            listener.accept().await.map(|(stream, peer)| (stream, peer, place))
+        };
         tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => {
+            accepted = accepted => match accepted {
+                Ok((stream, peer, place)) => {
                     let _ = stream.set_nodelay(true);
-                    tokio::spawn(connection(Arc::clone(&registry), stream, graceful.watcher()));
+                    match registry.guard.connections.admit(peer.ip(), place) {
+                        Some(ticket) => {
+                            let watcher = graceful.watcher();
+                            tokio::spawn(connection(Arc::clone(&registry), stream, peer, ticket, watcher));
+                        }
+                        None => turn_away(&registry, &stream),
+                    }
                 }
                 Err(error) => {
                     problem(format!("could not accept a connection: {error}"));
@@ -168,6 +190,7 @@ async fn serve(
             how = &mut stopped => break how.is_ok(),
         }
     };
+    registry.guard.is_stopping.store(true, Ordering::Relaxed);
     drop(listener);
     if in_good_order && tokio::time::timeout(registry.options.stop_time, graceful.shutdown()).await.is_err() {
         problem("some requests took too long, and were ended".to_owned());
@@ -179,22 +202,75 @@ async fn serve(
     drop(lock);
 }
 
+/// Closes a connection of somebody who has too many. On a plain one, the reason can be told in a word.
+fn turn_away(registry: &Registry, stream: &TcpStream) {
+    registry.guard.metrics.turned_away();
+    if registry.guard.tls.is_some() {
+        return;
+    }
+    // What fits into the buffer of a fresh connection is written at once; nobody is waited for.
+    let answer = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+    let _ = stream.try_write(answer);
+}
+
 /// Answers the requests of one connection.
 async fn connection(
     registry: Arc<Registry>,
-    stream: tokio::net::TcpStream,
-    watcher: hyper_util::server::graceful::Watcher,
+    stream: TcpStream,
+    peer: SocketAddr,
+    ticket: Ticket,
+    watcher: Watcher,
 ) {
-    let service = service_fn(move |request| {
-        let registry = Arc::clone(&registry);
-        async move { Ok::<_, std::convert::Infallible>(registry.answer(request).await) }
+    let limits = &registry.options.limits;
+    let stream = Paced::new(stream, limits);
+    match &registry.guard.tls {
+        None => answer_on(&registry, stream, peer, false, watcher).await,
+        Some(tls) => {
+            let acceptor = tokio_rustls::TlsAcceptor::from(tls.current());
+            if let Ok(Ok(stream)) = tokio::time::timeout(limits.head, acceptor.accept(stream)).await {
+                answer_on(&registry, stream, peer, true, watcher).await;
+            }
+        }
+    }
+    drop(ticket);
+}
+
+async fn answer_on<S>(
+    registry: &Arc<Registry>,
+    stream: S,
+    peer: SocketAddr,
+    is_encrypted: bool,
+    watcher: Watcher,
+) where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let limits = &registry.options.limits;
+    let activity = Activity::new();
+    let of_requests = Arc::clone(&activity);
+    let answering = Arc::clone(registry);
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        let registry = Arc::clone(&answering);
+        let exchange =
+            Arc::new(Exchange::new(peer.ip().to_canonical(), is_encrypted, Arc::clone(&of_requests)));
+        request.extensions_mut().insert(Arc::clone(&exchange));
+        let ongoing = registry.guard.begin(&request, exchange, &of_requests);
+        async move { Ok::<_, std::convert::Infallible>(ongoing.answered(registry.answer(request).await)) }
     });
     let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).max_buf_size(READ_AT_ONCE);
-    builder.http2().timer(TokioTimer::new());
+    builder.http1().timer(TokioTimer::new()).max_buf_size(READ_AT_ONCE).header_read_timeout(None);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(limits.keep_alive)
+        .keep_alive_timeout(limits.head);
     let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
+    let connection = watcher.watch(connection);
+    tokio::pin!(connection);
     // What goes wrong here is the end of one connection; who was served by it has noticed.
-    let _ = watcher.watch(connection).await;
+    tokio::select! {
+        _ = &mut connection => {}
+        () = activity.ends(limits) => {}
+    }
 }
 
 /// Looks through what a crash may have left, while requests are answered already.

@@ -36,7 +36,11 @@ impl Registry {
     pub(super) async fn list_repositories(self: &Arc<Self>, asked: Asked) -> Answer {
         let number = asked.query.number()?.unwrap_or(self.options.max_page).min(self.options.max_page);
         let names = self.blocking(Storage::catalog).await?;
-        let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+        let names: Vec<String> = names
+            .iter()
+            .filter(|name| asked.caller.may_see(name.as_str()))
+            .map(ToString::to_string)
+            .collect();
         let page = page(names, asked.query.first("last"), number, String::as_str);
         let mut response = json_answer(StatusCode::OK, json!({ "repositories": page.entries }).to_string());
         link_to_next(

@@ -71,7 +71,10 @@ impl Registry {
             Reference::Digest(_) => (tags_of_query(&asked)?, false),
         };
         let condition = condition(&asked.headers)?;
-        let bytes = body.whole(self.options.max_manifest).await?;
+        self.make_room(&name, 0, body).await?;
+        let bytes = body.whole(self.options.max_manifest, "manifest").await?;
+        let size = bytes.len() as u64;
+        let policy = Arc::clone(&asked.caller.policy);
         let digest = match reference {
             Reference::Tag(_) => Digest::of(&bytes),
             Reference::Digest(expected) => checked(&bytes, expected)?,
@@ -90,11 +93,13 @@ impl Registry {
                     document: &document,
                     tags: &named,
                     condition: &condition,
+                    is_fixed: &|tag| policy.is_immutable(repository.as_str(), tag.as_str()),
                     children: Children::Required,
                 };
                 storage.put_manifest(&repository, &new)
             })
             .await?;
+        self.guard.usage.add(&name, size);
         let mut response = empty(StatusCode::CREATED);
         set(&mut response, header::LOCATION, format!("/v2/{name}/manifests/{digest}"));
         set(&mut response, CONTENT_DIGEST, &digest);

@@ -11,19 +11,27 @@
 //! | `lists`        | 8 and `_catalog`                                                             |
 //! | `referrers`    | 12                                                                           |
 //! | `refusal`      | how no is said                                                               |
+//! | `admission`    | who is let in; before anything else                                          |
+//! | `token_service`| `/token`                                                                     |
+//! | `pages`        | `/healthz`, `/metrics`                                                       |
+//! | `quota`        | whether there is room                                                        |
 
+mod admission;
 mod append;
 mod blobs;
 mod body;
 mod lists;
 mod manifests;
+mod pages;
 mod query;
+mod quota;
 mod range;
 mod referrers;
 mod refusal;
 mod request_body;
 mod route;
 mod sessions;
+mod token_service;
 mod uploads;
 
 use std::fmt::Display;
@@ -34,6 +42,9 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Status
 use hyper::body::Incoming;
 use tug_oci::Digest;
 
+use crate::access::Caller;
+use crate::exchange::Exchange;
+use crate::guard::Guard;
 use crate::names::RepositoryName;
 use crate::observer::Event;
 use crate::options::Options;
@@ -56,6 +67,7 @@ type Answer = Result<Response<Body>, Refusal>;
 pub(crate) struct Registry {
     pub(crate) storage: Arc<Storage>,
     pub(crate) options: Options,
+    pub(crate) guard: Guard,
     sessions: Sessions,
 }
 
@@ -67,12 +79,13 @@ struct Asked {
     query: Query,
     /// The parameters as they were written, for links to a next page.
     path: String,
+    caller: Caller,
 }
 
 impl Registry {
     /// A registry over `storage`.
-    pub(crate) fn new(storage: Arc<Storage>, options: Options) -> Self {
-        Self { storage, options, sessions: Sessions::default() }
+    pub(crate) fn new(storage: Arc<Storage>, options: Options, guard: Guard) -> Self {
+        Self { storage, options, guard, sessions: Sessions::default() }
     }
 
     /// Answers a request. Runs to its end when the client goes away: what it had begun to send is kept.
@@ -80,7 +93,8 @@ impl Registry {
         let (parts, body) = request.into_parts();
         let is_head = parts.method == Method::HEAD;
         let task = tokio::spawn(async move {
-            let mut body = RequestBody::new(body, &parts.headers);
+            let exchange = parts.extensions.get::<Arc<Exchange>>().cloned();
+            let mut body = RequestBody::new(body, &parts.headers, exchange, &self.options.limits);
             let answer = self.dispatch(parts, &mut body).await;
             body.drain(self.options.max_drained);
             answer.unwrap_or_else(Refusal::into_response)
@@ -105,10 +119,20 @@ impl Registry {
     }
 
     async fn dispatch(self: &Arc<Self>, parts: Parts, body: &mut RequestBody) -> Answer {
+        let length = parts.uri.path_and_query().map_or(0, |target| target.as_str().len());
+        if length > self.options.limits.max_uri {
+            let message =
+                format!("the address has {length} bytes: at most {} are read", self.options.limits.max_uri);
+            return Err(Refusal::new(StatusCode::URI_TOO_LONG, "NAME_INVALID", message));
+        }
+        if let Some(answer) = self.own_page(&parts, body).await {
+            return answer;
+        }
         let route = Route::parse(&parts.method, parts.uri.path())?;
         let query = Query::parse(parts.uri.query())?;
+        let caller = self.admit(&parts, &route, &query).await?;
         let path = parts.uri.path().to_owned();
-        let asked = Asked { method: parts.method, headers: parts.headers, query, path };
+        let asked = Asked { method: parts.method, headers: parts.headers, query, path, caller };
         let method = asked.method.clone();
         let is_read = matches!(method, Method::GET | Method::HEAD);
         match route {

@@ -106,6 +106,8 @@ impl Refusal {
                 Self::new(StatusCode::NOT_FOUND, "MANIFEST_BLOB_UNKNOWN", error.to_string())
                     .with_detail(json!({ "missing": digests }))
             }
+            Error::Fixed(tag) => Self::new(StatusCode::FORBIDDEN, "DENIED", error.to_string())
+                .with_detail(json!({ "reason": "immutable", "tag": tag })),
             Error::Precondition => Self::new(StatusCode::PRECONDITION_FAILED, "DENIED", error.to_string()),
             _ => return (Self::internal(), Some(error.sentence())),
         };

@@ -84,7 +84,6 @@ impl Route {
     }
 
     /// What a request with `method` wants to do.
-    #[expect(dead_code, reason = "for the rules about who may do what")]
     pub(crate) fn access(&self, method: &Method) -> Access {
         match self {
             Self::Base => Access::Base,

@@ -13,6 +13,7 @@ use super::refusal::Refusal;
 use super::request_body::RequestBody;
 use super::sessions::Turn;
 use super::{Answer, Asked, CONTENT_DIGEST, Registry, blob_location, empty, set};
+use crate::access::Action;
 use crate::names::{RepositoryName, UploadId};
 use crate::storage::Upload;
 
@@ -29,6 +30,7 @@ impl Registry {
     ) -> Answer {
         if let Some(digest) = asked.query.first("mount") {
             let digest: Digest = digest.parse()?;
+            self.make_room_for_mount(&name, &digest).await?;
             if self.mount(&asked, &name, &digest).await? {
                 return Ok(created(&name, &digest));
             }
@@ -108,7 +110,10 @@ impl Registry {
 
     /// Finds a repository that has the blob, the one that the client names first, and mounts it from there.
     async fn mount(&self, asked: &Asked, name: &RepositoryName, digest: &Digest) -> Result<bool, Refusal> {
+        let caller = asked.caller.clone();
         let named = asked.query.first("from").and_then(|from| from.parse::<RepositoryName>().ok());
+        // What the caller may not read is not there for them.
+        let named = named.filter(|from| caller.may(Action::Read, from.as_str()));
         let (to, digest) = (name.clone(), digest.clone());
         self.blocking(move |storage| {
             if let Some(from) = named
@@ -116,7 +121,7 @@ impl Registry {
             {
                 return Ok(true);
             }
-            match storage.owner_of(&digest, &|_| true)? {
+            match storage.owner_of(&digest, &|from| caller.may(Action::Read, from.as_str()))? {
                 Some(from) => storage.mount_blob(&digest, &from, &to),
                 None => Ok(false),
             }
@@ -141,9 +146,11 @@ impl Registry {
         };
         let upload = self.append_body(asked, name, id, &mut turn, upload, body).await?;
         let (repository, blob) = (name.clone(), digest.clone());
+        let size = upload.offset();
         let committed = self.blocking(move |storage| storage.commit_upload(&repository, upload, &blob)).await;
         self.sessions.forget(id);
         committed?;
+        self.guard.usage.add(name, size);
         Ok(created(name, digest))
     }
 
@@ -188,6 +195,17 @@ impl Registry {
                 return Err(refusal);
             }
         };
+        if let Err(refusal) = self.make_room(name, upload.offset(), body).await {
+            *turn.progress = Some(upload.pause());
+            return Err(refusal);
+        }
+        let _turn_of_all = match self.upload_turn().await {
+            Ok(turn_of_all) => turn_of_all,
+            Err(refusal) => {
+                *turn.progress = Some(upload.pause());
+                return Err(refusal);
+            }
+        };
         let (upload, ended) = match append(upload, body, &turn.over, announced).await {
             Ok(appended) => appended,
             Err(error) => {
@@ -202,6 +220,11 @@ impl Registry {
         match ended {
             Appended::Whole => return Ok(upload),
             Appended::Cut | Appended::TooLong => *turn.progress = Some(upload.pause()),
+        }
+        if let Some(refusal) = body.overflow() {
+            // What does not fit as a whole will not fit later.
+            self.remove_upload(name, id).await;
+            return Err(refusal);
         }
         match ended {
             Appended::TooLong => Err(Refusal::bad("SIZE_INVALID", "the chunk is longer than its range says")),

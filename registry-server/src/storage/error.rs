@@ -57,6 +57,9 @@ pub enum Error {
     /// A manifest names what is not in its repository.
     #[error("the manifest names what is not in the repository: {}", list(.0))]
     Missing(Vec<Digest>),
+    /// A tag that cannot be changed points to something else.
+    #[error("the tag `{0}` is immutable, and points to something else")]
+    Fixed(String),
     /// What the request takes for granted does not hold (`If-Match`, `If-None-Match`).
     #[error("the tag does not point to what the request expects")]
     Precondition,

@@ -154,6 +154,7 @@ impl Import<'_> {
             tags: &manifest.tags,
             condition: &Condition::None,
             children,
+            is_fixed: &|_| false,
         };
         self.storage.put_manifest(repository, &new)?;
         self.imported.manifests += 1;

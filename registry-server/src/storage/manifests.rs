@@ -27,7 +27,6 @@ pub(crate) struct Manifest {
 }
 
 /// A manifest that is to be kept.
-#[derive(Debug)]
 pub(crate) struct NewManifest<'a> {
     /// The name of `bytes`, checked.
     pub(crate) digest: &'a Digest,
@@ -43,6 +42,8 @@ pub(crate) struct NewManifest<'a> {
     pub(crate) condition: &'a Condition,
     /// Whether what it refers to must be there.
     pub(crate) children: Children,
+    /// Whether a tag that is there stays as it is.
+    pub(crate) is_fixed: &'a dyn Fn(&Tag) -> bool,
 }
 
 /// What a client takes for granted of a tag: so that two who change a list do not undo each other's work.
@@ -91,7 +92,7 @@ impl Storage {
         }
         self.write_record(repository, new.digest, new.media_type)?;
         for tag in new.tags {
-            self.put_tag(repository, tag, new.digest, new.condition)?;
+            self.put_tag(repository, tag, new)?;
         }
         Ok(remarks)
     }

@@ -38,6 +38,7 @@ mod manifests;
 mod referrers;
 mod tags;
 mod uploads;
+mod usage;
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
@@ -58,6 +59,7 @@ pub use import::{Imported, import};
 use locks::Locks;
 pub(crate) use manifests::{Children, Condition, NewManifest};
 pub(crate) use uploads::{Progress, Upload};
+pub(crate) use usage::Usage;
 
 /// The version of what lies in a root.
 const VERSION: u32 = 1;
@@ -119,6 +121,15 @@ impl Storage {
             Ok(()) => Ok(ServerLock(file)),
             Err(rustix::io::Errno::WOULDBLOCK) => Err(Error::InUse(self.root.clone())),
             Err(other) => Err(io::Error::from(other)).at("lock", &path),
+        }
+    }
+
+    /// Whether the root can be read.
+    pub(crate) fn is_well(&self) -> Result<(), Error> {
+        let path = self.root.join("_tug/root.json");
+        match files::read(&path)? {
+            Some(bytes) => check_version(&path, &bytes),
+            None => Err(Error::Damaged { path, why: "it is gone".to_owned() }),
         }
     }
 

@@ -3,7 +3,7 @@
 use tug_oci::Digest;
 
 use super::error::Error;
-use super::manifests::Condition;
+use super::manifests::{Condition, NewManifest};
 use super::{Storage, files};
 use crate::names::{RepositoryName, Tag};
 
@@ -32,16 +32,20 @@ impl Storage {
         }
     }
 
-    /// Makes `tag` point to `digest`.
+    /// Makes `tag` point to a manifest.
     pub(super) fn put_tag(
         &self,
         repository: &RepositoryName,
         tag: &Tag,
-        digest: &Digest,
-        condition: &Condition,
+        new: &NewManifest<'_>,
     ) -> Result<(), Error> {
+        let NewManifest { digest, condition, .. } = new;
         let path = self.tag(repository, tag);
         let _lock = self.locks.of_text(&format!("{repository}:{tag}"))?;
+        let differs = |bytes: &[u8]| parse(bytes).as_ref() != Some(*digest);
+        if (new.is_fixed)(tag) && files::read(&path)?.is_some_and(|bytes| differs(&bytes)) {
+            return Err(Error::Fixed(tag.to_string()));
+        }
         match condition {
             Condition::None => {}
             Condition::IsNew if files::read(&path)?.is_none() => {}

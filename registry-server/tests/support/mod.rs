@@ -33,8 +33,15 @@ impl Registry {
 
     /// The same data under a new server.
     pub(crate) fn restart(self) -> Self {
+        self.restart_with(|_| {})
+    }
+
+    /// The same data under a new server with other options.
+    pub(crate) fn restart_with(self, change: impl FnOnce(&mut Options)) -> Self {
         self.running.stop();
-        let running = Server::start(Options::new(self.root.path())).expect("a registry starts again");
+        let mut options = Options::new(self.root.path());
+        change(&mut options);
+        let running = Server::start(options).expect("a registry starts again");
         Self { client: Client(running.address()), running, root: self.root }
     }
 }
@@ -157,6 +164,16 @@ impl Client {
         self.send(&Request::new("GET", target))
     }
 
+    /// What a server says that may hang up without a word.
+    pub(crate) fn try_get(&self, target: &str) -> Option<Answer> {
+        let request = Request::new("GET", target);
+        let mut stream = TcpStream::connect(self.0).ok()?;
+        stream.write_all(&request.wire(self.0)).ok()?;
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).ok()?;
+        (!bytes.is_empty()).then(|| Answer::parse(&bytes, false))
+    }
+
     pub(crate) fn head(&self, target: impl Into<String>) -> Answer {
         self.send(&Request::new("HEAD", target))
     }
@@ -204,6 +221,10 @@ impl Answer {
         let mut bytes = Vec::new();
         // A reset behind the answer does not take the answer back.
         let _ = stream.read_to_end(&mut bytes);
+        Self::parse(&bytes, is_to_head)
+    }
+
+    fn parse(bytes: &[u8], is_to_head: bool) -> Self {
         let end = bytes.windows(4).position(|window| window == b"\r\n\r\n").expect("an answer has a head");
         let head = String::from_utf8(bytes[..end].to_vec()).expect("a head is text");
         let mut lines = head.split("\r\n");
