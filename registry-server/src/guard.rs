@@ -206,7 +206,9 @@ impl Activity {
             if last.elapsed() >= patience {
                 return;
             }
-            tokio::time::sleep_until(last + patience).await;
+            // Meanwhile a request may come or end, and another patience count.
+            let look_again = Instant::now() + limits.head.min(limits.keep_alive);
+            tokio::time::sleep_until(look_again.min(last + patience)).await;
         }
     }
 }

@@ -151,7 +151,10 @@ fn a_quota_is_told_before_the_body_comes() {
     let digest = tug_oci::Digest::of(&bytes);
     let push = |repository: &str| upload(repository).query("digest", &digest).body(bytes.clone());
     // Only the head goes out: the answer does not wait for the body.
-    let refused = Answer::read(registry.client.send_part(&push("one"), 0), false);
+    let stream = registry.client.send_part(&push("one"), 0);
+    stream.peek(&mut [0]).unwrap();
+    stream.shutdown(std::net::Shutdown::Write).unwrap();
+    let refused = Answer::read(stream, false);
     assert_eq!((refused.status, refused.code().as_str()), (403, "DENIED"));
     let detail = refused.json()["errors"][0]["detail"].clone();
     assert_eq!(
