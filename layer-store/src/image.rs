@@ -223,20 +223,20 @@ impl Walk<'_> {
             return self.find_in(&index.manifests, depth + 1);
         }
         let image = self.store.single_image(descriptor)?;
-        if depth > 0 && !image.config.platform.satisfies(self.wanted) {
+        if depth > 0 && image.config.platform.distance_to(self.wanted).is_none() {
             self.available.push(image.config.platform.clone());
             return Ok(None);
         }
         Ok(Some(image))
     }
 
-    /// The best child: one that says it is for exactly this platform, one that fits, one that does not say.
+    /// The best child: one that says it is for exactly this platform, one that fits, an older variant, one that does not
+    /// say.
     fn find_in(&mut self, children: &[Descriptor], depth: usize) -> Result<Option<Image>> {
         let rank = |child: &Descriptor| match &child.platform {
             Some(own) if own == self.wanted => Some(0),
-            Some(own) if own.satisfies(self.wanted) => Some(1),
-            Some(_) => None,
-            None => Some(2),
+            Some(own) => Some(own.distance_to(self.wanted)? + 1),
+            None => Some(u32::MAX),
         };
         let mut candidates: Vec<_> =
             children.iter().filter_map(|child| Some((rank(child)?, child))).collect();

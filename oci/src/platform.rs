@@ -52,6 +52,27 @@ impl Platform {
             && (wanted.variant.is_none() || own.variant == wanted.variant)
     }
 
+    /// How far an image made for `self` is from what `wanted` asks for, if it runs there: 0 is exactly that. An older variant
+    /// of the processor does where there is no newer one: `linux/arm/v6` on `linux/arm/v7`, but not the other way.
+    pub fn distance_to(&self, wanted: &Self) -> Option<u32> {
+        let own = Self::normalised(&self.os, &self.architecture, self.variant.as_deref());
+        let wanted = Self::normalised(&wanted.os, &wanted.architecture, wanted.variant.as_deref());
+        if own.satisfies(&wanted) {
+            return Some(u32::from(own.variant != wanted.variant));
+        }
+        if own.os != wanted.os || own.architecture != wanted.architecture {
+            return None;
+        }
+        let generation = |platform: &Self| match (&platform.variant, platform.architecture.as_str()) {
+            (Some(variant), _) => variant.strip_prefix('v')?.parse::<u32>().ok(),
+            (None, "amd64") => Some(1),
+            (None, "arm64") => Some(8),
+            (None, _) => None,
+        };
+        let step = generation(&wanted)?.checked_sub(generation(&own)?)?;
+        Some(step + 1)
+    }
+
     fn normalised(os: &str, architecture: &str, variant: Option<&str>) -> Self {
         let (os, architecture) = (os.to_ascii_lowercase(), architecture.to_ascii_lowercase());
         let variant = variant.map(str::to_ascii_lowercase).filter(|text| !text.is_empty());
@@ -152,6 +173,24 @@ mod tests {
     fn malformed_platforms_are_refused() {
         for text in ["", "/", "linux/", "linux/amd64/v1/x", "a b/c", "windows", "amd65"] {
             assert!(text.parse::<Platform>().is_err(), "{text} was taken");
+        }
+    }
+
+    #[test]
+    fn an_older_variant_does_where_there_is_no_newer_one() {
+        for (own, wanted, expected) in [
+            ("linux/amd64", "linux/amd64", Some(0)),
+            ("linux/arm64", "linux/arm64/v8", Some(0)),
+            ("linux/amd64/v3", "linux/amd64", Some(1)),
+            ("linux/arm/v6", "linux/arm/v7", Some(2)),
+            ("linux/arm/v5", "linux/arm", Some(3)),
+            ("linux/amd64", "linux/amd64/v3", Some(3)),
+            ("linux/arm/v7", "linux/arm/v6", None),
+            ("linux/arm64", "linux/arm/v7", None),
+            ("windows/amd64", "linux/amd64", None),
+        ] {
+            let [own, other]: [Platform; 2] = [own, wanted].map(|text| text.parse().unwrap());
+            assert_eq!(own.distance_to(&other), expected, "{own} for {other}");
         }
     }
 

@@ -166,7 +166,14 @@ impl Error {
         action: &'static str,
         name: &dyn std::fmt::Display,
     ) -> impl FnOnce(client::Error) -> Self {
+        use io::ErrorKind::{PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
         let name = name.to_string();
-        move |source| Self::Registry { action, name, source }
+        move |source| match source.io().filter(|_| source.kind() == client::Kind::File).map(io::Error::kind) {
+            // The store is what failed, not the registry.
+            Some(kind @ (StorageFull | QuotaExceeded | ReadOnlyFilesystem | PermissionDenied)) => {
+                Self::Host { action: "write a blob to the store", source: kind.into() }
+            }
+            _ => Self::Registry { action, name, source },
+        }
     }
 }

@@ -151,9 +151,7 @@ impl Source<'_> {
         let mut own = None;
         for node in &tree.nodes {
             let image = self.image_of(node).await?;
-            let fits = |image: &Image| {
-                image.config.platform.satisfies(&options.platform) && !is_unknown(&image.config.platform)
-            };
+            let fits = |image: &Image| image.config.platform.distance_to(&options.platform).is_some();
             match image {
                 Some(image) if own.is_none() && fits(&image) => {
                     wanted.extend(self.layers(&image, options.layers).await?);
@@ -233,10 +231,6 @@ impl Source<'_> {
 
 fn is_here(store: &Store, diff_id: &DiffId, blob: &Digest) -> tug_layer_store::Result<bool> {
     Ok(store.has_blob(blob)? && store.layer(diff_id)?.is_some())
-}
-
-fn is_unknown(platform: &Platform) -> bool {
-    platform.os == "unknown"
 }
 
 /// The image for the platform below `target`, if it is all there in the wanted form.

@@ -1,7 +1,7 @@
 //! From a name to an image: manifest and config come into the store, layers do not.
 //!
 //! A tag may lead to an index, which may have indexes in it. Children are tried in this order: one that says it is for
-//! exactly this platform, one that fits, one that does not say. Attestations (`unknown/unknown`) are no images. Nothing is
+//! exactly this platform, one that fits, an older variant of its processor, one that does not say. Attestations (`unknown/unknown`) are no images. Nothing is
 //! read twice, and depth and number are bounded.
 
 use std::collections::HashSet;
@@ -114,7 +114,7 @@ impl Source<'_> {
                 }
                 other => other?,
             };
-            if depth > 0 && !image.config.platform.satisfies(platform) {
+            if depth > 0 && image.config.platform.distance_to(platform).is_none() {
                 available.push(image.config.platform.clone());
                 continue;
             }
@@ -243,9 +243,8 @@ fn choice<'a>(children: &'a [Descriptor], wanted: &Platform) -> (Vec<&'a Descrip
     let rank = |child: &Descriptor| match &child.platform {
         _ if is_attestation(child) => None,
         Some(own) if own == wanted => Some(0),
-        Some(own) if own.satisfies(wanted) => Some(1),
-        Some(_) => None,
-        None => Some(2),
+        Some(own) => Some(own.distance_to(wanted)? + 1),
+        None => Some(u32::MAX),
     };
     let mut candidates: Vec<_> = children.iter().filter_map(|child| Some((rank(child)?, child))).collect();
     candidates.sort_by_key(|(rank, _)| *rank);

@@ -80,10 +80,11 @@ impl Node {
 }
 
 impl Tree {
-    /// Every blob once.
+    /// Every blob once that is to be sent. Layers that may not be distributed stay where their addresses say.
     pub(crate) fn blobs(&self) -> Vec<Descriptor> {
         let mut seen = HashSet::new();
         let blobs = self.nodes.iter().flat_map(|node| &node.blobs);
+        let blobs = blobs.filter(|blob| blob.urls.is_empty() || !is_not_distributed(&blob.media_type));
         blobs.filter(|blob| seen.insert(&blob.digest)).cloned().collect()
     }
 
@@ -223,8 +224,13 @@ pub(crate) fn is_layer(media_type: &str) -> bool {
             | media_type::OCI_LAYER_ZSTD
             | media_type::DOCKER_LAYER
             | media_type::DOCKER_LAYER_GZIP
-    ) || media_type.starts_with("application/vnd.oci.image.layer.nondistributable.v1.tar")
-        || media_type == "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"
+    ) || is_not_distributed(media_type)
+}
+
+/// Whether `media_type` names a layer that registries are not meant to have. Source: image-spec `layer.md`.
+fn is_not_distributed(media_type: &str) -> bool {
+    media_type.starts_with("application/vnd.oci.image.layer.nondistributable.v1.tar")
+        || media_type.starts_with("application/vnd.docker.image.rootfs.foreign.diff.tar")
 }
 
 #[cfg(test)]
@@ -284,6 +290,13 @@ mod tests {
         assert_eq!(node.config, Some(blob("config")));
         let artifact = serde_json::json!({ "blobs": [blob("one")] }).to_string();
         assert_eq!(Node::parse(blob("m"), artifact.into()).unwrap().blobs, [blob("one")]);
+        let mut foreign = blob("foreign");
+        foreign.media_type = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip".to_owned();
+        foreign.urls = vec!["https://example.com/layer".to_owned()];
+        let text = serde_json::json!({ "layers": [blob("one"), foreign] }).to_string();
+        let tree = Tree { nodes: vec![Node::parse(blob("m"), text.into()).unwrap()] };
+        assert_eq!(tree.nodes[0].blobs.len(), 2);
+        assert_eq!(tree.blobs(), [blob("one")], "it is not to be sent");
         let both = serde_json::json!({ "layers": [], "manifests": [] }).to_string();
         assert!(Node::parse(blob("m"), both.into()).is_err());
     }

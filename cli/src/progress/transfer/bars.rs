@@ -85,7 +85,7 @@ impl Bars {
 
     fn bar(&self, blob: &Digest) -> ProgressBar {
         let bar = self.all.insert_before(&self.total, ProgressBar::no_length());
-        let template = "  {prefix} [{bar:28}] {bytes:>11} of {total_bytes:<11} {msg:.dim}";
+        let template = "  {prefix} [{bar:28}] {decimal_bytes:>10} of {decimal_total_bytes:<10} {msg:.dim}";
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style.progress_chars("=> "));
         }
