@@ -5,6 +5,8 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use crate::registry_peer::{Account, Certificate};
+
 /// A registry that runs until it is dropped.
 #[derive(Debug)]
 pub struct Distribution {
@@ -21,9 +23,28 @@ impl Distribution {
     ///
     /// When there is no `docker-registry`, or it does not start.
     pub fn start(folder: &Path, more: &str) -> Self {
+        Self::run(folder, "", more)
+    }
+
+    /// Starts one that lets in one user with a password, and is encrypted.
+    ///
+    /// # Panics
+    ///
+    /// When there is no `docker-registry` or no `htpasswd`, or it does not start.
+    pub fn start_secured(folder: &Path, account: &Account, certificate: &Certificate) -> Self {
+        let output = Command::new("htpasswd").args(["-Bbn", &account.0, &account.1]).output();
+        let accounts = folder.join("htpasswd");
+        fs::write(&accounts, output.expect("htpasswd is here").stdout).expect("a file can be written");
+        let (certificate, key) = certificate.write_into(folder);
+        let tls = format!(", tls: {{ certificate: '{}', key: '{}' }}", certificate.display(), key.display());
+        let access = format!("auth: {{ htpasswd: {{ realm: test, path: '{}' }} }}\n", accounts.display());
+        Self::run(folder, &tls, &access)
+    }
+
+    fn run(folder: &Path, of_http: &str, more: &str) -> Self {
         let (data, config) = (folder.join("data"), folder.join("config.yml"));
         let text = format!(
-            "version: 0.1\nlog: {{ level: info }}\nhttp: {{ addr: '127.0.0.1:0' }}\nstorage:\n  \
+            "version: 0.1\nlog: {{ level: info }}\nhttp: {{ addr: '127.0.0.1:0'{of_http} }}\nstorage:\n  \
              filesystem: {{ rootdirectory: '{}' }}\n  delete: {{ enabled: true }}\n{more}",
             data.display()
         );

@@ -14,6 +14,7 @@ pub mod git_server;
 pub mod image;
 pub mod listing;
 pub mod loop_file_system;
+pub mod nginx;
 pub mod place;
 pub mod program;
 pub mod proxy;

@@ -1,8 +1,10 @@
 //! Encryption: authorities and certificates made for a test.
 
 use std::fmt;
+use std::fs;
 use std::io;
 use std::net::TcpStream;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -25,6 +27,16 @@ pub struct Certificate {
     pub certificate: String,
     /// Its key.
     pub key: String,
+}
+
+impl Certificate {
+    /// Writes it and its key into a folder, and gives their paths.
+    pub fn write_into(&self, folder: &Path) -> (PathBuf, PathBuf) {
+        let (certificate, key) = (folder.join("server.crt"), folder.join("server.key"));
+        fs::write(&certificate, &self.certificate).expect("a file can be written");
+        fs::write(&key, &self.key).expect("a file can be written");
+        (certificate, key)
+    }
 }
 
 /// How a server is encrypted.
