@@ -8,14 +8,14 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use tug_layer_store::Store;
+use tug_layer_store::{Store, Trees, Wanted};
 use tug_oci::{Descriptor, Digest, ImageConfig, Index, Manifest, Platform, Raw, media_type};
 
 use super::error::{CacheError, Result};
 use super::folder::DOCUMENT_LIMIT;
 use super::index::{CacheIndex, INDEX, INDEX_LIMIT, Record, Unreadable};
-use super::inline;
 use super::results::FoundResult;
+use super::{inline, origin};
 
 /// The config of a cache that BuildKit has written.
 const BUILDKIT: &str = "application/vnd.buildkit.cacheconfig.v0";
@@ -84,6 +84,7 @@ pub struct CacheSource {
     store: Store,
     platforms: Vec<Platform>,
     tell: Arc<dyn Fn(CacheNotice) + Send + Sync>,
+    brings_layers: bool,
     records: OnceLock<BTreeMap<Digest, Record>>,
 }
 
@@ -94,18 +95,44 @@ impl CacheSource {
         platforms: Vec<Platform>,
         tell: Arc<dyn Fn(CacheNotice) + Send + Sync>,
     ) -> Self {
-        Self { documents, store: store.clone(), platforms, tell, records: OnceLock::new() }
+        Self {
+            documents,
+            store: store.clone(),
+            platforms,
+            tell,
+            brings_layers: false,
+            records: OnceLock::new(),
+        }
+    }
+
+    /// The same, whose hits have their layers in the store.
+    pub(crate) fn bringing_layers(self) -> Self {
+        Self { brings_layers: true, ..self }
     }
 
     /// The result of the step with this key, if the cache has one that can be had.
     pub fn look_up(&self, key: &Digest) -> Option<FoundResult> {
         let record = self.records().get(key).filter(|record| self.documents.has(record))?;
         self.store.note_origin(&record.blob.digest, &self.documents.origin()).ok()?;
+        if self.brings_layers && !self.bring(record) {
+            return None;
+        }
         Some(FoundResult {
             record: record.record.to_string().into_bytes(),
             layer: record.layer.clone(),
             blob: record.blob.descriptor(),
         })
+    }
+
+    /// A layer that is damaged is as good as none.
+    fn bring(&self, record: &Record) -> bool {
+        let wanted = Wanted {
+            descriptor: record.blob.descriptor(),
+            diff_id: Some(record.layer.clone()),
+            trees: Trees::Later,
+        };
+        let is_known = self.store.layer(&record.layer).is_ok_and(|layer| layer.is_some());
+        is_known || origin::bring(&self.store, &wanted).is_ok_and(|brought| brought)
     }
 
     fn records(&self) -> &BTreeMap<Digest, Record> {

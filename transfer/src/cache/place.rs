@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use tug_layer_store::Store;
+use tug_layer_store::{Fetcher, Store, Wanted};
 use tug_oci::{Digest, Platform, Reference};
 
 use super::error::Result;
@@ -28,6 +28,49 @@ pub enum CachePlace {
         /// To read: this one, whatever it is called now.
         digest: Option<Digest>,
     },
+}
+
+impl CachePlace {
+    /// What it is called in messages: the name, or the folder.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Registry(reference) => reference.familiar(),
+            Self::Folder { path, tag, digest } => Local::new(path, tag, digest.as_ref()).name().to_owned(),
+        }
+    }
+
+    /// As [`Remote::cache_source`], where no registry may be asked: `None` for a cache in one. Layers of hits come at once,
+    /// since nobody brings them later.
+    pub fn source_offline(
+        &self,
+        store: &Store,
+        platforms: Vec<Platform>,
+        tell: Arc<dyn Fn(CacheNotice) + Send + Sync>,
+    ) -> Option<CacheSource> {
+        let Self::Folder { path, tag, digest } = self else { return None };
+        let documents = Box::new(Local::new(path, tag, digest.as_ref()));
+        Some(CacheSource::new(documents, store, platforms, tell).bringing_layers())
+    }
+
+    /// As [`Remote::export_cache`], where no registry may be asked: `None` for a cache in one.
+    pub fn export_offline(
+        &self,
+        store: &Store,
+        results: &[ExportedResult],
+        options: &ExportOptions,
+    ) -> Option<Result<ExportedCache>> {
+        let Self::Folder { path, tag, .. } = self else { return None };
+        Some(export(&Local::new(path, tag, None), store, &Nobody, results, options))
+    }
+}
+
+/// Fetches from folders only.
+struct Nobody;
+
+impl Fetcher for Nobody {
+    fn fetch(&self, store: &Store, blobs: &[Wanted]) -> tug_layer_store::Result<()> {
+        blobs.iter().try_for_each(|wanted| super::origin::bring(store, wanted).map(drop))
+    }
 }
 
 impl Remote {

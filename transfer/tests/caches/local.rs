@@ -142,6 +142,23 @@ fn wrong_bytes_never_become_a_layer() {
 }
 
 #[test]
+fn without_registries_layers_come_at_once_and_damaged_ones_are_no_hits() {
+    let place = tempfile::tempdir().unwrap();
+    let (one, two) = (Machine::new(), Machine::new());
+    let cache = folder(place.path());
+    let made = [one.made("a", 1000), one.made("b", 1000)];
+    let exported = cache.export_offline(&one.store, &made, &crate::support::options()).unwrap().unwrap();
+    assert_eq!(exported.records, 2);
+    let found = two.find(&cache, "b").unwrap();
+    fs::write(blob(place.path(), &found.blob.digest), vec![0; found.blob.size as usize]).unwrap();
+    let source = cache.source_offline(&two.store, Vec::new(), std::sync::Arc::new(drop)).unwrap();
+    assert!(source.look_up(&Digest::of(b"a")).is_some() && source.look_up(&Digest::of(b"b")).is_none());
+    assert!(two.store.layer(&made[0].layer).unwrap().is_some());
+    let registry = CachePlace::Registry("registry.example/app:cache".parse().unwrap());
+    assert!(registry.source_offline(&two.store, Vec::new(), std::sync::Arc::new(drop)).is_none());
+}
+
+#[test]
 fn a_digest_names_one_state_and_tags_are_apart() {
     let place = tempfile::tempdir().unwrap();
     let machine = Machine::new();
