@@ -68,7 +68,7 @@ impl CommandError {
 }
 
 /// What a registry does not have is the user's matter, what it does not do is the registry's.
-fn registry_exit(error: &tug_registry_client::Error) -> Exit {
+pub(crate) fn registry_exit(error: &tug_registry_client::Error) -> Exit {
     use tug_registry_client::Kind;
     match error.kind() {
         Kind::NotFound | Kind::Digest | Kind::Blocked | Kind::Config | Kind::File | Kind::Cancelled => {

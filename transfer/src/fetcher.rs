@@ -14,14 +14,23 @@ impl Fetcher for Remote {
         let mut wanted = Vec::new();
         let mut seen = HashSet::new();
         for missing in blobs {
-            if seen.insert(&missing.descriptor.digest) && !crate::cache::origin::bring(store, missing)? {
-                wanted.push(Wanted {
-                    blob: missing.descriptor.clone(),
-                    layer: missing.diff_id.clone().map(|diff_id| (diff_id, missing.trees)),
-                    repositories: origins(store, &missing.descriptor.digest)?,
-                    action: "fetch a layer from",
-                });
+            let digest = &missing.descriptor.digest;
+            if !seen.insert(digest) {
+                continue;
             }
+            let repositories = origins(store, digest)?;
+            match crate::cache::origin::bring(store, missing) {
+                Ok(true) => continue,
+                // What a folder has spoilt, a registry may have in order.
+                Err(error) if repositories.is_empty() => return Err(error),
+                Ok(false) | Err(_) => {}
+            }
+            wanted.push(Wanted {
+                blob: missing.descriptor.clone(),
+                layer: missing.diff_id.clone().map(|diff_id| (diff_id, missing.trees)),
+                repositories,
+                action: "fetch a layer from",
+            });
         }
         wanted.retain(|wanted| !wanted.repositories.is_empty());
         match self.block_on(self.bring(&self.stopping(store), wanted)) {

@@ -5,6 +5,7 @@
 mod archives;
 mod bake;
 mod build;
+mod build_caches;
 mod builds;
 mod caches;
 mod check;

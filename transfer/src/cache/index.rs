@@ -146,7 +146,7 @@ impl CacheIndex {
 }
 
 /// Whether a record is one of ours: keys and layers are named by SHA-256, and blobs are layers.
-fn check(record: &Record) -> Result<(), String> {
+pub(crate) fn check(record: &Record) -> Result<(), String> {
     let Record { key, layer, blob, .. } = record;
     if key.algorithm() != Algorithm::Sha256 || layer.digest().algorithm() != Algorithm::Sha256 {
         return Err(format!("the record `{}` does not use SHA-256", key.short()));
@@ -155,12 +155,26 @@ fn check(record: &Record) -> Result<(), String> {
         return Err(format!("the blob of the record `{}` is not a layer", key.short()));
     }
     match record.record {
+        Value::Object(_) if has_control(&record.record) => {
+            Err(format!("the record `{}` has control characters", key.short()))
+        }
         Value::Object(_) => Ok(()),
         _ => Err(format!("the record `{}` is not an object", key.short())),
     }
 }
 
-pub(crate) fn is_layer(media_type: &str) -> bool {
+/// Who made a result and when is shown to people.
+fn has_control(value: &Value) -> bool {
+    let is_control = |text: &str| text.contains(char::is_control);
+    match value {
+        Value::String(text) => is_control(text),
+        Value::Array(items) => items.iter().any(has_control),
+        Value::Object(fields) => fields.iter().any(|(name, value)| is_control(name) || has_control(value)),
+        _ => false,
+    }
+}
+
+fn is_layer(media_type: &str) -> bool {
     matches!(
         media_type,
         media_type::OCI_LAYER
@@ -260,6 +274,7 @@ pub(crate) mod tests {
             good.replace("\"size\":10", "\"size\":1e400"),
             good.replace("\"used\":5", "\"used\":\"now\""),
             good.replace("{\"layer\":\"x\",\"seconds\":1.5}", "7"),
+            good.replace("1.5}", "1.5,\"build\":[{\"a\":\"\\u001b[2J\"}]}"),
             format!("{{\"record\":{deep}"),
             many,
         ] {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tug_oci::{Descriptor, Digest, ImageConfig, json_reason};
 
-use super::index::{Blob, MOST_RECORDS, Record, Unreadable, is_layer};
+use super::index::{Blob, MOST_RECORDS, Record, Unreadable, check};
 use super::results::ExportedResult;
 
 /// The field of the config.
@@ -54,9 +54,10 @@ pub(crate) fn read(config: &ImageConfig, layers: &[Descriptor]) -> Result<Option
     }
     let records = inlined.into_iter().filter_map(|inlined| {
         let layer = config.rootfs.diff_ids.get(inlined.layer)?.clone();
-        let blob = layers.get(inlined.layer).filter(|blob| is_layer(&blob.media_type))?;
+        let blob = layers.get(inlined.layer)?;
         let Inlined { key, record, .. } = inlined;
-        Some(Record { key, record, layer, blob: Blob::from(blob), used: 0 })
+        let record = Record { key, record, layer, blob: Blob::from(blob), used: 0 };
+        check(&record).is_ok().then_some(record)
     });
     Ok(Some(records.collect()))
 }
@@ -126,6 +127,8 @@ mod tests {
         let key = Digest::of(b"a");
         let mut layers = blobs(1);
         image.other.insert(FIELD.to_owned(), json!([{"key": key, "record": {}, "layer": 7}]));
+        assert_eq!(read(&image, &layers), Ok(Some(Vec::new())));
+        image.other.insert(FIELD.to_owned(), json!([{"key": key, "record": {"a": "\u{1b}[2J"}, "layer": 0}]));
         assert_eq!(read(&image, &layers), Ok(Some(Vec::new())));
         layers[0].media_type = "text/html".to_owned();
         image.other.insert(FIELD.to_owned(), json!([{"key": key, "record": {}, "layer": 0}]));

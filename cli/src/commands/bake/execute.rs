@@ -11,7 +11,7 @@ use tug_layer_store::Store;
 use tug_transfer::Remote;
 
 use super::super::build::outcome::{self, Outcome};
-use super::super::build::{self, BuildArguments, Prepared, Registries};
+use super::super::build::{self, BuildArguments, Caches, Prepared, Registries};
 use super::{BakeArguments, words};
 use crate::error::CommandError;
 use crate::exit::Exit;
@@ -58,12 +58,18 @@ pub(super) fn run(plan: &Plan, arguments: &BakeArguments, settings: &Settings) -
     let registries = Registries::start(reached, &cancel)?;
     let store = registries.behind(&session.store);
     let pull = jobs.iter().filter_map(|job| job.arguments.how.pull).next();
-    let elsewhere = registries.elsewhere(pull, None);
+    let mut elsewhere = registries.elsewhere(pull, None);
+    let caches = Caches::of(jobs.iter().map(|job| &job.arguments.cache));
+    caches.join(&mut elsewhere, &registries, &store, &units);
     units.iter_mut().for_each(|unit| unit.elsewhere = elsewhere.clone());
     let mut progress = Progress::start(mode, "Dockerfile", &interrupts, settings);
     let done = registries.telling(&progress, || {
         let built = tug_builder::build_all(&store, &session.runtime, units, &progress, &cancel);
-        built.map(|built| put(jobs, &built, &store, registries.remote(), &progress, &cancel))
+        built.map(|built| {
+            let done = put(jobs, &built, &store, registries.remote(), &progress, &cancel);
+            let exported = caches.export(registries.remote(), &store, &progress);
+            done.and_then(|done| exported.map(|()| done))
+        })
     });
     progress.finish();
     let took = start.elapsed();

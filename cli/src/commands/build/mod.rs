@@ -1,6 +1,7 @@
 //! `tug build`: from a Dockerfile to an image in the store.
 
 mod arguments;
+mod cache;
 mod entrusted;
 mod github;
 mod key_agent;
@@ -20,6 +21,7 @@ use tug_builder::{BuildOptions, Cancel, DockerfileSource, Error, Event, InspectO
 use tug_oci::Platform;
 
 pub(crate) use arguments::{BuildArguments, Call, Format, Method};
+pub(super) use cache::Caches;
 use outcome::Outcome;
 pub(super) use output::Put;
 pub(super) use prepared::Prepared;
@@ -67,7 +69,9 @@ pub(super) fn run(arguments: &BuildArguments, settings: &Settings) -> Result<Exi
     let store = registries.behind(&session.store);
     let (destinations, compression) = prepared.destinations();
     let ahead = registries.ahead(&store, destinations, compression);
-    let elsewhere = registries.elsewhere(arguments.how.pull, ahead.as_ref());
+    let mut elsewhere = registries.elsewhere(arguments.how.pull, ahead.as_ref());
+    let caches = Caches::of([&arguments.cache]);
+    caches.join(&mut elsewhere, &registries, &store, &units);
     units.iter_mut().for_each(|unit| unit.elsewhere = elsewhere.clone());
     let file = names_from(arguments).join(arguments.what.file().unwrap_or("Dockerfile".as_ref()));
     let mut progress = Progress::start(mode, &file.to_string_lossy(), &interrupts, settings);
@@ -86,7 +90,8 @@ pub(super) fn run(arguments: &BuildArguments, settings: &Settings) -> Result<Exi
         }
         built.map(|built| {
             let put = prepared.put(&store, &built, registries.remote(), &watched, &cancel);
-            (built, put)
+            let exported = caches.export(registries.remote(), &store, &watched);
+            (built, put.and_then(|put| exported.map(|()| put)))
         })
     });
     let build = watched.into_build();

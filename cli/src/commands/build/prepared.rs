@@ -17,7 +17,7 @@ use super::key_agent::KeyAgent;
 use super::output::{self, Outputs, Put};
 use super::platforms::Platforms;
 use super::sandbox::Steps;
-use super::{BuildArguments, entrusted, sandbox, sources};
+use super::{BuildArguments, cache, entrusted, sandbox, sources};
 use crate::arguments::values;
 use crate::environment::{self, Environment};
 use crate::error::CommandError;
@@ -142,6 +142,7 @@ impl Prepared {
                 proxies(environment)
             },
             resolv_conf: self.steps.resolv_conf.clone(),
+            inline_cache: cache::inline(&arguments.cache, &self.build_args),
             sandbox: self.steps.sandbox.clone(),
             changes: changes(arguments, environment),
             ignore_file: arguments.what.ignore_file.clone(),

@@ -45,6 +45,12 @@ impl Registries {
         self.remote.as_ref()
     }
 
+    /// Takes what is to be told, from any thread, until the build is over.
+    pub(super) fn teller(&self) -> Arc<dyn Fn(Event) + Send + Sync> {
+        let teller = Arc::clone(&self.teller);
+        Arc::new(move |event| teller.send(Some(event)))
+    }
+
     /// The store, which fetches what it does not have.
     pub(in super::super) fn behind(&self, store: &Store) -> Store {
         match &self.remote {

@@ -47,7 +47,6 @@ const NO_TRUST: Verdict = Verdict::Note("signatures are not checked, and images 
 const OWN_RETRIES: Verdict = Verdict::Note("what may pass is tried again anyway, as often as makes sense");
 const OWN_NAMESPACES: Verdict =
     Verdict::Note("steps run in namespaces that tug makes by itself: `tug doctor` shows how");
-const OWN_CACHE: Verdict = Verdict::Note("what was built is kept in the store, which `--store` chooses");
 const NO_ATTESTATIONS: Verdict = Verdict::Refused(
     "images cannot be given attestations yet",
     "leave it away, or say `--provenance=false --sbom=false`",
@@ -65,9 +64,11 @@ const HABITS: &[Habit] = &[
     habit("builder", Takes::Value, |_| {
         Verdict::Note("there are no builders to choose from: this process builds")
     }),
-    habit("cache-from", Takes::Value, |_| OWN_CACHE),
-    habit("cache-to", Takes::Value, |_| OWN_CACHE),
-    habit("cache-ttl", Takes::Value, |_| OWN_CACHE),
+    habit("cache-ttl", Takes::Value, |_| {
+        Verdict::Note(
+            "a result that no build has used for 30 days leaves a cache: `--cache-to …,max-age=` says otherwise",
+        )
+    }),
     habit("cgroupns", Takes::Value, |_| OWN_NAMESPACES),
     habit("compat-volumes", Takes::Optional, |value| match is_true(value) {
         Some(false) => Verdict::Done,

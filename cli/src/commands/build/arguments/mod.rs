@@ -2,6 +2,7 @@
 //!
 //! Each group of the help is a struct in a file of its own, and flattened into [`BuildArguments`].
 
+mod cache;
 mod check;
 mod contexts;
 mod entrust;
@@ -19,6 +20,7 @@ use crate::environment::{self, Environment};
 use crate::error::CommandError;
 use crate::registry_settings::RegistryArguments;
 
+pub(crate) use cache::CacheArguments;
 pub(crate) use check::CheckArguments;
 pub(crate) use check::{Call, Format, Method};
 pub(super) use contexts::ContextArguments;
@@ -63,6 +65,7 @@ Examples:
   tug build -o type=oci,dest=app.tar .               The image in a file
   tug build --platform linux/amd64,linux/arm64 .     An index of two images
   tug build -t registry.example/app --push .         Pushed, layer by layer while the build runs
+  tug build --cache-from REF --cache-to REF .        What other machines have built is known
 
 FROM and COPY --from take the name or id of an image in the store, names that are pulled, and images in files:
   oci:PATH[:NAME]              in an OCI layout, a folder
@@ -91,6 +94,9 @@ pub(crate) struct BuildArguments {
     /// How registries are reached.
     #[command(flatten)]
     pub(super) registry: RegistryArguments,
+    /// Where results of steps come from and go to.
+    #[command(flatten)]
+    pub(crate) cache: CacheArguments,
     /// What is done with the Dockerfile instead.
     #[command(flatten)]
     pub(crate) check: CheckArguments,

@@ -9,7 +9,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Instant, SystemTime};
 
 use tug_builder::{
-    Elsewhere, Event, ExportedResult, FoundResult, InlineCache, Reporter, ResultSink, ResultSource,
+    BuildOptions, Elsewhere, Event, ExportedResult, FoundResult, InlineCache, Reporter, ResultSink,
+    ResultSource,
 };
 use tug_layer_store::Store;
 use tug_oci::{Digest, ImageConfig, Platform};
@@ -18,12 +19,15 @@ use tug_transfer::cache::{
     self as transfer, CacheError, CacheNotice, CachePlace, CacheSource, ExportOptions, ExportedCache,
 };
 
-pub(crate) use spec::{CacheFrom, CacheTo};
 use spec::{CacheExport, CacheTarget};
+pub(crate) use spec::{CacheFrom, CacheTo};
 
+use super::Registries;
 use super::arguments::CacheArguments;
 use crate::error::CommandError;
+use crate::exit::Exit;
 use crate::human;
+use crate::library_errors::registry_exit;
 
 /// The build argument with which buildx asks for a cache inside the image.
 const INLINE: &str = "BUILDKIT_INLINE_CACHE";
@@ -34,17 +38,6 @@ pub(in super::super) struct Caches {
     from: Vec<CachePlace>,
     to: Vec<CacheExport>,
     results: Arc<Results>,
-}
-
-/// What a build has around it.
-pub(in super::super) struct Around<'a> {
-    /// Nothing, when no registry may be asked.
-    pub(in super::super) remote: Option<&'a Remote>,
-    pub(in super::super) store: &'a Store,
-    /// Those that are built for.
-    pub(in super::super) platforms: Vec<Platform>,
-    /// Takes what is to be told, from any thread.
-    pub(in super::super) tell: Arc<dyn Fn(Event) + Send + Sync>,
 }
 
 impl Caches {
@@ -68,19 +61,27 @@ impl Caches {
         caches
     }
 
-    /// Makes the builder ask them, and keep its results for them.
-    pub(in super::super) fn join(&self, elsewhere: &mut Elsewhere, around: &Around<'_>) {
+    /// Makes the builder ask them, and keep its results for them. `units` are those that will be built.
+    pub(in super::super) fn join(
+        &self,
+        elsewhere: &mut Elsewhere,
+        registries: &Registries,
+        store: &Store,
+        units: &[BuildOptions],
+    ) {
+        let platforms: Vec<Platform> = units.iter().map(|unit| unit.platform.clone()).collect();
         for place in &self.from {
-            let told = Arc::clone(&around.tell);
-            let tell: Arc<dyn Fn(CacheNotice) + Send + Sync> = Arc::new(move |notice| told(event_of(&notice)));
-            let platforms = around.platforms.clone();
-            let source = match around.remote {
-                Some(remote) => Some(remote.cache_source(around.store, place, platforms, tell)),
-                None => place.source_offline(around.store, platforms, tell),
+            let told = registries.teller();
+            let tell: Arc<dyn Fn(CacheNotice) + Send + Sync> =
+                Arc::new(move |notice| told(event_of(&notice)));
+            let platforms = platforms.clone();
+            let source = match registries.remote() {
+                Some(remote) => Some(remote.cache_source(store, place, platforms, tell)),
+                None => place.source_offline(store, platforms, tell),
             };
             match source {
                 Some(source) => elsewhere.results.push(Arc::new(Source(source))),
-                None => (around.tell)(not_offline("read", place)),
+                None => registries.teller()(not_offline("read", place)),
             }
         }
         if !self.to.is_empty() {
@@ -220,10 +221,10 @@ impl InlineCache for Inline {
 
 impl From<CacheError> for CommandError {
     fn from(error: CacheError) -> Self {
-        use crate::exit::Exit;
         let hint = error.hint();
         let exit = match &error {
-            CacheError::Registry { .. } | CacheError::Busy { .. } => Exit::Network,
+            CacheError::Registry { source, .. } => registry_exit(source),
+            CacheError::Busy { .. } => Exit::Network,
             CacheError::Folder { .. } => Exit::Host,
             _ => Exit::Failed,
         };

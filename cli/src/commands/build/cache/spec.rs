@@ -55,15 +55,8 @@ pub(super) struct CacheExport {
     pub(super) ignores_errors: bool,
 }
 
-const OF_TARGETS: [&str; 7] = [
-    "compression",
-    "compression-level",
-    "force-compression",
-    "ignore-error",
-    "max-age",
-    "max-size",
-    "mode",
-];
+const OF_TARGETS: [&str; 7] =
+    ["compression", "compression-level", "force-compression", "ignore-error", "max-age", "max-size", "mode"];
 
 impl FromStr for CacheFrom {
     type Err = String;
@@ -108,7 +101,8 @@ impl FromStr for CacheTo {
             "registry" => {
                 let place = keys.registry()?;
                 // It is always an OCI manifest of its own: what both ask for by default.
-                for (key, otherwise) in [("image-manifest", "an index"), ("oci-mediatypes", "docker's types")] {
+                for (key, otherwise) in [("image-manifest", "an index"), ("oci-mediatypes", "docker's types")]
+                {
                     if keys.boolean(key)? == Some(false) {
                         return Err(format!(
                             "`{key}=false`: a cache is an OCI manifest, and nothing reads it as {otherwise}"
@@ -128,9 +122,11 @@ impl FromStr for CacheTo {
             "inline" => {
                 keys.boolean("ignore-error")?;
                 if keys.take("mode").is_some_and(|mode| mode != "min") {
-                    return Err("`type=inline` has the layers of the image, which is `mode=min`: for those of all \
+                    return Err(
+                        "`type=inline` has the layers of the image, which is `mode=min`: for those of all \
                                 steps use `type=registry`"
-                        .to_owned());
+                            .to_owned(),
+                    );
                 }
                 keys.finish(["ignore-error", "mode"].iter())?;
                 return Ok(Self { targets: vec![CacheTarget::Inline] });
@@ -148,7 +144,9 @@ fn target(place: CachePlace, keys: &mut Keys<'_>) -> Result<CacheTarget, String>
     if let CachePlace::Registry(reference) = &place
         && let Some(digest) = reference.digest()
     {
-        return Err(format!("`{digest}` is what a cache is now, and it cannot become another one: give a tag"));
+        return Err(format!(
+            "`{digest}` is what a cache is now, and it cannot become another one: give a tag"
+        ));
     }
     let mode = match keys.take("mode").as_deref() {
         None | Some("min") => CacheMode::Min,
@@ -260,12 +258,13 @@ impl<'a> Keys<'a> {
 
     fn compression(&mut self) -> Result<LayerCompression, String> {
         let kind = self.take("compression");
-        let level = match self.take("compression-level") {
-            None => None,
-            Some(text) => Some(text.parse::<i32>().map_err(|_| {
-                format!("`compression-level={text}` is no number: expected for example `6`")
-            })?),
-        };
+        let level =
+            match self.take("compression-level") {
+                None => None,
+                Some(text) => Some(text.parse::<i32>().map_err(|_| {
+                    format!("`compression-level={text}` is no number: expected for example `6`")
+                })?),
+            };
         let between = |default: i32, most: i32| match level {
             None => Ok(default),
             Some(level) if (1..=most).contains(&level) => Ok(level),
@@ -281,7 +280,9 @@ impl<'a> Keys<'a> {
                 let known = ["gzip", "uncompressed", "zstd"].map(str::to_owned);
                 Err(match suggest::closest(other, &known) {
                     Some(similar) => format!("`compression={other}` is none; did you mean `{similar}`?"),
-                    None => format!("`compression={other}` is none: expected `gzip`, `zstd` or `uncompressed`"),
+                    None => {
+                        format!("`compression={other}` is none: expected `gzip`, `zstd` or `uncompressed`")
+                    }
                 })
             }
         }
@@ -291,7 +292,7 @@ impl<'a> Keys<'a> {
     fn instead(&self, wanted: &str) -> String {
         let known = [wanted.to_owned()];
         let similar = self.pairs.iter().find(|(key, _)| suggest::closest(key, &known).is_some());
-        similar.map_or_else(String::new, |(key, _)| format!("; did you mean it with `{key}`?"))
+        similar.map_or_else(String::new, |(key, _)| format!(", and has `{key}`"))
     }
 
     fn take(&mut self, key: &str) -> Option<String> {
@@ -364,10 +365,16 @@ mod tests {
     #[test]
     fn the_short_forms_are_names() {
         assert_eq!(from("app").unwrap(), [registry("docker.io/library/app")]);
-        assert_eq!(from("a.example/x:1,b.example/y").unwrap(), [registry("a.example/x:1"), registry("b.example/y")]);
+        assert_eq!(
+            from("a.example/x:1,b.example/y").unwrap(),
+            [registry("a.example/x:1"), registry("b.example/y")]
+        );
         assert_eq!(from("type=registry,ref=a.example/x").unwrap(), [registry("a.example/x")]);
         let plain = to("a.example/x:cache");
-        assert_eq!((plain.place, plain.mode, plain.ignores_errors), (registry("a.example/x:cache"), CacheMode::Min, true));
+        assert_eq!(
+            (plain.place, plain.mode, plain.ignores_errors),
+            (registry("a.example/x:cache"), CacheMode::Min, true)
+        );
         assert_eq!(plain.compression, LayerCompression::Gzip(6));
     }
 

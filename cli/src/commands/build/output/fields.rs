@@ -30,7 +30,7 @@ pub(super) fn split(text: &str) -> Result<Vec<String>, String> {
 }
 
 /// The fields of `text` as keys, in lower case, and values. A field without `=` has none.
-pub(super) fn parse(text: &str) -> Result<Vec<(String, Option<String>)>, String> {
+pub(in super::super) fn parse(text: &str) -> Result<Vec<(String, Option<String>)>, String> {
     let fields = split(text)?;
     let pairs = fields.into_iter().map(|field| match field.split_once('=') {
         // The names of annotations have upper and lower case.

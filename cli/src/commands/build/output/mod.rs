@@ -4,7 +4,7 @@
 //! build, so that a place where nothing can be written is told at once, and they get their names when they are whole.
 
 mod annotation;
-mod fields;
+pub(super) mod fields;
 mod files;
 mod push;
 mod spec;
