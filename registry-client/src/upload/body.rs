@@ -265,3 +265,36 @@ impl Going {
         (self.window, self.in_window) = (now, 0);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_rate_below_the_least_is_like_a_stall_unless_we_are_the_slow_ones() {
+        let (long, short) = (Duration::from_secs(100), Duration::from_millis(20));
+        let limits = Limits { idle: long, rate_window: short, rate_bytes: 1000, ..Limits::default() };
+        let watch = Watch::new();
+        watch.took(10);
+        let reason = watch.stalled(&limits, long).await;
+        assert!(reason.starts_with("only 10 bytes were taken in "), "{reason}");
+
+        let watch = Watch::new();
+        watch.took(10);
+        watch.waits();
+        let waited = tokio::time::timeout(short * 5, watch.stalled(&limits, long)).await;
+        assert!(waited.is_err(), "{waited:?}");
+    }
+
+    #[tokio::test]
+    async fn each_stage_has_a_limit_of_its_own() {
+        let (long, short) = (Duration::from_secs(100), Duration::from_millis(20));
+        let limits = Limits { idle: short, answer: short, rate_window: long, ..Limits::default() };
+        let watch = Watch::new();
+        assert_eq!(watch.stalled(&limits, short).await, "nothing was taken for 0.04 s");
+        watch.took(10);
+        assert_eq!(watch.stalled(&limits, long).await, "nothing was taken for 0.02 s");
+        watch.ended();
+        assert_eq!(watch.stalled(&limits, long).await, "no answer came for 0.02 s");
+    }
+}

@@ -128,9 +128,16 @@ impl Client {
     /// The length of a blob that is surely there. Whoever cannot answer this may still take the blob.
     async fn look_for(&self, place: &Place, digest: &Digest, size: Option<u64>) -> Option<u64> {
         let url = place.url(&format!("blobs/{digest}"));
-        let mut call = Call::new(Method::HEAD, url, vec![Scope::push(place.name())]);
-        call.attempts = 1;
-        let answer = self.call(place, call).await.ok().filter(|answer| answer.status == StatusCode::OK)?;
+        let call = |attempts| {
+            let call = Call::new(Method::HEAD, url.clone(), vec![Scope::push(place.name())]);
+            self.call(place, Call { attempts, ..call })
+        };
+        let answer = match call(1).await {
+            // That is no answer, and sending what is there would be one request more.
+            Err(error) if error.kind() == Kind::RateLimited => call(0).await,
+            answer => answer,
+        };
+        let answer = answer.ok().filter(|answer| answer.status == StatusCode::OK)?;
         match (answer.length(), size) {
             (Some(there), Some(here)) if there != here => None,
             (there, here) => Some(here.or(there).unwrap_or(0)),

@@ -49,6 +49,17 @@ fn a_session_that_says_why_is_believed() {
 }
 
 #[test]
+fn a_server_that_knows_nothing_of_waiting_gets_the_body_at_once() {
+    let peer = Peer::start(Behaviour::default());
+    peer.add(Rule::on("PUT", "/uploads/").once().cut_request(100_000, End::Reset));
+    peer.add(Rule::on("*", "/uploads/").with("expect", "").answer(Answer::status(417)));
+    let bytes = noise(SIZE, 10);
+    crate::upload(&peer, &bytes).unwrap();
+    assert_complete(&peer, &bytes);
+    assert_eq!(peer.asked("PATCH", "").len(), 2);
+}
+
+#[test]
 fn refusals_that_last_are_not_tried_again() {
     for status in [400, 403, 405, 413] {
         let peer = Peer::start(Behaviour::default());

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tug_oci::Digest;
 use tug_registry_client::{Delivery, Kind, Uploaded};
-use tug_testdata::registry_peer::{Behaviour, Location, Mounts, Peer, Uploads, noise};
+use tug_testdata::registry_peer::{Answer, Behaviour, Location, Mounts, Peer, Rule, Uploads, noise};
 
 use crate::source::Source;
 use crate::support::{client, limits, repository, run};
@@ -153,7 +153,6 @@ fn sessions_are_found_wherever_the_registry_says() {
 
 #[test]
 fn head_that_fails_is_no_reason_not_to_push() {
-    use tug_testdata::registry_peer::{Answer, Rule};
     for status in [405, 500, 403] {
         let peer = Peer::start(Behaviour::default());
         peer.add(Rule::on("HEAD", "/blobs/").answer(Answer::status(status)));
@@ -183,4 +182,13 @@ fn what_is_not_what_it_says_is_refused() {
     assert_eq!((error.kind(), error.code()), (Kind::Digest, Some("DIGEST_INVALID")), "{error}");
     assert_eq!(peer.asked("PUT", "").len(), 1);
     assert_eq!(open_sessions(&peer), 0);
+}
+
+#[test]
+fn a_registry_that_is_busy_is_asked_again_whether_the_blob_is_there() {
+    let peer = Peer::start(Behaviour::default());
+    peer.add_blob("app", b"some bytes");
+    let busy = Answer::error(429, "TOOMANYREQUESTS", "later").header("Retry-After", "0");
+    peer.add(Rule::on("HEAD", "/blobs/").times(2).answer(busy));
+    assert_eq!(upload(&peer, b"some bytes").unwrap().how, Delivery::Existed);
 }
