@@ -17,7 +17,7 @@ use http::header::{ACCEPT, CONTENT_TYPE, ETAG, IF_MATCH};
 use http::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tug_oci::{Descriptor, Digest, media_type};
+use tug_oci::{Digest, media_type};
 
 use crate::auth::Scope;
 use crate::client::{Call, Client, Place};
@@ -81,21 +81,6 @@ impl Client {
             self.change_list(repository, &subject, &digest, Some(&entry)).await?;
         }
         Ok(put)
-    }
-
-    /// Puts a manifest that is there on the list of what is attached to `subject`, under the tag: for those who have put
-    /// it in another way, and heard of no `OCI-Subject`. `entry` has its artifact type and annotations.
-    ///
-    /// Errors: [`Kind::Protocol`] when what is under the tag is no list; [`Kind::Server`] when others changed it all
-    /// the time.
-    pub async fn list_referrer(
-        &self,
-        repository: &Repository,
-        subject: &Digest,
-        entry: &Descriptor,
-    ) -> Result<(), Error> {
-        let value = serde_json::to_value(entry).expect("a descriptor is JSON");
-        self.change_list(repository, subject, &entry.digest, Some(&value)).await
     }
 
     /// Deletes a manifest that is attached to another one, and takes it out of the list under the tag, if there is one.

@@ -282,6 +282,8 @@ impl<'a> Job<'a> {
                     next => Ok(next),
                 }
             }
+            // It knows nothing of waiting; the next body does not.
+            417 if parcel.waits_for_refusal => self.standing(session, parcel, reach).await,
             _ if parcel.is_piece => {
                 uploads.learn(self.place, |quirks| quirks.resumes = false);
                 Ok(Next::Anew)
@@ -291,8 +293,6 @@ impl<'a> Job<'a> {
                 self.wait_for_the_end().await?;
                 Ok(Next::Anew)
             }
-            // It knows nothing of waiting; the next body does not.
-            417 if parcel.waits_for_refusal => self.standing(session, parcel, reach).await,
             // Amazon's has completed the blob before, and says that there is nothing to complete.
             _ if is_end && parcel.start > 0 && self.is_there().await => Ok(Next::Done),
             // Registries that lose count of a session that broke mix it up.
