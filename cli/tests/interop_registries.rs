@@ -178,6 +178,27 @@ fn podman_takes_from_tug_serve_and_brings_back_needs_root_needs_podman() {
     with_containers_tool("podman");
 }
 
+#[test]
+#[ignore = "needs docker"]
+fn docker_takes_from_tug_serve_and_brings_back_needs_docker() {
+    let tug = Program::new(env!("CARGO_BIN_EXE_tug"), Place::Here);
+    let serve = Serve::start(&tug);
+    let name = format!("{}/app:1", serve.address);
+    let back = format!("{}/back/app:2", serve.address);
+    let with = tug_with(&[&name]);
+    let pushed = with.must(&["push", "-q", &name]);
+    let host = std::env::var("TUG_TEST_DOCKER_HOST").expect("TUG_TEST_DOCKER_HOST names the engine");
+    let docker = |words: &[&str]| must(Command::new("docker").args(["--host", &host]).args(words));
+    let digest = docker(&["pull", "--quiet", &name]);
+    assert!(digest.contains("app:1"), "{digest}");
+    let digests = docker(&["image", "inspect", "--format", "{{.RepoDigests}}", &name]);
+    assert!(digests.contains(pushed.trim().rsplit('@').next().unwrap_or("none")), "{digests} {pushed}");
+    docker(&["tag", &name, &back]);
+    docker(&["push", "--quiet", &back]);
+    pulled_afresh(&with, &["pull", "-q", &back]);
+    docker(&["rmi", "--force", &name, &back]);
+}
+
 /// Pulls from `tug serve` with a program of the containers family, and pushes back under another name.
 fn with_containers_tool(program: &str) {
     let tug = Program::new(env!("CARGO_BIN_EXE_tug"), Place::Here);
