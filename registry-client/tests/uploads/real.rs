@@ -101,7 +101,7 @@ fn uploads_to_tug_serve_go_on_after_cuts() {
     let uploaded = run(client.upload(&app, Source::new(&bytes), &[])).unwrap();
     let blob = Descriptor::new(LAYER, uploaded.digest, SIZE as u64);
     assert!(run(client.small_blob(&app, &blob, SIZE as u64)).unwrap() == bytes);
-    let most = SIZE as u64 + 3 * 600_000;
+    let most = 8_400_000; // without going on it would be more
     assert!(
         relay.sent() < most,
         "{} bytes went, of which what was under way at a cut may be lost",
@@ -125,7 +125,7 @@ fn a_cancelled_upload_leaves_nothing_at_tug_serve() {
         wait_until(|| sessions(root.path()) == 1).await;
         client.cancel_uploads().await;
         assert_eq!(upload.await.unwrap().unwrap_err().kind(), Kind::Cancelled);
-        assert_eq!(sessions(root.path()), 0);
+        wait_until(|| sessions(root.path()) == 0).await;
         // The thread that reads it waits for it.
         source.complete();
     });

@@ -26,7 +26,11 @@ fn an_early_refusal_is_shown_even_when_it_was_lost() {
             peer.add(Rule::on("PUT", "/uploads/").answer_early(50_000, answer.clone()));
             // What says that it waits is answered before it sends anything.
             peer.add(Rule::on("PATCH", "/uploads/").with("expect", "100-continue").answer_early(0, answer));
-            let limits = Limits { pause: Duration::from_millis(150), ..limits() };
+            let limits = Limits {
+                pause: Duration::from_millis(500),
+                longest_pause: Duration::from_millis(500),
+                ..limits()
+            };
             let (client, _) = client(limits);
             let source = Source::new(&noise(SIZE, 1));
             let error = run(client.upload(&repository(peer.address(), "app"), source, &[])).unwrap_err();
