@@ -1,6 +1,6 @@
 //! Puts blobs and documents into a repository, in an order in which it is whole at any moment.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -73,9 +73,10 @@ impl Sending<'_> {
     pub(crate) async fn blobs(&self, sources: Vec<Outgoing>) -> Result<()> {
         sources.iter().for_each(|source| self.plan(source));
         let slots = Arc::new(Semaphore::new(AT_ONCE));
+        let there = Arc::new(Mutex::new(Vec::new()));
         let mut tasks = JoinSet::new();
         for source in sources {
-            let slots = Arc::clone(&slots);
+            let (slots, there) = (Arc::clone(&slots), Arc::clone(&there));
             let (remote, store) = (self.remote.clone(), self.store.clone());
             let (to, name, action) = (self.to.clone(), self.name.clone(), self.action);
             tasks.spawn_on(
@@ -83,15 +84,21 @@ impl Sending<'_> {
                     let _slot = slots.acquire().await;
                     let sending =
                         Sending { remote: &remote, store: &store, to, name, action, skips_known: false };
-                    sending.blob(source).await
+                    let digest = sending.blob(source).await?;
+                    there.lock().unwrap_or_else(PoisonError::into_inner).push(digest);
+                    Ok(())
                 },
                 self.remote.runtime().handle(),
             );
         }
-        join(&mut tasks).await
+        let outcome = join(&mut tasks).await;
+        // What has got there is there, whatever became of the rest.
+        let there = std::mem::take(&mut *there.lock().unwrap_or_else(PoisonError::into_inner));
+        let noted = self.note(there).await;
+        outcome.and(noted)
     }
 
-    async fn blob(&self, source: Outgoing) -> Result<()> {
+    async fn blob(&self, source: Outgoing) -> Result<Digest> {
         let shown = source.shown().clone();
         let mounts = self.mounts(&source).await?;
         let sent = source.clone();
@@ -113,7 +120,7 @@ impl Sending<'_> {
             }
             Delivery::Sent { .. } => Event::Done { blob: shown },
         });
-        self.note(vec![uploaded.digest]).await
+        Ok(uploaded.digest)
     }
 
     /// Puts the documents, each after those that it names, and the last one under `target`.
