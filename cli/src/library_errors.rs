@@ -175,6 +175,7 @@ impl From<tug_registry_server::StartError> for CommandError {
                 };
                 Self::from_error(Exit::Host, &error, hint.map(str::to_owned))
             }
+            Start::Access(_) => Self::from_error(Exit::Failed, &error, None),
             _ => Self::from_error(Exit::Host, &error, None),
         }
     }

@@ -3,6 +3,7 @@
 mod address;
 mod collect;
 mod duration;
+mod guard;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -26,6 +27,7 @@ Examples:
   tug serve                                 On 127.0.0.1:5000, for this machine
   tug serve --addr :5000 --root /srv/registry
   tug serve --import /var/lib/docker-registry --root /srv/registry
+  tug serve --addr :5000 --htpasswd users --tls-cert cert.pem --tls-key key.pem
   tug serve gc --dry-run                    What could be taken away, and why not more
 
 The first line on standard output is the address, once the registry listens. Ctrl-C and
@@ -53,6 +55,8 @@ pub(crate) struct ServeArguments {
     /// Do not wait for the disk: faster, but a power failure can take what was pushed last
     #[arg(long)]
     no_sync: bool,
+    #[command(flatten)]
+    guard: guard::GuardArguments,
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -110,26 +114,32 @@ pub(super) fn run(arguments: &ServeArguments, settings: &Settings) -> Result<(),
 
 fn start(arguments: &ServeArguments, root: PathBuf, settings: &Settings) -> Result<Running, CommandError> {
     let collect = arguments.gc_every.0.map(|every| (every, CollectOptions::default()));
-    let options = Options {
+    let mut options = Options {
         address: arguments.addr,
         sync: !arguments.no_sync,
         stop_time: arguments.stop_time,
         collect,
-        observer: Arc::new(Log(settings.output)),
+        observer: Arc::new(Log(settings.output, arguments.guard.access_log())),
         ..Options::new(root)
     };
+    arguments.guard.apply(&mut options);
     Ok(Server::start(options)?)
 }
 
 /// Says on standard error what happens.
 #[derive(Debug)]
-struct Log(Output);
+struct Log(Output, Option<guard::AccessLog>);
 
 impl Observer for Log {
     fn event(&self, event: Event) {
         match event {
             Event::Problem { what } => self.0.warning(what),
             Event::Collected(collected) => self.0.note(collect::summary("took", &collected)),
+            Event::Answered(record) => {
+                if let Some(format) = self.1 {
+                    format.write(&record, self.0);
+                }
+            }
             _ => {}
         }
     }
