@@ -271,24 +271,3 @@ fn the_data_of_another_registry_is_taken_in_first() {
     assert!(shown.contains("tags/v2/current/link` is damaged: it holds no digest"), "{shown}");
     assert!(shown.contains("error: `data` could not be imported as a whole: 1 problem\n"), "{shown}");
 }
-
-#[test]
-fn users_that_cannot_be_used_are_named_and_nothing_starts() {
-    let tug = Tug::new();
-    tug.write("users", "alice:$apr1$x$y\n");
-    let said = tug.run(&["serve", "--addr", "127.0.0.1:0", "--root", "registry", "--htpasswd", "users"]);
-    let expected = "`users`, line 1: the password of `alice` is hashed with MD5; only bcrypt is taken";
-    assert!(said.contains(expected) && said.starts_with("exit code 1\n"), "{said}");
-    let said = tug.run(&["serve", "--allow", "alice:all"]);
-    assert!(said.contains("`all` cannot be allowed: expected `read`, `write` or `delete`"), "{said}");
-}
-
-#[test]
-fn a_stranger_reads_what_is_open_and_each_request_is_written_down() {
-    let tug = Tug::new();
-    let server = Server::start(&tug, &["--allow", "@anyone:read", "--access-log=json"]);
-    assert_eq!(server.ask("GET /v2/_catalog", b"").0, 200);
-    assert_eq!(server.ask("POST /v2/app/blobs/uploads/", b"").0, 403);
-    let (_, said) = server.end(Signal::TERM);
-    assert!(said.contains(r#""path":"/v2/app/blobs/uploads/","status":403"#), "{said}");
-}
