@@ -243,6 +243,18 @@ impl Error {
 }
 
 impl Error {
+    /// Whether a layer is neither here nor can be fetched.
+    pub(crate) fn is_about_a_lost_layer(&self) -> bool {
+        use tug_layer_store::Error as Store;
+        match self {
+            Self::AtStep { error, .. } => error.is_about_a_lost_layer(),
+            Self::Store(error) => {
+                matches!(error, Store::Fetch(_) | Store::MissingBlob { .. } | Store::MissingLayer(_))
+            }
+            _ => false,
+        }
+    }
+
     /// The same error with the instruction that it came from, unless it has a place or needs none.
     pub(crate) fn at(self, source_text: &Source, span: &Range<usize>) -> Self {
         match self {

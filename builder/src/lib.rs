@@ -133,6 +133,29 @@ pub fn build_all(
     built
 }
 
+/// A switch that is thrown with another one, and can be thrown alone.
+struct Linked {
+    own: Cancel,
+    _guard: CancelGuard,
+}
+
+impl Linked {
+    fn to(other: &Cancel) -> Self {
+        let own = Cancel::default();
+        let _guard = {
+            let own = own.clone();
+            other.on_cancel(move || own.cancel())
+        };
+        Self { own, _guard }
+    }
+
+    /// The store, which stops its long work with it.
+    fn stopping(&self, store: &Store) -> Store {
+        let own = self.own.clone();
+        store.stopping_when(move || own.is_cancelled())
+    }
+}
+
 /// The build of which `recorder` keeps the record.
 fn build_recorded(
     store: &Store,
@@ -168,7 +191,7 @@ fn build_recorded(
         // The layers in the making are not those of the image.
         elsewhere.layers = None;
     }
-    let execution = Execution {
+    let start = |store, stop, elsewhere| Execution {
         store,
         runtime,
         reporter,
@@ -182,10 +205,25 @@ fn build_recorded(
         claims: Claims::default(),
         trees: ContextTrees::default(),
         blobs: Blobs::of_bases(&plan.steps),
-        elsewhere: &elsewhere,
+        elsewhere,
         results: Results::default(),
     };
-    let executed = execute::execute(&execution);
+    let (first_stop, second_stop) = (Linked::to(stop), Linked::to(stop));
+    let (first_store, second_store) = (first_stop.stopping(store), second_stop.stopping(store));
+    let mut execution = start(&first_store, &first_stop.own, &elsewhere);
+    let mut executed = execute::execute(&execution);
+    // Somebody else had made a layer, and it can no longer be had: then it is made here.
+    let without_results = Elsewhere { results: Vec::new(), ..elsewhere.clone() };
+    if let Err(error) = &executed
+        && error.is_about_a_lost_layer()
+        && !stop.is_cancelled()
+        && execution.forget_lost_results()? > 0
+    {
+        let message = "layers that a cache has told of cannot be had: these steps are carried out again";
+        reporter.report(Event::Warning { message: message.to_owned(), line: 0 });
+        execution = start(&second_store, &second_stop.own, &without_results);
+        executed = execute::execute(&execution);
+    }
     contexts.remember();
     let done = executed?;
     let mut all = Vec::with_capacity(units.len());

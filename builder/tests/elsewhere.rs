@@ -67,10 +67,15 @@ impl ResultSource for Exchange {
 struct Other {
     store: Store,
     fetched: Mutex<Vec<Digest>>,
+    /// Nothing can be fetched any more.
+    is_lost: bool,
 }
 
 impl Fetcher for Other {
     fn fetch(&self, store: &Store, blobs: &[Wanted]) -> Result<(), tug_layer_store::Error> {
+        if self.is_lost {
+            return Err(tug_layer_store::Error::Fetch("the registry has lost it".into()));
+        }
         for wanted in blobs {
             let blob = &wanted.descriptor;
             self.fetched.lock().unwrap().push(blob.digest.clone());
@@ -120,7 +125,7 @@ fn a_build_that_another_machine_has_made_needs_no_layer_of_it() {
     let in_image = shared.results.lock().unwrap().values().filter(|result| result.in_image).count();
     assert_eq!(in_image, 3, "COPY --from has two keys");
 
-    let other = Arc::new(Other { store: one.store.clone(), fetched: Mutex::default() });
+    let other = Arc::new(Other { store: one.store.clone(), fetched: Mutex::default(), is_lost: false });
     two.store = two.store.with_fetcher(other.clone());
     let source = Exchange { shared, from: one.store.clone(), to: two.store.clone() };
     let results: Vec<Arc<dyn ResultSource>> = vec![Arc::new(source)];
@@ -180,7 +185,7 @@ fn a_step_that_is_new_gets_the_layers_below_it_from_the_other_machine() {
     let shared = Arc::new(Shared::default());
     one.build_with(context.path(), DOCKERFILE, |options| options.elsewhere.exports = Some(shared.clone()))
         .unwrap();
-    let other = Arc::new(Other { store: one.store.clone(), fetched: Mutex::default() });
+    let other = Arc::new(Other { store: one.store.clone(), fetched: Mutex::default(), is_lost: false });
     two.store = two.store.with_fetcher(other.clone());
     let source = Exchange { shared, from: one.store.clone(), to: two.store.clone() };
     let elsewhere = Elsewhere { results: vec![Arc::new(source)], ..Elsewhere::default() };
@@ -192,6 +197,27 @@ fn a_step_that_is_new_gets_the_layers_below_it_from_the_other_machine() {
 }
 
 #[test]
+fn a_layer_that_a_cache_has_told_of_and_nobody_has_is_made_here() {
+    let context = Tree::default().file("a", "a").file("b", "b").in_a_temporary_folder();
+    let (one, mut two) = (Place::new(), Place::new());
+    let shared = Arc::new(Shared::default());
+    let exports = Some(shared.clone() as Arc<dyn ResultSink>);
+    one.build_with(context.path(), DOCKERFILE, |options| options.elsewhere.exports = exports).unwrap();
+    two.store = two.store.with_fetcher(Arc::new(Other {
+        store: one.store.clone(),
+        fetched: Mutex::default(),
+        is_lost: true,
+    }));
+    let source = Exchange { shared, from: one.store.clone(), to: two.store.clone() };
+    let elsewhere = Elsewhere { results: vec![Arc::new(source)], ..Elsewhere::default() };
+    let changed = DOCKERFILE.replace("/out/a /a", "/out/b /b");
+    let outcome = two.build_with(context.path(), &changed, |options| options.elsewhere = elsewhere).unwrap();
+    assert!(outcome.listing.contains("b 644 0:0 \"b\""), "{}", outcome.listing);
+    assert_eq!(outcome.warnings().len(), 1, "{:?}", outcome.warnings());
+    assert_eq!(outcome.built.cached, 0, "nothing of the cache can be had");
+}
+
+#[test]
 fn a_base_image_is_pulled_by_its_documents_and_its_layers_come_when_they_are_read() {
     let context = Tree::default().file("a", "a").in_a_temporary_folder();
     let (one, mut two) = (Place::new(), Place::new());
@@ -200,7 +226,7 @@ fn a_base_image_is_pulled_by_its_documents_and_its_layers_come_when_they_are_rea
         options.tags = vec![base.clone()];
     })
     .unwrap();
-    let other = Arc::new(Other { store: one.store.clone(), fetched: Mutex::default() });
+    let other = Arc::new(Other { store: one.store.clone(), fetched: Mutex::default(), is_lost: false });
     two.store = two.store.with_fetcher(other.clone());
     let pulling = |pull| Elsewhere { images: Some(other.clone()), pull, ..Elsewhere::default() };
     let refused = two.build_with(context.path(), "FROM base:1\n", |_| {});

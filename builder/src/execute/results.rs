@@ -7,6 +7,7 @@ use tug_oci::{DiffId, Digest};
 
 use super::{Done, Execution};
 use crate::elsewhere::ExportedResult;
+use crate::error::Error;
 use crate::plan::{Action, Plan, State, Step};
 use crate::record::StepResult;
 
@@ -66,6 +67,21 @@ pub(super) fn steps_of_images(plan: &Plan) -> Vec<bool> {
 }
 
 impl Execution<'_> {
+    /// Forgets results whose layers are neither here nor can be had, and returns how many there were.
+    pub(crate) fn forget_lost_results(&self) -> Result<usize, Error> {
+        let known = self.results.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut count = 0;
+        for (key, result) in known {
+            let Some(blob) = &result.blob else { continue };
+            if self.store.layer(&result.layer)?.is_none() && !self.store.has_blob(&blob.digest)? {
+                // What is no result counts as none.
+                self.store.put_cache_record(&key, b"{}")?;
+                count += 1;
+            }
+        }
+        Ok(count)
+    }
+
     /// Tells who listens of the layers that a step has added to an image.
     pub(super) fn tell_layers(&self, step: &Step, done: &Done) {
         let Some(listener) = &self.elsewhere.layers else { return };
