@@ -13,7 +13,7 @@ use tug_testdata::registry_peer::{
 fn with_tags(lists: Lists, tags: &[&str]) -> Peer {
     let peer = Peer::start(Behaviour { lists, ..Behaviour::default() });
     peer.contents(|contents| {
-        contents.repository("app").tags.extend(tags.iter().map(|tag| ((*tag).to_owned(), sha256(b""))))
+        contents.repository("app").tags.extend(tags.iter().map(|tag| ((*tag).to_owned(), sha256(b""))));
     });
     peer
 }

@@ -2,6 +2,7 @@
 //! the bytes that went over the wire. `testdata/REGISTRY-FAULTS.md` lists the faults.
 
 #![allow(clippy::unwrap_used, reason = "a test that fails should stop")]
+#![allow(clippy::single_range_in_vec_init, reason = "what is missing is a list of ranges, often of one")]
 
 mod auth;
 mod documents;
