@@ -17,12 +17,31 @@ pub(crate) struct Interrupts(Arc<AtomicI32>);
 impl Interrupts {
     /// Calls `cancel` on the first signal. Starts a thread.
     pub(crate) fn watch(cancel: impl Fn() + Send + 'static) -> Result<Self, CommandError> {
+        Self::watch_all(cancel, None::<fn()>)
+    }
+
+    /// The same for a server: a hangup does not end it, but calls `hangup` each time.
+    pub(crate) fn watch_server(
+        cancel: impl Fn() + Send + 'static,
+        hangup: impl Fn() + Send + 'static,
+    ) -> Result<Self, CommandError> {
+        Self::watch_all(cancel, Some(hangup))
+    }
+
+    fn watch_all(
+        cancel: impl Fn() + Send + 'static,
+        hangup: Option<impl Fn() + Send + 'static>,
+    ) -> Result<Self, CommandError> {
         let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])
             .map_err(|error| CommandError::new(Exit::Host, "cannot watch for signals").because(&error))?;
         let received = Arc::new(AtomicI32::new(0));
         let seen = Arc::clone(&received);
         thread::spawn(move || {
             for signal in signals.forever() {
+                if let (SIGHUP, Some(hangup)) = (signal, &hangup) {
+                    hangup();
+                    continue;
+                }
                 if seen.swap(signal, Ordering::SeqCst) != 0 {
                     Exit::Signal(signal).leave();
                 }

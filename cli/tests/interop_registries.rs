@@ -1,6 +1,9 @@
 //! Real registries and foreign clients: tug with Debian's docker-registry, with and without nginx before it, and others
 //! with `tug serve`.
 
+#[path = "interop_registries/accounts.rs"]
+mod accounts;
+
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -119,10 +122,14 @@ struct Serve {
 
 impl Serve {
     fn start(tug: &Program) -> Self {
+        Self::start_with(tug, &[])
+    }
+
+    fn start_with(tug: &Program, flags: &[&str]) -> Self {
         let root = tempfile::tempdir().expect("a temporary folder can be made");
         let path = root.path().join("root");
         let words = ["serve", "--addr", "127.0.0.1:0", "--root", &path.to_string_lossy()];
-        let mut command = tug.command(&words);
+        let mut command = tug.command(&[&words, flags].concat());
         let mut process = command.stdout(Stdio::piped()).spawn().expect("tug can be started");
         let mut lines = BufReader::new(process.stdout.take().expect("it is a pipe")).lines();
         let address = lines.next().expect("it says where it listens").expect("it is text");

@@ -59,6 +59,12 @@ impl Guard {
         })
     }
 
+    /// Reads the files again that have changed. Whether all of them can be used.
+    pub(crate) fn reload(&self) -> bool {
+        let is_gate_good = self.gate.reload();
+        self.tls.as_ref().is_none_or(Tls::reload) && is_gate_good
+    }
+
     /// A request has come. What is told of it ends with the result.
     pub(crate) fn begin<B>(
         &self,

@@ -2,8 +2,8 @@
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime};
 
@@ -68,6 +68,7 @@ pub struct Server;
 #[derive(Debug)]
 pub struct Running {
     address: SocketAddr,
+    registry: Weak<Registry>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -90,6 +91,7 @@ impl Server {
             .map_err(StartError::Threads)?;
         let (stop, stopped) = oneshot::channel();
         let registry = Arc::new(Registry::new(storage, options, guard));
+        let weak = Arc::downgrade(&registry);
         let thread = thread::Builder::new()
             .name("registry-main".to_owned())
             .spawn(move || {
@@ -97,7 +99,7 @@ impl Server {
                 runtime.shutdown_timeout(Duration::from_secs(1));
             })
             .map_err(StartError::Threads)?;
-        Ok(Running { address, stop: Some(stop), thread: Some(thread) })
+        Ok(Running { address, registry: weak, stop: Some(stop), thread: Some(thread) })
     }
 }
 
@@ -120,6 +122,12 @@ impl Running {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Reads users, rules and certificates now, where their files have changed, and not only when the next client comes.
+    /// Whether all of them can be used; what is wrong is told as an [`Event::Problem`].
+    pub fn reload(&self) -> bool {
+        self.registry.upgrade().is_none_or(|registry| registry.guard.reload())
     }
 
     /// Ends the server in good order: no new connections, requests under way go on for a while

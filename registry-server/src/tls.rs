@@ -10,7 +10,7 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::observer::Observer;
-use crate::watched::Watched;
+use crate::watched::{Watched, why};
 
 /// The files of encrypted connections, all in PEM.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +40,11 @@ impl Tls {
     pub(crate) fn current(&self) -> Arc<ServerConfig> {
         Arc::clone(&self.0.current())
     }
+
+    /// Whether the files can be used as they are now.
+    pub(crate) fn reload(&self) -> bool {
+        self.0.is_good()
+    }
 }
 
 fn configuration(options: &TlsOptions) -> Result<ServerConfig, String> {
@@ -68,7 +73,14 @@ fn configuration(options: &TlsOptions) -> Result<ServerConfig, String> {
     };
     let mut configuration = builder.with_single_cert(certificates, key).map_err(|error| {
         let (certificate, key) = (options.certificate.display(), options.key.display());
-        format!("the certificate in `{certificate}` and the key in `{key}` cannot be used: {error}")
+        match error {
+            rustls::Error::InconsistentKeys(_) => {
+                format!("the key in `{key}` is not that of the certificate in `{certificate}`")
+            }
+            error => {
+                format!("the certificate in `{certificate}` and the key in `{key}` cannot be used: {error}")
+            }
+        }
     })?;
     configuration.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(configuration)
@@ -84,5 +96,5 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, String> {
-    fs::read(path).map_err(|error| format!("could not read `{}`: {error}", path.display()))
+    fs::read(path).map_err(|error| format!("could not read `{}`: {}", path.display(), why(&error)))
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::fs;
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,6 +22,8 @@ pub(crate) struct Watched<T> {
 struct State<T> {
     stamps: Vec<Option<Stamp>>,
     value: Arc<T>,
+    /// Whether the value is what the files say now.
+    is_good: bool,
 }
 
 /// What tells two states of a file apart.
@@ -42,7 +45,12 @@ impl<T> Watched<T> {
         // First the stamps: a change in between is seen the next time.
         let stamps = stamps(&paths);
         let value = Arc::new(read()?);
-        Ok(Self { paths, read: Box::new(read), state: Mutex::new(State { stamps, value }), observer })
+        Ok(Self {
+            paths,
+            read: Box::new(read),
+            state: Mutex::new(State { stamps, value, is_good: true }),
+            observer,
+        })
     }
 
     /// What the files say now. What is wrong is told once, and then what they said before counts.
@@ -54,7 +62,9 @@ impl<T> Watched<T> {
         let stamps = stamps(&self.paths);
         if stamps != state.stamps {
             state.stamps = stamps;
-            match (self.read)() {
+            let read = (self.read)();
+            state.is_good = read.is_ok();
+            match read {
                 Ok(value) => state.value = Arc::new(value),
                 Err(why) => {
                     let what = format!("{why}; what was read before counts until that is mended");
@@ -64,12 +74,24 @@ impl<T> Watched<T> {
         }
         Arc::clone(&state.value)
     }
+
+    /// Whether the files can be used as they are now.
+    pub(crate) fn is_good(&self) -> bool {
+        self.current();
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).is_good
+    }
 }
 
 impl<T> fmt::Debug for Watched<T> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "Watched({:?})", self.paths)
     }
+}
+
+/// What the system said, without its number and in lower case.
+pub(crate) fn why(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error ").next().unwrap_or(&text).to_lowercase()
 }
 
 fn stamps(paths: &[PathBuf]) -> Vec<Option<Stamp>> {
@@ -117,8 +139,10 @@ mod tests {
         fs::write(&path, "three").unwrap();
         assert_eq!((*watched.current(), *watched.current()), (22, 22));
         let what = "no number; what was read before counts until that is mended".to_owned();
+        assert!(!watched.is_good());
         assert_eq!(*heard.0.lock().unwrap(), [Event::Problem { what }], "it is told once");
         fs::write(&path, "4444").unwrap();
+        assert!(watched.is_good());
         assert_eq!(*watched.current(), 4444);
     }
 }

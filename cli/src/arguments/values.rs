@@ -104,7 +104,7 @@ pub(crate) fn bytes(text: &str) -> Result<u64, String> {
         "m" => 1 << 20,
         "g" => 1 << 30,
         "t" => 1 << 40,
-        _ => return Err(format!("`{text}` is not a size: expected a number and `b`, `k`, `m` or `g`")),
+        _ => return Err(format!("`{text}` is not a size: expected a number and `b`, `k`, `m`, `g` or `t`")),
     };
     let number: f64 = digits
         .parse()

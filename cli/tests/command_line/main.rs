@@ -22,6 +22,7 @@ mod remote;
 mod remote_commands;
 mod run;
 mod serve;
+mod serve_guard;
 mod steps;
 mod terminal;
 mod tidy;

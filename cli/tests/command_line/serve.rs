@@ -12,14 +12,14 @@ use tug_oci::Digest;
 use crate::tug::Tug;
 
 /// A server that runs; killed with the value.
-struct Server {
+pub(crate) struct Server {
     process: Child,
     address: SocketAddr,
 }
 
 impl Server {
     /// Starts `tug serve` over the same folder each time.
-    fn start(tug: &Tug, words: &[&str]) -> Self {
+    pub(crate) fn start(tug: &Tug, words: &[&str]) -> Self {
         let words = [&["serve", "--addr", "127.0.0.1:0", "--root", "registry"], words].concat();
         let mut command = tug.command(&words);
         let mut process =
@@ -36,9 +36,25 @@ impl Server {
         Self { process, address }
     }
 
-    /// Sends a signal and waits for the end.
-    fn end(mut self, signal: Signal) -> (ExitStatus, String) {
+    /// Sends a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.process), signal).expect("it runs");
+    }
+
+    /// The next line of what it tells. Nothing behind it is taken.
+    pub(crate) fn told_line(&mut self) -> String {
+        let stderr = self.process.stderr.as_mut().expect("it is a pipe");
+        let mut line = Vec::new();
+        let mut byte = [0];
+        while !line.ends_with(b"\n") && stderr.read(&mut byte).expect("it can be read") == 1 {
+            line.push(byte[0]);
+        }
+        String::from_utf8_lossy(&line).into_owned()
+    }
+
+    /// Sends a signal and waits for the end.
+    pub(crate) fn end(mut self, signal: Signal) -> (ExitStatus, String) {
+        self.signal(signal);
         let mut said = String::new();
         let stderr = self.process.stderr.as_mut().expect("it is a pipe");
         stderr.read_to_string(&mut said).expect("it can be read");
@@ -55,9 +71,23 @@ impl Server {
     }
 
     /// The status, the head and the body of an answer.
-    fn ask(&self, head: &str, body: &[u8]) -> (u16, String, Vec<u8>) {
+    pub(crate) fn ask(&self, head: &str, body: &[u8]) -> (u16, String, Vec<u8>) {
+        Self::answer(self.send_part(head, body, body.len()))
+    }
+
+    /// The same with one more field in the head, and no body.
+    pub(crate) fn ask_with(&self, head: &str, field: &str) -> (u16, String, Vec<u8>) {
+        let mut stream = TcpStream::connect(self.address).expect("it listens");
+        write!(
+            stream,
+            "{head} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 0\r\n{field}\r\n\r\n"
+        )
+        .expect("it reads");
+        Self::answer(stream)
+    }
+
+    fn answer(mut stream: TcpStream) -> (u16, String, Vec<u8>) {
         let mut answer = Vec::new();
-        let mut stream = self.send_part(head, body, body.len());
         stream.read_to_end(&mut answer).expect("it answers");
         let end = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n").expect("an answer has a head");
         let head = String::from_utf8_lossy(&answer[..end]).into_owned();

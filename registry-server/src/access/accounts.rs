@@ -14,7 +14,7 @@ use ring::rand::SystemRandom;
 use tokio::sync::Semaphore;
 
 use crate::observer::Observer;
-use crate::watched::Watched;
+use crate::watched::{Watched, why};
 
 /// The longest password that is looked at. bcrypt itself knows the first 72 bytes.
 const LONGEST_PASSWORD: usize = 1024;
@@ -63,9 +63,10 @@ impl Accounts {
     pub(crate) fn open(path: &Path, observer: Arc<dyn Observer>) -> Result<Self, String> {
         let file: PathBuf = path.to_owned();
         let read = move || {
-            let bytes = fs::read(&file)
-                .map_err(|error| format!("could not read the users in `{}`: {error}", file.display()))?;
-            parse(&bytes).map_err(|why| format!("`{}`, {why}", file.display()))
+            let bytes = fs::read(&file).map_err(|error| {
+                format!("could not read the users in `{}`: {}", file.display(), why(&error))
+            })?;
+            parse(&bytes).map_err(|wrong| format!("`{}`, {wrong}", file.display()))
         };
         let key = hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new())
             .map_err(|_| "the system gives no random numbers".to_owned())?;
@@ -75,6 +76,11 @@ impl Accounts {
             key,
             slots: Semaphore::new(AT_ONCE),
         })
+    }
+
+    /// Whether the file can be used as it is now.
+    pub(crate) fn reload(&self) -> bool {
+        self.file.is_good()
     }
 
     /// Whether there is such a user now.

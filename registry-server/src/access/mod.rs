@@ -126,6 +126,8 @@ impl Gate {
     ) -> Result<Self, String> {
         let accounts =
             options.users.as_deref().map(|path| Accounts::open(path, Arc::clone(observer))).transpose()?;
+        options.immutable_tags.iter().try_for_each(|text| pattern::check(text))?;
+        options.public_url.as_deref().map_or(Ok(()), check_url)?;
         let fixed = Policy {
             rules: options.rules.clone(),
             has_accounts: accounts.is_some(),
@@ -137,13 +139,22 @@ impl Gate {
         let read = move || {
             let mut policy = fixed.clone();
             file.as_deref().map_or(Ok(()), |file| policy.add_file(file))?;
-            Ok(policy)
+            match policy.misses_accounts() {
+                true => Err("the rules are for users, but there is no file of users".to_owned()),
+                false => Ok(policy),
+            }
         };
         Ok(Self {
             accounts,
             tokens: Tokens::open(key, options.token_life, options.refresh_token_life)?,
             policy: Watched::new(paths, Arc::clone(observer), read)?,
         })
+    }
+
+    /// Whether users and rules can be used as they are now.
+    pub(crate) fn reload(&self) -> bool {
+        let are_users_good = self.accounts.as_ref().is_none_or(Accounts::reload);
+        self.policy.is_good() && are_users_good
     }
 
     /// Somebody without a password.
@@ -171,6 +182,10 @@ impl Gate {
             return Err(Stopped::Unreadable);
         }
         let (user, password) = basic(rest).ok_or(Stopped::Unreadable)?;
+        // What skopeo and podman send when they are asked for a password and have none.
+        if user.is_empty() && password.is_empty() {
+            return Ok(caller);
+        }
         match accounts.verify(&user, &password).await {
             Verdict::Right => caller.user = Some(user),
             Verdict::Wrong => return Err(Stopped::WrongPassword),
@@ -220,6 +235,18 @@ impl Caller {
     /// Whether the rules let them list repositories; which ones is another question.
     pub(crate) fn may_list(&self) -> bool {
         self.user.is_some() || self.policy.is_open_to_strangers()
+    }
+}
+
+/// Refuses what clients could not be sent to.
+fn check_url(url: &str) -> Result<(), String> {
+    let refused =
+        || format!("`{url}` is no address for clients: expected one as in `https://registry.example.com`");
+    let parsed: http::Uri = url.parse().map_err(|_| refused())?;
+    let is_known = matches!(parsed.scheme_str(), Some("http" | "https"));
+    match is_known && parsed.host().is_some_and(|host| !host.is_empty()) && parsed.query().is_none() {
+        true => Ok(()),
+        false => Err(refused()),
     }
 }
 

@@ -28,9 +28,33 @@ pub(crate) fn matches(pattern: &str, text: &str) -> bool {
     pattern[at..].iter().all(|left| *left == b'*')
 }
 
+/// Refuses what could be the pattern of no tag. The error is a sentence.
+pub(crate) fn check(pattern: &str) -> Result<(), String> {
+    let (repositories, tags) = pattern.split_once(':').unwrap_or(("*", pattern));
+    let fits = |text: &str, further: &str| {
+        !text.is_empty()
+            && text.chars().all(|letter| letter.is_ascii_alphanumeric() || further.contains(letter))
+    };
+    match fits(repositories, "*?._-/") && fits(tags, "*?._-") {
+        true => Ok(()),
+        false => Err(format!("`{pattern}` fits no tag: expected `TAG` or `REPOSITORY:TAG`, as in `v*`")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::matches;
+    use super::{check, matches};
+
+    #[test]
+    fn what_can_be_no_tag_is_refused() {
+        for good in ["v*", "*", "base/*:*", "a/b:v?.1-rc_2"] {
+            assert_eq!(check(good), Ok(()));
+        }
+        for bad in ["", ":v1", "a:", "a:b:c", "a/b", "v 1", "[v]"] {
+            let expected = format!("`{bad}` fits no tag: expected `TAG` or `REPOSITORY:TAG`, as in `v*`");
+            assert_eq!(check(bad), Err(expected));
+        }
+    }
 
     #[test]
     fn stars_and_question_marks_stand_for_characters() {

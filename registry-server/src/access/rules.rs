@@ -13,6 +13,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::pattern;
+use crate::watched::why;
 
 /// What can be done with a repository.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
@@ -118,6 +119,12 @@ impl Policy {
         }
     }
 
+    /// Whether some rule is for users, though there are none.
+    pub(crate) fn misses_accounts(&self) -> bool {
+        let is_for_users = |rule: &Rule| rule.who.iter().any(|who| *who != Who::Anyone);
+        !self.has_accounts && self.rules.iter().any(is_for_users)
+    }
+
     /// Whether a tag that is there stays as it is.
     pub(crate) fn is_immutable(&self, repository: &str, tag: &str) -> bool {
         self.immutable_tags.iter().any(|pattern| match pattern.split_once(':') {
@@ -131,7 +138,7 @@ impl Policy {
     /// Adds what the file at `path` says. The error is a sentence that names the file and the line.
     pub(crate) fn add_file(&mut self, path: &Path) -> Result<(), String> {
         let text = std::fs::read_to_string(path)
-            .map_err(|error| format!("could not read the rules in `{}`: {error}", path.display()))?;
+            .map_err(|error| format!("could not read the rules in `{}`: {}", path.display(), why(&error)))?;
         let named = |why: String| format!("the rules in `{}`: {why}", path.display());
         let file: RulesFile = toml::from_str(&text).map_err(|error| {
             let line = error.span().map(|span| text[..span.start.min(text.len())].lines().count().max(1));
@@ -139,6 +146,7 @@ impl Policy {
             named(format!("{line}{}", error.message()))
         })?;
         self.read_only |= file.read_only;
+        file.immutable_tags.iter().try_for_each(|text| pattern::check(text)).map_err(named)?;
         self.immutable_tags.extend(file.immutable_tags);
         for rule in file.rules {
             let who = rule.users.iter().map(|who| Who::parse(who)).collect::<Result<_, _>>();

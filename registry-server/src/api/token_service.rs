@@ -3,6 +3,7 @@
 //! Source: distribution `docs/spec/auth/token` (GET) and `docs/spec/auth/oauth` (POST).
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use http::request::Parts;
@@ -15,6 +16,7 @@ use super::refusal::Refusal;
 use super::request_body::RequestBody;
 use super::{Answer, Registry, json as json_answer};
 use crate::access::{Caller, SERVICE, Scope, Verdict};
+use crate::exchange::Exchange;
 
 /// The most scopes in one request.
 const MOST_SCOPES: usize = 64;
@@ -44,6 +46,9 @@ impl Registry {
         let gate = &self.guard.gate;
         let now = SystemTime::now();
         let user = wanted.caller.user.as_deref();
+        if let (Some(user), Some(exchange)) = (user, parts.extensions.get::<Arc<Exchange>>()) {
+            exchange.is_of(user);
+        }
         let granted = gate.grant(&wanted.caller, &wanted.scopes);
         let scope: Vec<String> = granted.iter().map(ToString::to_string).collect();
         let made = gate.tokens.make(user, granted, now);

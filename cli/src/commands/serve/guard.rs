@@ -15,7 +15,7 @@ pub(super) struct GuardArguments {
     #[arg(long, value_name = "FILE")]
     htpasswd: Option<PathBuf>,
     /// Let everybody pull without a password; users may everything, unless `--allow` says otherwise
-    #[arg(long)]
+    #[arg(long, requires = "htpasswd")]
     anonymous_pull: bool,
     /// Allow something: `WHO:WHAT[:PREFIX]`, as in `alice,ci:read,write:team`. WHO are users, `@users` or `@anyone`; WHAT is
     /// `read`, `write`, `delete`. The longest prefix decides. With any rule, only what rules allow
@@ -55,16 +55,16 @@ pub(super) struct GuardArguments {
     #[arg(long, value_name = "SIZE", value_parser = values::bytes)]
     quota: Option<u64>,
     /// The largest blob
-    #[arg(long, value_name = "SIZE", default_value = "1t", value_parser = values::bytes)]
+    #[arg(long, value_name = "SIZE", default_value = "1t", value_parser = some_bytes)]
     max_blob: u64,
     /// Connections at a time
-    #[arg(long, value_name = "NUMBER", default_value_t = Limits::default().connections)]
+    #[arg(long, value_name = "NUMBER", default_value_t = Limits::default().connections, value_parser = at_least_one)]
     max_connections: usize,
     /// Connections at a time from one address
-    #[arg(long, value_name = "NUMBER", default_value_t = Limits::default().connections_per_address)]
+    #[arg(long, value_name = "NUMBER", default_value_t = Limits::default().connections_per_address, value_parser = at_least_one)]
     max_connections_per_address: usize,
     /// Uploads at a time; more wait
-    #[arg(long, value_name = "NUMBER", default_value_t = Limits::default().uploads)]
+    #[arg(long, value_name = "NUMBER", default_value_t = Limits::default().uploads, value_parser = at_least_one)]
     max_uploads: usize,
     /// Write a line to standard error for each request
     #[arg(long, value_name = "FORMAT", num_args = 0..=1, require_equals = true, default_missing_value = "text")]
@@ -132,6 +132,20 @@ impl AccessLog {
             Self::Text => output.note(record.line()),
             Self::Json => output.note(record.json()),
         }
+    }
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) | Err(_) => Err(format!("`{text}` cannot be the limit: expected a number of at least 1")),
+        Ok(number) => Ok(number),
+    }
+}
+
+fn some_bytes(text: &str) -> Result<u64, String> {
+    match values::bytes(text)? {
+        0 => Err("a limit of nothing would take nothing: expected for example `512m`".to_owned()),
+        bytes => Ok(bytes),
     }
 }
 

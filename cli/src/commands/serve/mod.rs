@@ -32,6 +32,7 @@ Examples:
 
 The first line on standard output is the address, once the registry listens. Ctrl-C and
 SIGTERM end it in good order: what is being pushed or pulled goes on for a while.
+SIGHUP reads users, rules and certificates again, and tells whether they can be used.
 Each repository is a folder below the root that other tools read as an OCI image layout:
 `skopeo inspect oci:ROOT/library/busybox:latest`."
 )]
@@ -73,6 +74,14 @@ struct Root {
     root: Option<PathBuf>,
 }
 
+/// What a signal asks for.
+enum Told {
+    /// To end in good order.
+    Stop,
+    /// To look at the files again that decide who comes in.
+    Reload,
+}
+
 /// How often something is done; `None` is never.
 #[derive(Clone, Copy, Debug)]
 struct Every(Option<Duration>);
@@ -98,15 +107,22 @@ pub(super) fn run(arguments: &ServeArguments, settings: &Settings) -> Result<(),
     if let Some(from) = &arguments.import {
         import(&root, from, settings.output)?;
     }
-    let (stop, stopped) = mpsc::channel();
-    let _interrupts = Interrupts::watch(move || {
-        // Where nobody listens any more, the server is ending already.
-        let _ = stop.send(());
-    })?;
+    let (tell, told) = mpsc::channel();
+    let tell_of_hangups = tell.clone();
+    // Where nobody listens any more, the server is ending already.
+    let _interrupts = Interrupts::watch_server(
+        move || tell.send(Told::Stop).unwrap_or_default(),
+        move || tell_of_hangups.send(Told::Reload).unwrap_or_default(),
+    )?;
     let running = start(arguments, root, settings)?;
     settings.output.line(running.address())?;
     // An error would mean that nobody can ask us to stop.
-    let _ = stopped.recv();
+    while let Ok(Told::Reload) = told.recv() {
+        match running.reload() {
+            true => settings.output.note("users, rules and certificates are up to date"),
+            false => settings.output.warning("users, rules or certificates cannot be used as they are now"),
+        }
+    }
     settings.output.note("stopping; a second signal ends it at once");
     running.stop();
     Ok(())
