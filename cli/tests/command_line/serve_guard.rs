@@ -89,6 +89,7 @@ fn a_user_comes_in_with_the_password_and_strangers_may_pull() {
     assert_eq!(server.ask("GET /healthz", b"").0, 200);
     let (status, head, _) = server.ask_with("POST /v2/app/blobs/uploads/", CREDENTIALS);
     assert_eq!(status, 202, "{head}");
+    assert_eq!(server.ask_with("GET /token?service=tug-registry", CREDENTIALS).0, 200);
     // Asked for a password by `--basic-auth`, some clients send an empty one when they have none.
     let nobody = "authorization: Basic Og==";
     assert_eq!(server.ask_with("GET /v2/_catalog", nobody).0, 200);
@@ -96,6 +97,7 @@ fn a_user_comes_in_with_the_password_and_strangers_may_pull() {
     let (status, said) = server.end(Signal::INT);
     assert!(status.success(), "{status}");
     assert!(said.contains(" 127.0.0.1 alice POST /v2/app/blobs/uploads/ 202 in=0 "), "{said}");
+    assert!(said.contains(" 127.0.0.1 alice GET /token 200 "), "{said}");
     assert!(!said.contains("pw-alice") && !said.contains("YWxpY2U"), "{said}");
 }
 

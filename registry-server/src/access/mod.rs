@@ -140,7 +140,7 @@ impl Gate {
             let mut policy = fixed.clone();
             file.as_deref().map_or(Ok(()), |file| policy.add_file(file))?;
             match policy.misses_accounts() {
-                true => Err("the rules are for users, but there is no file of users".to_owned()),
+                true => Err("the rules are for users, but no file of users is given: without one, only `@anyone` can be named".to_owned()),
                 false => Ok(policy),
             }
         };
