@@ -353,7 +353,7 @@ fn a_server_collects_by_itself_and_tells() {
     let target = format!("/v2/app/blobs/{garbage}");
     let mut blobs = 0;
     for event in &heard {
-        let Event::Collected(collected) = event else { panic!("{event:?}") };
+        let Event::Collected(collected) = event else { continue };
         blobs += collected.blobs;
         // The blob goes before it is told.
         if blobs >= 1 && registry.client.get(&*target).status == 404 {

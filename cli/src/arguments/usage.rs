@@ -81,7 +81,6 @@ const NOT_YET: [(&str, &[&str]); 3] = [
             "--privileged",
             "--publish",
             "--publish-all",
-            "--pull",
             "-q",
             "--quiet",
             "--restart",
@@ -112,14 +111,12 @@ const INSTEAD: [(&str, &str); 8] = [
     ("-p", "a container sees the host's network, so its ports are open already"),
     ("--output", "`tug save` and `tug export` write the result to a file"),
     ("-o", "`tug save` and `tug export` write the result to a file"),
-    ("--push", "`tug save` writes the result to a file that other tools can push"),
+    ("--push", "`tug push` pushes an image of the store"),
 ];
 
 /// Commands of docker, buildah, podman and crane that tug does not have yet.
-const COMMANDS_NOT_YET: [&str; 18] = [
-    "attach", "commit", "copy", "cp", "exec", "kill", "login", "logout", "logs", "manifest", "prune", "ps",
-    "pull", "push", "search", "start", "stop", "system",
-];
+const COMMANDS_NOT_YET: [&str; 10] =
+    ["commit", "cp", "exec", "kill", "logs", "prune", "ps", "start", "stop", "system"];
 
 /// Shows help if that was asked for; else says what is wrong with the command line.
 pub(super) fn explain(
