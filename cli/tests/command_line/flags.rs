@@ -92,8 +92,6 @@ fn what_has_no_effect_is_said_once() {
         "--tls-verify=false",
         "--retry=3",
         "--builder=mine",
-        "--cache-from=type=local,src=x",
-        "--cache-to=type=inline",
         "--userns=host",
         "--runtime=crun",
         "--layers=false",
@@ -101,7 +99,6 @@ fn what_has_no_effect_is_said_once() {
         "--compress",
         "--identity-label",
         "--skip-unused-stages=false",
-        "--pull",
         "--allow=fs.read=/",
         "--security-opt=label=disable",
         // These ask for what is done anyway.
@@ -118,17 +115,15 @@ fn what_has_no_effect_is_said_once() {
     let warnings: Vec<&str> = shown.lines().filter(|line| line.starts_with("warning")).collect();
     insta::assert_snapshot!(warnings.join("\n"), @"
     warning: `--builder` has no effect: there are no builders to choose from: this process builds
-    warning: `--cache-from`, `--cache-to` have no effect: what was built is kept in the store, which `--store` chooses
     warning: `--compress` has no effect: the context is read where it lies, and never sent
-    warning: `--creds`, `--retry`, `--tls-verify=false` have no effect: images come from the store, and no registry is asked
     warning: `--format` has no effect: the store keeps images as OCI has them, with HEALTHCHECK, SHELL and ONBUILD: `tug save` writes what docker loads
     warning: `--identity-label` has no effect: tug adds no label of its own: `--label` adds yours
     warning: `--layers=false` has no effect: each step makes a layer of its own: `--squash` makes one of them all
+    warning: `--retry` has no effect: what may pass is tried again anyway, as often as makes sense
     warning: `--runtime`, `--userns` have no effect: steps run in namespaces that tug makes by itself: `tug doctor` shows how
     warning: `--skip-unused-stages=false` has no effect: only what the target needs is built: `--target` names another one
     warning: `--allow fs.read=/` has no effect: tug reads and writes what the command line names
     warning: `--security-opt label=disable` has no effect: steps are held by namespaces and a system call filter, not by labels and profiles
-    warning: `--pull` has no effect: base images come from the store, and `tug load` brings newer ones
     ");
     assert!(!shown.contains("secret") && shown.contains("Built "), "{shown}");
 }
