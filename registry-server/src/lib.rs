@@ -11,6 +11,7 @@
 //! | `limits`   | how much time, connections and bytes clients may take                  |
 //! | `tls`      | encrypted connections                                                  |
 //! | `guard`    | the three above at work around each request; `metrics` and `access_log` tell of it |
+//! | `proxy`    | what is fetched from other registries, and when                        |
 //! | `observer` | how others hear what happens                                           |
 //!
 //! A request runs through them in this order: `server` gives it to [`api::Registry::answer`], that parses it into a
@@ -28,6 +29,7 @@ mod metrics;
 mod names;
 mod observer;
 mod options;
+mod proxy;
 mod server;
 mod storage;
 mod tls;
@@ -39,6 +41,7 @@ pub use limits::Limits;
 pub use names::{NameError, RepositoryName, Tag};
 pub use observer::{Event, Observer, Silent};
 pub use options::Options;
+pub use proxy::{ProxyOptions, Upstream, UpstreamError};
 pub use server::{Running, Server, StartError};
 pub use storage::{CollectOptions, Collected, Error as StorageError, Imported, Verdict, collect, import};
 pub use tls::TlsOptions;

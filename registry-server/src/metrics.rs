@@ -28,7 +28,6 @@ pub(crate) struct Metrics {
 
 /// How something was found that another registry has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[allow(dead_code, reason = "for the pull-through cache")]
 pub(crate) enum Lookup {
     /// It was here.
     Hit,
@@ -97,13 +96,11 @@ impl Metrics {
     }
 
     /// Something of the registry `upstream` was looked for.
-    #[allow(dead_code, reason = "for the pull-through cache")]
     pub(crate) fn looked_up(&self, upstream: &str, how: Lookup) {
         *lock(&self.upstreams).entry((upstream.to_owned(), how)).or_default() += 1;
     }
 
     /// The registry `upstream` has said how many pulls are left.
-    #[allow(dead_code, reason = "for the pull-through cache")]
     pub(crate) fn pulls_left(&self, upstream: &str, left: u64) {
         lock(&self.pulls_left).insert(upstream.to_owned(), left);
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::access::AccessOptions;
 use crate::limits::Limits;
 use crate::observer::{Observer, Silent};
+use crate::proxy::ProxyOptions;
 use crate::storage::CollectOptions;
 use crate::tls::TlsOptions;
 
@@ -38,6 +39,8 @@ pub struct Options {
     pub limits: Limits,
     /// What connections are encrypted with; without, they are not.
     pub tls: Option<TlsOptions>,
+    /// What other registries have and is fetched when somebody asks for it, if anything.
+    pub proxy: Option<ProxyOptions>,
     /// Who hears what happens.
     pub observer: Arc<dyn Observer>,
 }
@@ -57,6 +60,7 @@ impl Options {
             access: AccessOptions::default(),
             limits: Limits::default(),
             tls: None,
+            proxy: None,
             observer: Arc::new(Silent),
         }
     }

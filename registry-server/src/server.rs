@@ -23,6 +23,7 @@ use crate::guard::{Activity, Guard};
 use crate::limits::{Paced, Ticket};
 use crate::observer::Event;
 use crate::options::Options;
+use crate::proxy::Proxy;
 use crate::storage::{self, CollectOptions, ServerLock, Storage};
 
 /// How much of a request is read at once, in bytes: what one transfer needs in memory is a few of these.
@@ -52,7 +53,7 @@ pub enum StartError {
     /// The root cannot be used.
     #[error(transparent)]
     Storage(#[from] storage::Error),
-    /// Users, rules or certificates cannot be used. The text is a sentence that names the file.
+    /// Users, rules, certificates or other registries cannot be used. The text is a sentence that says which.
     #[error("{0}")]
     Access(String),
     /// The system gives no threads.
@@ -79,6 +80,7 @@ impl Server {
         let storage = Arc::new(Storage::open(&options.root, options.sync)?);
         let lock = storage.lock_for_server()?;
         let guard = Guard::open(&options).map_err(StartError::Access)?;
+        let proxy = Proxy::open(&options, &storage, &guard.metrics).map_err(StartError::Access)?;
         let at = |source| StartError::Listen { address: options.address, source };
         let listener = listen(options.address).map_err(at)?;
         listener.set_nonblocking(true).map_err(at)?;
@@ -90,7 +92,7 @@ impl Server {
             .build()
             .map_err(StartError::Threads)?;
         let (stop, stopped) = oneshot::channel();
-        let registry = Arc::new(Registry::new(storage, options, guard));
+        let registry = Arc::new(Registry::new(storage, options, guard, proxy));
         let weak = Arc::downgrade(&registry);
         let thread = thread::Builder::new()
             .name("registry-main".to_owned())

@@ -8,6 +8,7 @@ use std::thread;
 
 use rustix::process::{Pid, Signal, kill_process};
 use tug_oci::Digest;
+use tug_testdata::registry_peer::{Answer, Behaviour, Peer, Rule};
 
 use crate::tug::Tug;
 
@@ -300,4 +301,43 @@ fn the_data_of_another_registry_is_taken_in_first() {
     assert!(shown.starts_with("exit code 1\n"), "{shown}");
     assert!(shown.contains("tags/v2/current/link` is damaged: it holds no digest"), "{shown}");
     assert!(shown.contains("error: `data` could not be imported as a whole: 1 problem\n"), "{shown}");
+}
+
+#[test]
+fn what_another_registry_has_is_fetched_and_served_when_that_is_gone() {
+    let tug = Tug::new();
+    let hub = Peer::start(Behaviour::default());
+    let layer = b"layer of the hub".to_vec();
+    let image = hub.add_image("team/app", "1", std::slice::from_ref(&layer));
+    let upstream = format!("hub.example=http://{}", hub.address());
+    let words = ["--proxy", &upstream, "--proxy-default", "HUB.example", "--proxy-ttl", "0s"];
+    let server = Server::start(&tug, &words);
+    let (status, head, body) = server.ask("GET /v2/team/app/manifests/1", b"");
+    assert_eq!((status, body), (200, image.manifest.clone()), "{head}");
+    let (digest, _) = &image.layers[0];
+    assert_eq!(server.ask(&format!("GET /v2/hub.example/team/app/blobs/{digest}"), b"").2, layer);
+    hub.add(Rule::on("*", "").answer(Answer::error(503, "UNKNOWN", "closed")));
+    let (status, head, body) = server.ask("GET /v2/team/app/manifests/1?ns=hub.example", b"");
+    assert_eq!((status, body), (200, image.manifest), "{head}");
+    assert!(field(&head, "warning").starts_with("110 - "), "{head}");
+    assert_eq!(server.ask("POST /v2/hub.example/team/app/blobs/uploads/", b"").0, 405);
+    let (status, said) = server.end(Signal::TERM);
+    assert!(status.success(), "{status}");
+    assert!(said.contains("`hub.example` could not be asked for `team/app`"), "{said}");
+}
+
+#[test]
+fn a_cache_of_nothing_is_a_mistake_of_the_command_line() {
+    let tug = Tug::new();
+    for (words, said) in [
+        (&["--proxy", "a/b"][..], "`a/b` is no host"),
+        (&["--proxy", "a.io=http://b.io"], "`http://b.io` is not encrypted"),
+        (&["--proxy-default", "docker.io"], "`--proxy` is missing"),
+        (&["--proxy", "a.io", "--proxy-ttl", "5"], "expected a number"),
+    ] {
+        let output = tug.command(&[&["serve"], words].concat()).output().expect("tug can be started");
+        assert_eq!(output.status.code(), Some(2), "{words:?}");
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(text.contains(said), "{words:?}: {text}");
+    }
 }

@@ -20,6 +20,9 @@ impl Registry {
         name: RepositoryName,
         digest: Digest,
     ) -> Answer {
+        if let Some(response) = self.fetch_blob(&asked, &digest).await? {
+            return Ok(response);
+        }
         let is_head = asked.method == Method::HEAD;
         let (repository, wanted) = (name.clone(), digest.clone());
         let blob = self
@@ -41,10 +44,10 @@ impl Registry {
             Some(range) if !is_head => Wanted::parse(range, blob.size),
             _ => Wanted::Whole,
         };
-        let mut response = match wanted {
-            Wanted::Whole => Response::new(Body::file(blob.file, 0, blob.size)),
+        let response = match wanted {
+            Wanted::Whole => blob_response(Body::file(blob.file, 0, blob.size), &digest),
             Wanted::Part(start, end) => {
-                let mut response = Response::new(Body::file(blob.file, start, end));
+                let mut response = blob_response(Body::file(blob.file, start, end), &digest);
                 *response.status_mut() = StatusCode::PARTIAL_CONTENT;
                 let range = format!("bytes {start}-{}/{}", end - 1, blob.size);
                 set(&mut response, header::CONTENT_RANGE, range);
@@ -56,11 +59,6 @@ impl Registry {
                     .with_header(header::CONTENT_RANGE, format!("bytes */{}", blob.size)));
             }
         };
-        let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
-        headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-        set(&mut response, header::ETAG, etag(&digest));
-        set(&mut response, CONTENT_DIGEST, &digest);
         Ok(response)
     }
 
@@ -81,6 +79,17 @@ impl Registry {
         Refusal::new(StatusCode::NOT_FOUND, "BLOB_UNKNOWN", message)
             .with_detail(json!({ "digest": digest.to_string() }))
     }
+}
+
+/// An answer with a blob or a part of it.
+pub(super) fn blob_response(body: Body, digest: &Digest) -> Response<Body> {
+    let mut response = Response::new(body);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+    headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    set(&mut response, header::ETAG, etag(digest));
+    set(&mut response, CONTENT_DIGEST, digest);
+    response
 }
 
 /// The one range that is asked for, unless the client has parts of something else (`If-Range`).

@@ -34,6 +34,7 @@ impl Registry {
         name: RepositoryName,
         reference: Reference,
     ) -> Answer {
+        let warning = self.fetch_manifest(&asked, &reference).await?;
         let is_head = asked.method == Method::HEAD;
         let (repository, wanted) = (name.clone(), reference.clone());
         let manifest = self
@@ -55,6 +56,9 @@ impl Registry {
         };
         set(&mut response, header::ETAG, etag(&manifest.digest));
         set(&mut response, CONTENT_DIGEST, &manifest.digest);
+        if let Some(warning) = warning {
+            set(&mut response, header::WARNING, warning);
+        }
         Ok(response)
     }
 

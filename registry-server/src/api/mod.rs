@@ -13,6 +13,7 @@
 //! | `refusal`      | how no is said                                                               |
 //! | `admission`    | who is let in; before anything else                                          |
 //! | `token_service`| `/token`                                                                     |
+//! | `proxied`      | what other registries have                                                   |
 //! | `pages`        | `/healthz`, `/metrics`                                                       |
 //! | `quota`        | whether there is room                                                        |
 
@@ -23,6 +24,7 @@ mod body;
 mod lists;
 mod manifests;
 mod pages;
+mod proxied;
 mod query;
 mod quota;
 mod range;
@@ -48,6 +50,7 @@ use crate::guard::Guard;
 use crate::names::RepositoryName;
 use crate::observer::Event;
 use crate::options::Options;
+use crate::proxy::{Place, Proxied, Proxy};
 use crate::storage::{Error, Storage};
 use body::Body;
 use query::Query;
@@ -68,6 +71,7 @@ pub(crate) struct Registry {
     pub(crate) storage: Arc<Storage>,
     pub(crate) options: Options,
     pub(crate) guard: Guard,
+    proxy: Option<Arc<Proxy>>,
     sessions: Sessions,
 }
 
@@ -80,12 +84,19 @@ struct Asked {
     /// The parameters as they were written, for links to a next page.
     path: String,
     caller: Caller,
+    /// The other registry that the repository belongs to.
+    from: Option<Arc<Proxied>>,
 }
 
 impl Registry {
     /// A registry over `storage`.
-    pub(crate) fn new(storage: Arc<Storage>, options: Options, guard: Guard) -> Self {
-        Self { storage, options, guard, sessions: Sessions::default() }
+    pub(crate) fn new(
+        storage: Arc<Storage>,
+        options: Options,
+        guard: Guard,
+        proxy: Option<Arc<Proxy>>,
+    ) -> Self {
+        Self { storage, options, guard, proxy, sessions: Sessions::default() }
     }
 
     /// Answers a request. Runs to its end when the client goes away: what it had begun to send is kept.
@@ -130,11 +141,18 @@ impl Registry {
         }
         let route = Route::parse(&parts.method, parts.uri.path())?;
         let query = Query::parse(parts.uri.query())?;
+        let (route, place) = self.locate(route, &query)?;
         let caller = self.admit(&parts, &route, &query).await?;
         let path = parts.uri.path().to_owned();
-        let asked = Asked { method: parts.method, headers: parts.headers, query, path, caller };
-        let method = asked.method.clone();
+        let method = parts.method.clone();
         let is_read = matches!(method, Method::GET | Method::HEAD);
+        let from = match place {
+            Place::Own => None,
+            Place::Unknown(ns) => return Err(proxied::not_known(&ns, route.repository())),
+            Place::Proxied(from) if is_read => Some(from),
+            Place::Proxied(from) => return Err(proxied::not_ours(&from)),
+        };
+        let asked = Asked { method: parts.method, headers: parts.headers, query, path, caller, from };
         match route {
             Route::Base if is_read => Ok(json(StatusCode::OK, "{}")),
             Route::Catalog if is_read => self.list_repositories(asked).await,

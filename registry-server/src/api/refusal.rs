@@ -69,7 +69,7 @@ impl Refusal {
     }
 
     /// What is said when it is our fault: nothing of paths, those are in the log.
-    fn internal() -> Self {
+    pub(crate) fn internal() -> Self {
         let message = "something is wrong with the registry; its log says what";
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "UNKNOWN", message)
     }

@@ -99,6 +99,32 @@ impl Route {
         }
     }
 
+    /// The repository that it is about.
+    pub(crate) fn repository(&self) -> Option<&RepositoryName> {
+        match self {
+            Self::Base | Self::Catalog => None,
+            Self::Tags(name)
+            | Self::Uploads(name)
+            | Self::Upload(name, _)
+            | Self::Blob(name, _)
+            | Self::Manifest(name, _)
+            | Self::Referrers(name, _) => Some(name),
+        }
+    }
+
+    /// The same about another repository.
+    pub(crate) fn renamed(self, name: RepositoryName) -> Self {
+        match self {
+            Self::Base | Self::Catalog => self,
+            Self::Tags(_) => Self::Tags(name),
+            Self::Uploads(_) => Self::Uploads(name),
+            Self::Upload(_, id) => Self::Upload(name, id),
+            Self::Blob(_, digest) => Self::Blob(name, digest),
+            Self::Manifest(_, reference) => Self::Manifest(name, reference),
+            Self::Referrers(_, digest) => Self::Referrers(name, digest),
+        }
+    }
+
     /// The methods that there are for it.
     pub(crate) fn methods(&self) -> &'static str {
         match self {

@@ -132,7 +132,7 @@ impl Storage {
     }
 
     /// Makes `repository` own a blob that is in the content store; whether it is there.
-    pub(super) fn adopt_shared(&self, digest: &Digest, repository: &RepositoryName) -> Result<bool, Error> {
+    pub(crate) fn adopt_shared(&self, digest: &Digest, repository: &RepositoryName) -> Result<bool, Error> {
         let (shared, owned) = (self.shared(digest), self.owned(repository, digest));
         if !shared.is_file() {
             return Ok(false);

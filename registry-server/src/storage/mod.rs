@@ -32,6 +32,7 @@ mod document;
 mod error;
 mod files;
 mod import;
+mod incoming;
 mod layout;
 mod locks;
 mod manifests;

@@ -186,7 +186,7 @@ impl Upload {
 }
 
 /// The hash of all of `file`.
-fn hash(file: &File, algorithm: Algorithm) -> std::io::Result<Hasher> {
+pub(super) fn hash(file: &File, algorithm: Algorithm) -> std::io::Result<Hasher> {
     let mut hasher = Hasher::new(algorithm);
     let mut piece = vec![0; PIECE];
     let mut offset = 0;

@@ -4,6 +4,7 @@ mod address;
 mod collect;
 mod duration;
 mod guard;
+mod proxy;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -28,6 +29,7 @@ Examples:
   tug serve --addr :5000 --root /srv/registry
   tug serve --import /var/lib/docker-registry --root /srv/registry
   tug serve --addr :5000 --htpasswd users --tls-cert cert.pem --tls-key key.pem
+  tug serve --proxy docker.io --proxy ghcr.io
   tug serve gc --dry-run                    What could be taken away, and why not more
 
 The first line on standard output is the address, once the registry listens. Ctrl-C and
@@ -58,6 +60,8 @@ pub(crate) struct ServeArguments {
     no_sync: bool,
     #[command(flatten)]
     guard: guard::GuardArguments,
+    #[command(flatten)]
+    proxy: proxy::ProxyArguments,
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -135,6 +139,7 @@ fn start(arguments: &ServeArguments, root: PathBuf, settings: &Settings) -> Resu
         sync: !arguments.no_sync,
         stop_time: arguments.stop_time,
         collect,
+        proxy: arguments.proxy.options(settings)?,
         observer: Arc::new(Log(settings.output, arguments.guard.access_log())),
         ..Options::new(root)
     };
