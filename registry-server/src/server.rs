@@ -168,7 +168,7 @@ async fn serve(
         Ok(listener) => listener,
         Err(error) => return problem(format!("could not listen: {error}")),
     };
-    tokio::task::spawn_blocking({
+    let checking = tokio::task::spawn_blocking({
         let registry = Arc::clone(&registry);
         move || check(&registry)
     });
@@ -204,6 +204,10 @@ async fn serve(
     drop(listener);
     if in_good_order && tokio::time::timeout(registry.options.stop_time, graceful.shutdown()).await.is_err() {
         problem("some requests took too long, and were ended".to_owned());
+    }
+    if in_good_order {
+        // What it has found to be mended is written below.
+        let _ = tokio::time::timeout(registry.options.stop_time, checking).await;
     }
     views.abort();
     collector.abort();

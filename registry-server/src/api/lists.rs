@@ -78,8 +78,11 @@ pub(super) fn link_to_next(
     let (Some(last), Some(number), false) = (last, number, is_last) else { return };
     let mut target =
         format!("{}?n={number}&last={}", asked.path, utf8_percent_encode(last, NON_ALPHANUMERIC));
-    if let Some(filter) = asked.query.first("artifactType") {
-        target.push_str(&format!("&artifactType={}", utf8_percent_encode(filter, NON_ALPHANUMERIC)));
+    // The next page is of the same registry, and with the same filter.
+    for name in ["artifactType", "ns"] {
+        if let Some(value) = asked.query.first(name) {
+            target.push_str(&format!("&{name}={}", utf8_percent_encode(value, NON_ALPHANUMERIC)));
+        }
     }
     set(response, header::LINK, format!("<{target}>; rel=\"next\""));
 }

@@ -35,6 +35,20 @@ fn a_registry_is_meant_by_ns_by_the_name_or_by_default() {
 }
 
 #[test]
+fn the_next_page_of_a_list_is_of_the_same_registry() {
+    let hub = Peer::start(Behaviour::default());
+    let registry = cache(&[("hub.example", &hub)], |_| {});
+    for tag in ["1", "2"] {
+        hub.add_image("app", tag, &[b"layer".to_vec()]);
+        assert_eq!(registry.client.get(format!("/v2/app/manifests/{tag}?ns=hub.example")).status, 200);
+    }
+    let first = registry.client.get("/v2/app/tags/list?n=1&ns=hub.example");
+    let link = first.header("link").unwrap_or_default();
+    let next = link.strip_prefix('<').and_then(|rest| rest.split_once('>')).map_or(link, |(next, _)| next);
+    assert_eq!(registry.client.get(next).json()["tags"], serde_json::json!(["2"]), "{link}");
+}
+
+#[test]
 fn a_registry_that_is_not_proxied_is_not_answered_for() {
     let hub = Peer::start(Behaviour::default());
     let registry = cache(&[("hub.example", &hub)], |_| {});
@@ -81,8 +95,9 @@ fn rules_count_before_anything_is_asked_and_no_password_goes_on() {
         assert_eq!(registry.client.get(target).status, 403);
     }
     assert_eq!(hub.exchanges().len(), 0);
-    let request = get("/v2/open/app/manifests/1?ns=hub.example").header("cookie", "secret=1");
+    let request =
+        get("/v2/open/app/manifests/1?ns=hub.example").header("authorization", "Basic bWU6c2VjcmV0");
     let answer = registry.client.send(&request);
     assert_eq!(answer.status, 200, "{}", answer.text());
-    assert!(hub.exchanges().iter().all(|exchange| exchange.request.header("cookie").is_none()));
+    assert!(hub.exchanges().iter().all(|exchange| exchange.request.header("authorization").is_none()));
 }
