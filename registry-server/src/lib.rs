@@ -14,7 +14,7 @@
 //! | `proxy`    | what is fetched from other registries, and when                        |
 //! | `observer` | how others hear what happens                                           |
 //!
-//! A request runs through them in this order: `server` gives it to [`api::Registry::answer`], that parses it into a
+//! A request runs through them in this order: `server` gives it to `api::Registry::answer`, that parses it into a
 //! route and calls the endpoint, and the endpoint calls `storage` on a thread that may block.
 
 #![forbid(unsafe_code)]

@@ -10,7 +10,7 @@
 //! | 4 the file that was named (`--authfile`, `REGISTRY_AUTH_FILE`), else every usual file | see below  |
 //!
 //! In a file: the helper in `credHelpers`, then the one in `credsStore`, then `auths`; the longest key wins
-//! ([`key`]). A helper or file that has nothing passes the question on. What cannot be read, or is wrong, is an error
+//! (`key`). A helper or file that has nothing passes the question on. What cannot be read, or is wrong, is an error
 //! and never passed over: a private image would be "not found" without a word why.
 //!
 //! Nothing here reads the environment, and nothing is read before it is needed.
