@@ -59,10 +59,18 @@ impl Store {
     pub(crate) fn bring(&self, blobs: impl IntoIterator<Item = Wanted>) -> Result<()> {
         let Some(Fetching(fetcher)) = &self.fetching else { return Ok(()) };
         let mut missing: Vec<Wanted> = Vec::new();
+        let mut seen = None;
         for wanted in blobs {
             let digest = &wanted.descriptor.digest;
             let is_named = missing.iter().any(|other| other.descriptor.digest == *digest);
-            if !is_named && !self.has_blob(digest)? && !self.origins(digest)?.is_empty() {
+            if is_named || self.has_blob(digest)? {
+                continue;
+            }
+            let seen = match &seen {
+                Some(seen) => seen,
+                None => seen.insert(self.seen_elsewhere()?),
+            };
+            if seen.contains(digest) {
                 missing.push(wanted);
             }
         }

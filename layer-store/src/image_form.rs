@@ -33,6 +33,17 @@ pub enum LayerCompression {
     Zstd(i32),
 }
 
+impl LayerCompression {
+    /// What OCI calls a layer that is compressed so.
+    pub fn media_type(self) -> &'static str {
+        match self {
+            Self::Plain => media_type::OCI_LAYER,
+            Self::Gzip(_) => media_type::OCI_LAYER_GZIP,
+            Self::Zstd(_) => media_type::OCI_LAYER_ZSTD,
+        }
+    }
+}
+
 /// Whose media types the documents of an image have.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum MediaTypes {
@@ -135,7 +146,7 @@ impl Store {
         blob: &Descriptor,
         wanted: LayerCompression,
     ) -> Result<Option<Descriptor>> {
-        match oci_layer_type(&blob.media_type) == media_type_of(wanted) {
+        match oci_layer_type(&blob.media_type) == wanted.media_type() {
             true => Ok(Some(blob.clone())),
             false => self.remembered_form(&form_key(diff_id, wanted)),
         }
@@ -167,7 +178,7 @@ impl Store {
         wanted: LayerCompression,
         (digest, size): (Digest, u64),
     ) -> Result<Descriptor> {
-        let made = Descriptor::new(media_type_of(wanted), digest, size);
+        let made = Descriptor::new(wanted.media_type(), digest, size);
         let record = serde_json::to_vec(&made).expect("a descriptor has string keys and no failing parts");
         self.put_cache_record(&form_key(diff_id, wanted), &record)?;
         Ok(made)
@@ -193,14 +204,6 @@ impl Store {
                 Err(source) => return Err(Error::Stream { action: "read a layer", source }),
             }
         }
-    }
-}
-
-fn media_type_of(wanted: LayerCompression) -> &'static str {
-    match wanted {
-        LayerCompression::Plain => media_type::OCI_LAYER,
-        LayerCompression::Gzip(_) => media_type::OCI_LAYER_GZIP,
-        LayerCompression::Zstd(_) => media_type::OCI_LAYER_ZSTD,
     }
 }
 

@@ -1,7 +1,6 @@
 //! Taking things out of a registry. Source: distribution-spec "Content Management".
 
 use http::{Method, StatusCode};
-use tug_oci::Digest;
 
 use crate::auth::Scope;
 use crate::client::{Call, Client};
@@ -15,17 +14,9 @@ impl Client {
     /// Errors: [`Kind::NotFound`]; [`Kind::Unsupported`] where the registry does not delete, or not by tag. It is never
     /// tried in another way: deleting by digest would take other tags along.
     pub async fn delete_manifest(&self, repository: &Repository, target: &Target) -> Result<(), Error> {
-        self.delete(repository, &format!("manifests/{target}"), matches!(target, Target::Tag(_))).await
-    }
-
-    /// Deletes a blob from the repository.
-    pub async fn delete_blob(&self, repository: &Repository, digest: &Digest) -> Result<(), Error> {
-        self.delete(repository, &format!("blobs/{digest}"), false).await
-    }
-
-    async fn delete(&self, repository: &Repository, part: &str, is_tag: bool) -> Result<(), Error> {
+        let is_tag = matches!(target, Target::Tag(_));
         let place = self.primary(repository).await?;
-        let url = place.url(part);
+        let url = place.url(&format!("manifests/{target}"));
         let answer =
             self.call(&place, Call::new(Method::DELETE, url, vec![Scope::delete(place.name())])).await?;
         match answer.status {

@@ -19,18 +19,7 @@ const ARROWS: [(&str, &[&str]); 12] = [
     ("tug-registry-client", &["tug-oci"]),
     ("tug-registry-server", &["tug-oci", "tug-registry-client"]),
     ("tug-transfer", &["tug-oci", "tug-layer-store", "tug-registry-client"]),
-    (
-        "tug-builder",
-        &[
-            "tug-dockerfile",
-            "tug-fetch",
-            "tug-transfer",
-            "tug-registry-client",
-            "tug-layer-store",
-            "tug-runtime",
-            "tug-oci",
-        ],
-    ),
+    ("tug-builder", &["tug-dockerfile", "tug-fetch", "tug-layer-store", "tug-runtime", "tug-oci"]),
     (
         "tug-cli",
         &[

@@ -9,6 +9,9 @@ use crate::arrival::Wanted;
 use crate::error::Error;
 use crate::remote::Remote;
 
+/// So many repositories are tried before a blob is sent.
+const MOST_MOUNTS: usize = 3;
+
 impl Fetcher for Remote {
     fn fetch(&self, store: &Store, blobs: &[Missing]) -> tug_layer_store::Result<()> {
         let mut wanted = Vec::new();
@@ -50,4 +53,16 @@ pub(crate) fn origins(store: &Store, digest: &tug_oci::Digest) -> tug_layer_stor
     Ok(parsed
         .map(|(registry, name)| Repository { registry: registry.to_owned(), name: name.to_owned() })
         .collect())
+}
+
+/// Of repositories that have a blob, those from which the registry of `to` can take it over: a few, each once.
+pub(crate) fn mounts(known: impl IntoIterator<Item = Repository>, to: &Repository) -> Vec<Repository> {
+    let mut mounts: Vec<Repository> = Vec::new();
+    for from in known {
+        if from.registry == to.registry && from != *to && !mounts.contains(&from) {
+            mounts.push(from);
+        }
+    }
+    mounts.truncate(MOST_MOUNTS);
+    mounts
 }

@@ -4,15 +4,13 @@ use std::io::{self, Cursor, Read, Seek, SeekFrom};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use tug_layer_store::{Fetcher, Growing, LayerCompression, Store, Trees, Wanted};
-use tug_oci::{Descriptor, Digest, media_type};
+use tug_layer_store::{Fetcher, Growing, Store, Trees, Wanted};
+use tug_oci::{Descriptor, Digest};
 use tug_registry_client::{self as client, BlobSource, Delivery, Repository};
 
 use super::export::{Sent, Source};
+use crate::fetcher::{mounts, origins};
 use crate::remote::{Remote, blocking};
-
-/// So many repositories are tried before a blob is sent.
-const MOST_MOUNTS: usize = 3;
 
 /// Why a blob could not be sent.
 pub(super) enum NotSent {
@@ -78,27 +76,21 @@ impl Outgoing {
             Source::Stored(blob) => From::Stored(Box::new(blob)),
             Source::Compressed { diff_id, plain, wanted } => {
                 let growing = store.compressing(&diff_id, &plain, wanted)?;
-                From::Growing(growing, media_type_of(wanted))
+                From::Growing(growing, wanted.media_type())
             }
         };
         let outgoing = Self { remote, store, from, failure: Mutex::default() };
-        let origins = match outgoing.digest() {
-            Some(digest) => outgoing.store.origins(&digest)?,
-            None => Vec::new(),
-        };
         if let From::Stored(blob) = &outgoing.from
-            && origins.is_empty()
             && !outgoing.store.has_blob(&blob.digest)?
+            && outgoing.store.origins(&blob.digest)?.is_empty()
         {
             return Ok(None);
         }
-        let repositories = origins.iter().filter_map(|origin| {
-            let (registry, name) = origin.split_once('/')?;
-            let is_beside = registry == to.registry && name != to.name;
-            is_beside.then(|| Repository { registry: registry.to_owned(), name: name.to_owned() })
-        });
-        let mounts = repositories.take(MOST_MOUNTS).collect();
-        Ok(Some((outgoing, mounts)))
+        let known = match outgoing.digest() {
+            Some(digest) => origins(&outgoing.store, &digest)?,
+            None => Vec::new(),
+        };
+        Ok(Some((outgoing, mounts(known, to))))
     }
 
     fn media_type(&self) -> String {
@@ -164,13 +156,5 @@ impl BlobSource for InMemory {
         let mut reader = Cursor::new(self.0.clone());
         reader.set_position(offset);
         Ok(Box::new(reader))
-    }
-}
-
-fn media_type_of(compression: LayerCompression) -> &'static str {
-    match compression {
-        LayerCompression::Plain => media_type::OCI_LAYER,
-        LayerCompression::Gzip(_) => media_type::OCI_LAYER_GZIP,
-        LayerCompression::Zstd(_) => media_type::OCI_LAYER_ZSTD,
     }
 }

@@ -12,13 +12,12 @@ use super::source::Outgoing;
 use crate::arrival::join;
 use crate::error::{Error, Result};
 use crate::event::{Direction, Event};
+use crate::fetcher::{mounts, origins};
 use crate::remote::{Remote, blocking};
 use crate::tree::{Node, Tree};
 
 /// Uploads at a time.
 const AT_ONCE: usize = 4;
-/// So many repositories are tried before a blob is sent.
-const MOST_MOUNTS: usize = 3;
 
 /// Something that is being put into a repository.
 #[derive(Clone)]
@@ -174,15 +173,8 @@ impl Sending<'_> {
     async fn mounts(&self, source: &Outgoing) -> Result<Vec<Repository>> {
         let Some(digest) = source.digest() else { return Ok(Vec::new()) };
         let store = self.store.clone();
-        let known = blocking(move || crate::fetcher::origins(&store, &digest)).await?;
-        let mut mounts: Vec<Repository> = Vec::new();
-        for from in source.from().iter().cloned().chain(known) {
-            if from.registry == self.to.registry && from != self.to && !mounts.contains(&from) {
-                mounts.push(from);
-            }
-        }
-        mounts.truncate(MOST_MOUNTS);
-        Ok(mounts)
+        let known = blocking(move || origins(&store, &digest)).await?;
+        Ok(mounts(source.from().iter().cloned().chain(known), &self.to))
     }
 
     async fn note(&self, digests: Vec<Digest>) -> Result<()> {
