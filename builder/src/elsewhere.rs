@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tug_layer_store::{Image, Store};
+use tug_layer_store::{ExportedResult, FoundResult, Image, Store};
 use tug_oci::{Descriptor, DiffId, Digest, ImageConfig, Platform, Reference};
 
 /// When a registry is asked for a base image.
@@ -45,36 +45,10 @@ pub trait ImageSource: Send + Sync {
     fn pull(&self, store: &Store, reference: &Reference, platform: &Platform) -> Result<Image, NotPulled>;
 }
 
-/// The result of a step that somebody else has made.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FoundResult {
-    /// What [`ExportedResult::record`] was.
-    pub record: Vec<u8>,
-    /// The layer that the step added.
-    pub layer: DiffId,
-    /// The blob that it can be fetched as. The store has been told where: [`Store::note_origin`].
-    pub blob: Descriptor,
-}
-
 /// Results of steps that others have made.
 pub trait ResultSource: Send + Sync {
     /// The result of the step with this key. What goes wrong is told by other means: a cache never fails a build.
     fn look_up(&self, key: &Digest) -> Option<FoundResult>;
-}
-
-/// The result of a step, for others.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ExportedResult {
-    /// What the step is known by.
-    pub key: Digest,
-    /// What there is to know of it, as one JSON object.
-    pub record: Vec<u8>,
-    /// The layer that it added.
-    pub layer: DiffId,
-    /// The blob that has it, where the layer is not in the store itself.
-    pub blob: Option<Descriptor>,
-    /// Whether the layer is in an image that comes out.
-    pub in_image: bool,
 }
 
 /// Gets the results of a build.

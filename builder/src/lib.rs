@@ -40,8 +40,7 @@ pub use cancel::{Cancel, CancelGuard};
 pub use changes::ImageChanges;
 pub use comparison::{Comparison, DifferentField, DifferentLayer};
 pub use elsewhere::{
-    Elsewhere, ExportedResult, FoundResult, ImageSource, InlineCache, LayerListener, NotPulled, PullPolicy,
-    ResultSink, ResultSource,
+    Elsewhere, ImageSource, InlineCache, LayerListener, NotPulled, PullPolicy, ResultSink, ResultSource,
 };
 pub use error::{Ending, Error, Problem, Source, StepFailure};
 pub use event::{BuiltBy, Change, ChangeKind, Event, Recording, Reporter, StepId, StepSummary};

@@ -4,11 +4,10 @@
 //! the place of the step in its Dockerfile: read only to explain a miss.
 
 use serde::{Deserialize, Serialize};
-use tug_layer_store::Store;
+use tug_layer_store::{FoundResult, Store};
 use tug_oci::{Descriptor, DiffId, Digest};
 
 use crate::difference::difference;
-use crate::elsewhere::FoundResult;
 use crate::error::Error;
 use crate::event::{BuiltBy, Change};
 use crate::key::{Input, Inputs};

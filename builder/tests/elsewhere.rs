@@ -10,10 +10,12 @@ use std::sync::{Arc, Mutex};
 
 use common::Place;
 use tug_builder::{
-    Elsewhere, Error, ExportedResult, FoundResult, ImageSource, InlineCache, LayerListener, NotPulled,
-    PullPolicy, ResultSink, ResultSource,
+    Elsewhere, Error, ImageSource, InlineCache, LayerListener, NotPulled, PullPolicy, ResultSink,
+    ResultSource,
 };
-use tug_layer_store::{Claim, Fetcher, Image, ImportLayer, Store, Trees, Wanted};
+use tug_layer_store::{
+    Claim, ExportedResult, Fetcher, FoundResult, Image, ImportLayer, Store, Trees, Wanted,
+};
 use tug_oci::{Descriptor, DiffId, Digest, ImageConfig, Platform, Reference, media_type};
 use tug_testdata::Tree;
 

@@ -12,6 +12,7 @@ mod compression;
 mod difference;
 mod entry;
 mod error;
+mod exchange;
 mod export;
 mod fetch;
 mod file;
@@ -51,6 +52,7 @@ pub use compression::{BlockWriter, Compression, Decompressed, DecompressionLimit
 pub use difference::{Aspect, LayerDifference};
 pub use entry::{Entry, EntryKind, Mtime, NewEntry, NewEntryKind, Xattrs, canonical_order};
 pub use error::{Error, Result};
+pub use exchange::{ExportedResult, FoundResult};
 pub use export::{FolderOptions, WrittenFolder};
 pub use fetch::{Fetcher, Wanted};
 pub use file::Durability;

@@ -3,10 +3,10 @@
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 
+use tug_layer_store::ExportedResult;
 use tug_oci::{DiffId, Digest};
 
 use super::{Done, Execution};
-use crate::elsewhere::ExportedResult;
 use crate::error::Error;
 use crate::plan::{Action, Plan, State, Step};
 use crate::record::StepResult;

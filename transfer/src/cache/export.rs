@@ -10,13 +10,12 @@
 
 use std::collections::HashMap;
 
-use tug_layer_store::{Fetcher, LayerCompression, Store};
+use tug_layer_store::{ExportedResult, Fetcher, LayerCompression, Store};
 use tug_oci::{Descriptor, DiffId, media_type};
 
 use super::error::Result;
 use super::index::{Blob, CacheIndex, Record};
 use super::merge::{Bounds, Merged, merge};
-use super::results::ExportedResult;
 
 /// Which results are exported.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

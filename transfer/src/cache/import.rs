@@ -8,13 +8,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use tug_layer_store::{Store, Trees, Wanted};
+use tug_layer_store::{FoundResult, Store, Trees, Wanted};
 use tug_oci::{Descriptor, Digest, ImageConfig, Index, Manifest, Platform, Raw, media_type};
 
 use super::error::{CacheError, Result};
 use super::folder::DOCUMENT_LIMIT;
 use super::index::{CacheIndex, INDEX, INDEX_LIMIT, Record, Unreadable};
-use super::results::FoundResult;
 use super::{inline, origin};
 
 /// The config of a cache that BuildKit has written.

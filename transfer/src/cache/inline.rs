@@ -6,10 +6,10 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use tug_layer_store::ExportedResult;
 use tug_oci::{Descriptor, Digest, ImageConfig, json_reason};
 
 use super::index::{Blob, MOST_RECORDS, Record, Unreadable, check};
-use super::results::ExportedResult;
 
 /// The field of the config.
 pub const FIELD: &str = "tug.cache.v1";

@@ -2,7 +2,6 @@
 //!
 //! | module     | is about                                                                                 |
 //! | ---------- | ---------------------------------------------------------------------------------------- |
-//! | `results`  | what goes in and what comes out                                                           |
 //! | `index`    | the format: an OCI manifest whose config is an index of records                           |
 //! | `merge`    | what a cache holds after a build: others' records stay, within bounds                     |
 //! | `import`   | an index, fetched at the first question; a hit fetches nothing                            |
@@ -29,7 +28,6 @@ pub(crate) mod origin;
 mod place;
 mod publish;
 mod registry;
-mod results;
 mod sending;
 
 pub use error::CacheError;
@@ -38,4 +36,3 @@ pub use import::{CacheNotice, CacheSource};
 pub use index::{ARTIFACT, INDEX};
 pub use merge::Bounds;
 pub use place::CachePlace;
-pub use results::{ExportedResult, FoundResult};

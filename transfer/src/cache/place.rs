@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use tug_layer_store::{Fetcher, Store, Wanted};
+use tug_layer_store::{ExportedResult, Fetcher, Store, Wanted};
 use tug_oci::{Digest, Platform, Reference};
 
 use super::error::Result;
@@ -11,7 +11,6 @@ use super::export::{ExportOptions, ExportedCache, export};
 use super::import::{CacheNotice, CacheSource, Documents};
 use super::local::Local;
 use super::registry::InRegistry;
-use super::results::ExportedResult;
 use crate::remote::Remote;
 
 /// Where a cache is.

@@ -1,7 +1,8 @@
 //! What is the same wherever a cache is.
 
+use tug_layer_store::ExportedResult;
 use tug_oci::Digest;
-use tug_transfer::cache::{Bounds, CacheMode, CachePlace, ExportOptions, ExportedResult};
+use tug_transfer::cache::{Bounds, CacheMode, CachePlace, ExportOptions};
 
 use crate::support::{Machine, NOW, folder, options};
 

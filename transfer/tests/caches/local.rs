@@ -135,7 +135,7 @@ fn wrong_bytes_never_become_a_layer() {
     assert_eq!(two.blobs(), 0);
     // A right blob under the name of another layer is no layer either.
     fs::write(&path, &good).unwrap();
-    let lie = tug_transfer::cache::FoundResult { layer: other.layer, ..found.clone() };
+    let lie = tug_layer_store::FoundResult { layer: other.layer, ..found.clone() };
     assert!(two.read(&lie).is_err());
     assert!(two.store.layer(&lie.layer).unwrap().is_none());
     two.read(&found).unwrap();

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+use tug_layer_store::ExportedResult;
 use tug_oci::{Descriptor, Digest, ImageConfig, Manifest, Platform, Raw, media_type};
 use tug_registry_server::{Options, Running, Server};
 use tug_testdata::registry_peer::{Answer, Behaviour, Peer, Rule};
-use tug_transfer::cache::{ARTIFACT, CachePlace, ExportedResult, INDEX, inline};
+use tug_transfer::cache::{ARTIFACT, CachePlace, INDEX, inline};
 
 use crate::support::{Machine, NOW, options};
 

@@ -6,14 +6,13 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 use tug_layer_store::{
-    Layer, LayerCompression, LayerWriterOptions, NewEntry, Owners, Store, StoreOptions, Trees,
+    ExportedResult, FoundResult, Layer, LayerCompression, LayerWriterOptions, NewEntry, Owners, Store,
+    StoreOptions, Trees,
 };
 use tug_oci::{Digest, Platform};
 use tug_registry_client::{Limits, Options};
 use tug_testdata::registry_peer::noise;
-use tug_transfer::cache::{
-    Bounds, CacheMode, CachePlace, CacheSource, ExportOptions, ExportedCache, ExportedResult, FoundResult,
-};
+use tug_transfer::cache::{Bounds, CacheMode, CachePlace, CacheSource, ExportOptions, ExportedCache};
 use tug_transfer::{Remote, Unobserved};
 
 pub(crate) const NOW: u64 = 1_800_000_000;

@@ -8,11 +8,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Instant, SystemTime};
 
-use tug_builder::{
-    BuildOptions, Elsewhere, Event, ExportedResult, FoundResult, InlineCache, Reporter, ResultSink,
-    ResultSource,
-};
-use tug_layer_store::Store;
+use tug_builder::{BuildOptions, Elsewhere, Event, InlineCache, Reporter, ResultSink, ResultSource};
+use tug_layer_store::{ExportedResult, FoundResult, Store};
 use tug_oci::{Digest, ImageConfig, Platform};
 use tug_transfer::Remote;
 use tug_transfer::cache::{
@@ -183,31 +180,19 @@ fn told(exported: &ExportedCache) -> String {
 
 /// Keeps the results of a build.
 #[derive(Default)]
-struct Results(Mutex<Vec<transfer::ExportedResult>>);
+struct Results(Mutex<Vec<ExportedResult>>);
 
 impl ResultSink for Results {
     fn results(&self, results: Vec<ExportedResult>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = of_builder(results);
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = results;
     }
-}
-
-fn of_builder(results: Vec<ExportedResult>) -> Vec<transfer::ExportedResult> {
-    let one = |ExportedResult { key, record, layer, blob, in_image }| transfer::ExportedResult {
-        key,
-        record,
-        layer,
-        blob,
-        in_image,
-    };
-    results.into_iter().map(one).collect()
 }
 
 struct Source(CacheSource);
 
 impl ResultSource for Source {
     fn look_up(&self, key: &Digest) -> Option<FoundResult> {
-        let transfer::FoundResult { record, layer, blob } = self.0.look_up(key)?;
-        Some(FoundResult { record, layer, blob })
+        self.0.look_up(key)
     }
 }
 
@@ -215,7 +200,7 @@ struct Inline;
 
 impl InlineCache for Inline {
     fn embed(&self, config: &mut ImageConfig, results: &[ExportedResult]) {
-        transfer::inline::embed(config, &of_builder(results.to_vec()));
+        transfer::inline::embed(config, results);
     }
 }
 
