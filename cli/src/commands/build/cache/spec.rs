@@ -15,13 +15,9 @@ use tug_layer_store::LayerCompression;
 use tug_oci::{Digest, Reference};
 use tug_transfer::cache::{Bounds, CacheMode, CachePlace};
 
-use super::super::output::fields;
+use super::super::output::{compression, fields};
 use crate::arguments::values;
 use crate::suggest;
-
-/// Of a push as well: so images and caches share their blobs.
-const GZIP_LEVEL: i32 = 6;
-const ZSTD_LEVEL: i32 = 3;
 
 /// One `--cache-from`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -202,17 +198,7 @@ struct Keys<'a> {
 
 impl<'a> Keys<'a> {
     fn parse(text: &'a str) -> Result<Self, String> {
-        let mut keys = Self { text, pairs: Vec::new() };
-        for (key, value) in fields::parse(text)? {
-            let Some(value) = value else {
-                return Err(format!("`{key}` in `{text}` has no value: expected `KEY=VALUE`"));
-            };
-            if keys.pairs.iter().any(|(known, _)| *known == key) {
-                return Err(format!("`{key}` is given twice in `{text}`"));
-            }
-            keys.pairs.push((key, value));
-        }
-        Ok(keys)
+        Ok(Self { text, pairs: fields::with_values(text, fields::parse(text)?)? })
     }
 
     fn kind(&mut self) -> Result<String, String> {
@@ -258,34 +244,19 @@ impl<'a> Keys<'a> {
 
     fn compression(&mut self) -> Result<LayerCompression, String> {
         let kind = self.take("compression");
-        let level =
-            match self.take("compression-level") {
-                None => None,
-                Some(text) => Some(text.parse::<i32>().map_err(|_| {
-                    format!("`compression-level={text}` is no number: expected for example `6`")
-                })?),
-            };
-        let between = |default: i32, most: i32| match level {
-            None => Ok(default),
-            Some(level) if (1..=most).contains(&level) => Ok(level),
-            Some(level) => Err(format!("`compression-level={level}` is not between 1 and {most}")),
-        };
-        match kind.as_deref() {
-            None | Some("gzip") => Ok(LayerCompression::Gzip(between(GZIP_LEVEL, 12)?)),
-            // The levels of buildx go to 22; those above 19 need gigabytes to be read again.
-            Some("zstd") => Ok(LayerCompression::Zstd(between(ZSTD_LEVEL, 22)?.min(19))),
-            Some("uncompressed") => Ok(LayerCompression::Plain),
-            Some("estargz") => Err("`compression=estargz` is not supported: use `gzip` or `zstd`".to_owned()),
-            Some(other) => {
-                let known = ["gzip", "uncompressed", "zstd"].map(str::to_owned);
-                Err(match suggest::closest(other, &known) {
-                    Some(similar) => format!("`compression={other}` is none; did you mean `{similar}`?"),
-                    None => {
-                        format!("`compression={other}` is none: expected `gzip`, `zstd` or `uncompressed`")
-                    }
-                })
-            }
+        let level = self.take("compression-level").map(|text| compression::level(&text)).transpose()?;
+        let kind = kind.as_deref().unwrap_or("gzip");
+        if let Some(compression) = compression::of(kind, level)? {
+            return Ok(compression);
         }
+        if kind == "estargz" {
+            return Err("`compression=estargz` is not supported: use `gzip` or `zstd`".to_owned());
+        }
+        let known = ["gzip", "uncompressed", "zstd"].map(str::to_owned);
+        Err(match suggest::closest(kind, &known) {
+            Some(similar) => format!("`compression={kind}` is none; did you mean `{similar}`?"),
+            None => format!("`compression={kind}` is none: expected `gzip`, `zstd` or `uncompressed`"),
+        })
     }
 
     /// The key that was probably meant to be `wanted`.
@@ -296,8 +267,7 @@ impl<'a> Keys<'a> {
     }
 
     fn take(&mut self, key: &str) -> Option<String> {
-        let place = self.pairs.iter().position(|(known, _)| known == key)?;
-        Some(self.pairs.remove(place).1)
+        fields::take(&mut self.pairs, key)
     }
 
     /// What is left is not understood.

@@ -41,6 +41,30 @@ pub(in super::super) fn parse(text: &str) -> Result<Vec<(String, Option<String>)
     Ok(pairs.collect())
 }
 
+/// The same fields of `text`, where each must have a value and may be there once.
+pub(in super::super) fn with_values(
+    text: &str,
+    fields: Vec<(String, Option<String>)>,
+) -> Result<Vec<(String, String)>, String> {
+    let mut pairs: Vec<(String, String)> = Vec::with_capacity(fields.len());
+    for (key, value) in fields {
+        let Some(value) = value else {
+            return Err(format!("`{key}` in `{text}` has no value: expected `KEY=VALUE`"));
+        };
+        if pairs.iter().any(|(known, _)| *known == key) {
+            return Err(format!("`{key}` is given twice in `{text}`"));
+        }
+        pairs.push((key, value));
+    }
+    Ok(pairs)
+}
+
+/// The value of `key`, which is gone from `pairs` then.
+pub(in super::super) fn take(pairs: &mut Vec<(String, String)>, key: &str) -> Option<String> {
+    let place = pairs.iter().position(|(known, _)| known == key)?;
+    Some(pairs.remove(place).1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,6 +4,7 @@
 //! build, so that a place where nothing can be written is told at once, and they get their names when they are whole.
 
 mod annotation;
+pub(super) mod compression;
 pub(super) mod fields;
 mod files;
 mod push;
@@ -120,7 +121,7 @@ impl Outputs {
         let mut compression = None;
         let mut names: Vec<Reference> = Vec::new();
         for (spec, _) in self.all.iter().filter(|(spec, _)| spec.pushed.is_some() && !spec.form.all_layers) {
-            let own = spec.form.compression.unwrap_or(push::USUAL);
+            let own = spec.form.compression.unwrap_or(compression::USUAL);
             if *compression.get_or_insert(own) == own {
                 names.extend(self.tags.iter().chain(&spec.names).cloned());
             }
@@ -128,7 +129,7 @@ impl Outputs {
         // Tags of one repository share its blobs.
         names.sort_by(|one, other| repository(one).cmp(&repository(other)));
         names.dedup_by(|one, other| repository(one) == repository(other));
-        (names, compression.unwrap_or(push::USUAL))
+        (names, compression.unwrap_or(compression::USUAL))
     }
 
     /// Whether standard output is taken.

@@ -1,16 +1,14 @@
 //! Pushes what was built.
 
-use tug_layer_store::{LayerCompression, Store};
+use tug_layer_store::Store;
 use tug_oci::{Descriptor, Platform, Reference};
 use tug_transfer::{PushOptions, Remote};
 
 use super::super::BuildArguments;
+use super::compression;
 use super::spec::{OutputSpec, Push};
 use crate::environment::Environment;
 use crate::error::CommandError;
-
-/// What plain layers are compressed with.
-pub(super) const USUAL: LayerCompression = LayerCompression::Gzip(6);
 
 /// Whether there is somewhere to push to.
 pub(super) fn check(
@@ -40,7 +38,7 @@ pub(super) fn push(
     how: Push,
 ) -> Result<Descriptor, CommandError> {
     let options = PushOptions {
-        compression: spec.form.compression.unwrap_or(USUAL),
+        compression: spec.form.compression.unwrap_or(compression::USUAL),
         all: true,
         by_digest: how == Push::ByDigest,
         ..PushOptions::new(Platform::host())

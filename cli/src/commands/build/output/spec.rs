@@ -20,7 +20,7 @@ use tug_builder::Annotation;
 use tug_layer_store::{ImageForm, LayerCompression, MediaTypes};
 use tug_oci::Reference;
 
-use super::{annotation, fields};
+use super::{annotation, compression, fields};
 use crate::arguments::values;
 use crate::suggest;
 
@@ -139,17 +139,7 @@ impl FromStr for OutputSpec {
         if let [(path, None)] = pairs.as_slice() {
             return bare(text, path);
         }
-        let mut keys = Keys { text, pairs: Vec::new() };
-        for (key, value) in pairs {
-            let Some(value) = value else {
-                return Err(format!("`{key}` in `{text}` has no value: expected `KEY=VALUE`"));
-            };
-            if keys.pairs.iter().any(|(known, _)| *known == key) {
-                return Err(format!("`{key}` is given twice in `{text}`"));
-            }
-            keys.pairs.push((key, value));
-        }
-        keys.parse()
+        Keys { text, pairs: fields::with_values(text, pairs)? }.parse()
     }
 }
 
@@ -311,42 +301,30 @@ impl Keys<'_> {
 
     fn compression(&mut self) -> Result<Option<LayerCompression>, String> {
         let kind = self.take("compression");
-        let level =
-            match self.take("compression-level") {
-                None => None,
-                Some(text) => Some(text.parse::<i32>().map_err(|_| {
-                    format!("`compression-level={text}` is no number: expected for example `6`")
-                })?),
+        let level = self.take("compression-level").map(|text| compression::level(&text)).transpose()?;
+        let Some(kind) = kind else {
+            return match level {
+                None => Ok(None),
+                Some(_) => {
+                    Err("`compression-level` needs `compression=gzip` or `compression=zstd`".to_owned())
+                }
             };
-        let between = |default: i32, most: i32| match level {
-            None => Ok(default),
-            Some(level) if (1..=most).contains(&level) => Ok(level),
-            Some(level) => Err(format!("`compression-level={level}` is not between 1 and {most}")),
         };
-        Ok(Some(match kind.as_deref() {
-            None if level.is_some() => {
-                return Err("`compression-level` needs `compression=gzip` or `compression=zstd`".to_owned());
-            }
-            None => return Ok(None),
-            Some("uncompressed") => LayerCompression::Plain,
-            Some("gzip") => LayerCompression::Gzip(between(GZIP_LEVEL, 12)?),
-            // The levels of buildx go to 22; those above 19 need gigabytes to be read again.
-            Some("zstd") => LayerCompression::Zstd(between(ZSTD_LEVEL, 22)?.min(19)),
-            Some("estargz") => {
-                return Err("`compression=estargz` is not supported: use `gzip`, which every registry and \
-                            engine reads, or `zstd`"
-                    .to_owned());
-            }
-            Some(other) => {
-                let known = ["estargz", "gzip", "uncompressed", "zstd"].map(str::to_owned);
-                return Err(match suggest::closest(other, &known) {
-                    Some(similar) => format!("`compression={other}` is none; did you mean `{similar}`?"),
-                    None => {
-                        format!("`compression={other}` is none: expected `uncompressed`, `gzip` or `zstd`")
-                    }
-                });
-            }
-        }))
+        if let Some(compression) = compression::of(&kind, level)? {
+            return Ok(Some(compression));
+        }
+        if kind == "estargz" {
+            return Err(
+                "`compression=estargz` is not supported: use `gzip`, which every registry and engine \
+                        reads, or `zstd`"
+                    .to_owned(),
+            );
+        }
+        let known = ["estargz", "gzip", "uncompressed", "zstd"].map(str::to_owned);
+        Err(match suggest::closest(&kind, &known) {
+            Some(similar) => format!("`compression={kind}` is none; did you mean `{similar}`?"),
+            None => format!("`compression={kind}` is none: expected `uncompressed`, `gzip` or `zstd`"),
+        })
     }
 
     fn dest(&mut self) -> Option<PathBuf> {
@@ -354,8 +332,7 @@ impl Keys<'_> {
     }
 
     fn take(&mut self, key: &str) -> Option<String> {
-        let place = self.pairs.iter().position(|(known, _)| known == key)?;
-        Some(self.pairs.remove(place).1)
+        fields::take(&mut self.pairs, key)
     }
 
     fn boolean(&mut self, key: &str) -> Result<Option<bool>, String> {
@@ -367,10 +344,6 @@ impl Keys<'_> {
         }
     }
 }
-
-/// As fast as the disks of servers, and small enough for what is kept.
-const GZIP_LEVEL: i32 = 6;
-const ZSTD_LEVEL: i32 = 3;
 
 /// From this one on, OCI's media types are the default.
 const NEWEST_VERSION: u32 = 30;
