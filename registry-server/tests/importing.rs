@@ -3,15 +3,15 @@
 mod support;
 
 use std::fs;
-use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
 use serde_json::{Value, json};
 use support::{Client, Registry, Request, noise};
 use tempfile::TempDir;
 use tug_oci::{Digest, media_type};
 use tug_registry_server::{Imported, Options, Server, StorageError, import};
+use tug_testdata::distribution::Distribution;
 
 /// The tree of distribution, made by hand.
 struct Tree(TempDir);
@@ -176,68 +176,25 @@ fn a_folder_that_is_no_tree_is_refused() {
     assert_eq!(fs::read_dir(root.path()).unwrap().count(), 0, "nothing was made");
 }
 
-/// Debian's docker-registry; ended with the value.
-struct Distribution {
-    process: Child,
-    client: Client,
-}
-
-impl Distribution {
-    fn start(folder: &Path) -> Self {
-        let configuration = folder.join("config.yml");
-        let data = folder.join("data");
-        let text = format!(
-            "version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: {}\nhttp:\n  addr: 127.0.0.1:0\n",
-            data.display()
-        );
-        fs::write(&configuration, text).expect("files can be written");
-        let mut process = Command::new("docker-registry")
-            .arg("serve")
-            .arg(&configuration)
-            .stderr(Stdio::piped())
-            .stdout(Stdio::null())
-            .spawn()
-            .expect("docker-registry can be started");
-        let mut lines = BufReader::new(process.stderr.take().expect("it is a pipe")).lines();
-        let address = lines
-            .find_map(|line| {
-                let line = line.expect("it can be read");
-                let (_, rest) = line.split_once("listening on ")?;
-                rest.split(['"', ' ', ',']).next()?.parse().ok()
-            })
-            .expect("it says where it listens");
-        // Whatever else it says, somebody must take it.
-        std::thread::spawn(move || lines.for_each(drop));
-        Self { process, client: Client(address) }
-    }
-
-    /// It takes no whole blob with the POST.
-    fn push_blob(&self, repository: &str, bytes: &[u8]) -> Digest {
-        let digest = Digest::of(bytes);
-        let put = Request::new("PUT", self.client.begin(repository)).query("digest", &digest);
-        assert_eq!(self.client.send(&put.body(bytes)).status, 201);
-        digest
-    }
-}
-
-impl Drop for Distribution {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
+/// It takes no whole blob with the POST.
+fn push_blob(client: Client, repository: &str, bytes: &[u8]) -> Digest {
+    let digest = Digest::of(bytes);
+    let put = Request::new("PUT", client.begin(repository)).query("digest", &digest);
+    assert_eq!(client.send(&put.body(bytes)).status, 201);
+    digest
 }
 
 #[test]
 #[ignore = "needs distribution"]
 fn what_docker_registry_has_stored_is_served_as_it_was_needs_distribution() {
     let folder = tempfile::tempdir().unwrap();
-    let distribution = Distribution::start(folder.path());
-    let client = distribution.client;
+    let distribution = Distribution::start(folder.path(), "");
+    let client = Client(distribution.address().parse().unwrap());
     let layer = noise(1, 2_000_000);
     let mut images = Vec::new();
     for number in 0..2 {
-        let config = distribution.push_blob("team/app", format!("{{\"author\":\"{number}\"}}").as_bytes());
-        let image = image(&config, &distribution.push_blob("team/app", &layer), layer.len());
+        let config = push_blob(client, "team/app", format!("{{\"author\":\"{number}\"}}").as_bytes());
+        let image = image(&config, &push_blob(client, "team/app", &layer), layer.len());
         let digest = Digest::of(image.to_string().as_bytes()).to_string();
         assert_eq!(client.push_manifest("team/app", &digest, &image).status, 201);
         images.push(image);

@@ -1,11 +1,11 @@
 //! Copying.
 
 use tug_layer_store::{LoadOptions, Names};
-use tug_oci::{Descriptor, Index, Manifest, Raw, media_type};
+use tug_oci::{Index, Raw};
 use tug_testdata::registry_peer::{Behaviour, Peer, Referrers};
 use tug_transfer::{CopyOptions, Error, Place};
 
-use crate::support::{add_image, add_index, layer, open, platform, tag, world};
+use crate::support::{add_image, add_index, attach, layer, open, platform, tag, world};
 
 fn place(peer: &Peer, name: &str) -> Place {
     format!("{}/{name}", peer.address()).parse().unwrap()
@@ -93,21 +93,6 @@ fn what_belongs_to_an_image_goes_along_when_asked() {
         });
         assert_eq!(list.manifests[0].digest, listed.digest);
     }
-}
-
-/// Puts an artifact there that refers to something.
-fn attach(peer: &Peer, subject: &Descriptor, kind: &str) -> Descriptor {
-    let config = Descriptor::new("application/vnd.oci.empty.v1+json", tug_oci::Digest::of(b"{}"), 2);
-    let mut manifest = Manifest::new(config, Vec::new());
-    manifest.artifact_type = Some(kind.to_owned());
-    manifest.subject = Some(subject.clone());
-    let manifest = Raw::encode(manifest);
-    peer.contents(|contents| {
-        let repository = contents.repository("app");
-        repository.add_blob(b"{}");
-        repository.add_manifest(media_type::OCI_MANIFEST, manifest.bytes());
-    });
-    Descriptor::new(media_type::OCI_MANIFEST, manifest.digest().clone(), manifest.size())
 }
 
 #[test]

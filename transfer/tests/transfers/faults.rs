@@ -1,11 +1,11 @@
 //! Indexes that have no end, what several put on one list, and documents that must stay as they are: entries 7, 8, 15,
 //! 44 and 45 of the list of faults.
 
-use tug_oci::{Descriptor, Digest, Index, Manifest, Raw, media_type};
+use tug_oci::{Descriptor, Digest, Index, Raw, media_type};
 use tug_testdata::registry_peer::{Behaviour, Peer, Referrers, Rule, sha256};
 use tug_transfer::{CopyOptions, Error, Place, PullOptions};
 
-use crate::support::{Made, World, add_image, add_index, layer, name, platform, tag, world};
+use crate::support::{Made, World, add_image, add_index, attach, layer, name, platform, tag, world};
 
 fn pull(world: &World, peer: &Peer, reference: &str) -> Result<Digest, Error> {
     let pulled = world.remote.pull(&world.store, &name(peer, reference), &PullOptions::new(platform()))?;
@@ -117,20 +117,6 @@ fn source() -> (Peer, Made, Descriptor) {
     tag(&from, "app", "1", &made.manifest);
     let artifact = attach(&from, &made.manifest, "application/spdx+json");
     (from, made, artifact)
-}
-
-fn attach(peer: &Peer, subject: &Descriptor, kind: &str) -> Descriptor {
-    let config = Descriptor::new("application/vnd.oci.empty.v1+json", Digest::of(b"{}"), 2);
-    let mut manifest = Manifest::new(config, Vec::new());
-    manifest.artifact_type = Some(kind.to_owned());
-    manifest.subject = Some(subject.clone());
-    let manifest = Raw::encode(manifest);
-    peer.contents(|contents| {
-        let repository = contents.repository("app");
-        repository.add_blob(b"{}");
-        repository.add_manifest(media_type::OCI_MANIFEST, manifest.bytes());
-    });
-    Descriptor::new(media_type::OCI_MANIFEST, manifest.digest().clone(), manifest.size())
 }
 
 fn copy(world: &World, from: &Peer, to: &Peer) {

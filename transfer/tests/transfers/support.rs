@@ -133,3 +133,18 @@ pub(crate) fn tag(peer: &Peer, repository: &str, tag: &str, target: &Descriptor)
         contents.repository(repository).tags.insert(tag.to_owned(), target.digest.to_string());
     });
 }
+
+/// Puts an artifact there that refers to something.
+pub(crate) fn attach(peer: &Peer, subject: &Descriptor, kind: &str) -> Descriptor {
+    let config = Descriptor::new("application/vnd.oci.empty.v1+json", Digest::of(b"{}"), 2);
+    let mut manifest = Manifest::new(config, Vec::new());
+    manifest.artifact_type = Some(kind.to_owned());
+    manifest.subject = Some(subject.clone());
+    let manifest = Raw::encode(manifest);
+    peer.contents(|contents| {
+        let repository = contents.repository("app");
+        repository.add_blob(b"{}");
+        repository.add_manifest(media_type::OCI_MANIFEST, manifest.bytes());
+    });
+    Descriptor::new(media_type::OCI_MANIFEST, manifest.digest().clone(), manifest.size())
+}
