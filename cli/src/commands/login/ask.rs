@@ -32,9 +32,10 @@ pub(super) fn user(offered: Option<&str>, settings: &Settings) -> Result<String,
 /// The password.
 pub(super) fn password(settings: &Settings) -> Result<Secret, CommandError> {
     must_be_terminal("password")?;
-    settings.output.talk("Password: ");
     let typed = {
+        // Before the question: who sees it may type at once.
         let _quiet = Quiet::enter();
+        settings.output.talk("Password: ");
         typed(&mut io::stdin().lock())
     };
     settings.output.talk("\n");
