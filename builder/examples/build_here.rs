@@ -38,7 +38,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     io::stdin().read_to_string(&mut text)?;
     let asked: Asked = serde_json::from_str(&text)?;
     let runtime = Runtime::new(enter(ModePreference::Root)?);
-    let store = Store::open(&asked.store, &StoreOptions { owners: Owners::Real, in_user_namespace: false })?;
+    let store = Store::open(
+        &asked.store,
+        &StoreOptions { owners: Owners::Real, in_user_namespace: false, indexed_layers: false },
+    )?;
     let dockerfile = DockerfileSource::Text {
         name: "Dockerfile".to_owned(),
         text: asked.dockerfile.into_bytes(),

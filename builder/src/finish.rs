@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use tug_layer_store::{Image, Store, Trees};
+use tug_layer_store::{Image, Mountable, Store};
 use tug_oci::{DiffId, History, ImageConfig};
 
 use crate::error::Error;
@@ -62,7 +62,7 @@ pub(crate) fn finish(
 /// Makes one layer of all above the first `below`. As in docker, the lines of the history stay, and one is added that
 /// stands for the layer.
 fn squash(store: &Store, blobs: &Blobs, config: &mut ImageConfig, below: usize) -> Result<(), Error> {
-    blobs.ensure(store, &config.rootfs.diff_ids, Trees::Later)?;
+    blobs.ensure(store, &config.rootfs.diff_ids, Mountable::Later)?;
     let layer = store.squash(&config.rootfs.diff_ids, below)?;
     let count = config.rootfs.diff_ids.split_off(below).len();
     config.rootfs.diff_ids.push(layer.diff_id().clone());

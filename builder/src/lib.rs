@@ -23,6 +23,7 @@ mod images;
 mod inspect;
 mod key;
 mod lint;
+mod lower;
 mod options;
 mod parallel;
 mod plan;
@@ -46,6 +47,7 @@ pub use error::{Ending, Error, Problem, Source, StepFailure};
 pub use event::{BuiltBy, Change, ChangeKind, Event, Recording, Reporter, StepId, StepSummary};
 pub use inspect::{InspectOptions, Inspected};
 pub use lint::{Finding, Findings};
+pub use lower::lower_of;
 pub use options::{
     BuildOptions, ContextSource, DockerfileSource, NamedContext, NetworkMode, PROXY_VARIABLES, RemoteOptions,
     Squash,

@@ -144,7 +144,7 @@ mod tests {
 
     fn product(platforms: &[&str], is_index: bool) -> (tempfile::TempDir, Store, Product) {
         let folder = tempfile::tempdir().unwrap();
-        let options = StoreOptions { owners: Owners::Real, in_user_namespace: false };
+        let options = StoreOptions { owners: Owners::Real, in_user_namespace: false, indexed_layers: false };
         let store = Store::open(&folder.path().join("store"), &options).unwrap();
         let built: Vec<_> = platforms
             .iter()

@@ -19,6 +19,7 @@ use crate::cancel::Cancel;
 use crate::error::{Ending, Error, Problem, Source};
 use crate::event::{Event, Reporter};
 use crate::execute::Found;
+use crate::lower::lower_of;
 use crate::options::NetworkMode;
 use crate::plan::{RunAction, Step};
 use crate::sandbox::Sandbox;
@@ -90,7 +91,7 @@ pub(crate) fn run(
         context,
         action,
         Root {
-            lower: context.store.lower_dirs(below)?,
+            lower: lower_of(context.store, below)?,
             upper: Some(scratch.upper()?),
             work: Some(scratch.work()?),
             read_only: false,

@@ -193,7 +193,7 @@ pub fn mount_volumes(
             Access::Discard => {
                 let scratch = store.scratch("volume")?;
                 let root = Root {
-                    lower: vec![source.clone()],
+                    lower: vec![source.clone().into()],
                     upper: Some(scratch.upper()?),
                     work: Some(scratch.work()?),
                     read_only: false,

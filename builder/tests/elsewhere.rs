@@ -14,7 +14,7 @@ use tug_builder::{
     ResultSource,
 };
 use tug_layer_store::{
-    Claim, ExportedResult, Fetcher, FoundResult, Image, ImportLayer, Store, Trees, Wanted,
+    Claim, ExportedResult, Fetcher, FoundResult, Image, ImportLayer, Mountable, Store, Wanted,
 };
 use tug_oci::{Descriptor, DiffId, Digest, ImageConfig, Platform, Reference, media_type};
 use tug_testdata::Tree;
@@ -84,7 +84,7 @@ impl Fetcher for Other {
             let bytes = self.store.read_blob(&blob.digest, blob.size).unwrap();
             let Claim::Ours(partial) = store.try_partial(&blob.digest, blob.size)? else { panic!() };
             partial.write_at(0, &bytes).unwrap();
-            let materialise = wanted.trees == Trees::Now;
+            let materialise = wanted.mountable == Mountable::Now;
             let options =
                 ImportLayer { expected: wanted.diff_id.clone(), materialise, ..ImportLayer::default() };
             drop(store.import_partial(&partial, blob, &options)?);
@@ -143,7 +143,7 @@ fn a_build_that_another_machine_has_made_needs_no_layer_of_it() {
     assert!(other.fetched.lock().unwrap().is_empty());
     // Somebody reads the image: its layers come, and those of the other stage do not.
     let image = two.store.image(&third.descriptor, &Platform::host()).unwrap();
-    two.store.ensure_layers(image.layers(), Trees::Later).unwrap();
+    two.store.ensure_layers(image.layers(), Mountable::Later).unwrap();
     let fetched = other.fetched.lock().unwrap().clone();
     let wanted: Vec<Digest> = image.layers().map(|(_, blob)| blob.digest.clone()).collect();
     assert_eq!(fetched, wanted);

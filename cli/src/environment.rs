@@ -12,6 +12,8 @@ pub(crate) const STORE: &str = "TUG_STORE";
 pub(crate) const BACKTRACE: &str = "TUG_BACKTRACE";
 /// `root`, `many-ids` or `single-id`: how to get the ids of containers, instead of the best way that works.
 pub(crate) const MODE: &str = "TUG_MODE";
+/// How layers are kept: `auto` or `trees`.
+pub(crate) const LAYERS: &str = "TUG_LAYERS";
 /// Set to anything: builds ask no registry, as with `--offline`.
 pub(crate) const OFFLINE: &str = "TUG_OFFLINE";
 

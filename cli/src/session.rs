@@ -33,10 +33,14 @@ impl Session {
     pub(crate) fn enter(settings: &Settings) -> Result<Self, CommandError> {
         let root = settings.store()?;
         let mode = tug_runtime::enter(preference(settings)?)?;
+        // Where layers are mounted is where they are kept.
+        let indexed_layers = wants_indexes(settings)? && tug_runtime::mounts_indexed_layers(mode, &root);
         let options = match mode {
-            Mode::Root => StoreOptions { owners: Owners::Real, in_user_namespace: false },
-            Mode::SingleId => StoreOptions { owners: Owners::Recorded, in_user_namespace: true },
-            _ => StoreOptions { owners: Owners::Real, in_user_namespace: true },
+            Mode::Root => StoreOptions { owners: Owners::Real, in_user_namespace: false, indexed_layers },
+            Mode::SingleId => {
+                StoreOptions { owners: Owners::Recorded, in_user_namespace: true, indexed_layers: false }
+            }
+            _ => StoreOptions { owners: Owners::Real, in_user_namespace: true, indexed_layers: false },
         };
         Ok(Self { store: Store::open(&root, &options)?, runtime: Runtime::new(mode) })
     }
@@ -46,7 +50,10 @@ impl Session {
 pub(crate) fn open_store(settings: &Settings) -> Result<Store, CommandError> {
     let is_root = rustix::process::geteuid().is_root();
     let owners = if is_root { Owners::Real } else { Owners::Recorded };
-    Ok(Store::open(&settings.store()?, &StoreOptions { owners, in_user_namespace: !is_root })?)
+    Ok(Store::open(
+        &settings.store()?,
+        &StoreOptions { owners, in_user_namespace: !is_root, indexed_layers: false },
+    )?)
 }
 
 /// Starts a thread that tidies up the store. What it does not manage, the next command does.
@@ -69,6 +76,19 @@ fn settle_in_background(store: &Path) {
     command.arg("settle").arg("--store").arg(store).current_dir("/").process_group(0);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     drop(command.spawn());
+}
+
+/// Whether layers may be mounted without unpacking them, where that is possible.
+fn wants_indexes(settings: &Settings) -> Result<bool, CommandError> {
+    match settings.environment.text(environment::LAYERS) {
+        None | Some("auto") => Ok(true),
+        Some("trees") => Ok(false),
+        Some(other) => Err(CommandError::usage(format_args!(
+            "`{}={other}` is no way to keep layers",
+            environment::LAYERS
+        ))
+        .hint("use `trees` to unpack all of them, or leave it unset for the best that this host can do")),
+    }
 }
 
 fn preference(settings: &Settings) -> Result<ModePreference, CommandError> {

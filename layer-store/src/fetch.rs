@@ -10,7 +10,7 @@ use std::sync::Arc;
 use tug_oci::{Descriptor, DiffId, Digest};
 
 use crate::error::{Error, Result};
-use crate::layer::Trees;
+use crate::layer::Mountable;
 use crate::store::Store;
 
 /// A blob that somebody needs and that is not in the store.
@@ -21,7 +21,7 @@ pub struct Wanted {
     /// The layer that it holds, if it is one: then the layer is made in the same pass.
     pub diff_id: Option<DiffId>,
     /// Whether the layer gets its tree at once.
-    pub trees: Trees,
+    pub mountable: Mountable,
 }
 
 /// Brings blobs from where they were seen: see [`Store::origins`].
@@ -87,12 +87,12 @@ impl Store {
 impl Wanted {
     /// A blob as it is, whatever it holds.
     pub(crate) fn blob(descriptor: &Descriptor) -> Self {
-        Self { descriptor: descriptor.clone(), diff_id: None, trees: Trees::Later }
+        Self { descriptor: descriptor.clone(), diff_id: None, mountable: Mountable::Later }
     }
 
     /// A layer, which is made in the same pass.
-    pub(crate) fn layer(diff_id: &DiffId, descriptor: &Descriptor, trees: Trees) -> Self {
-        Self { descriptor: descriptor.clone(), diff_id: Some(diff_id.clone()), trees }
+    pub(crate) fn layer(diff_id: &DiffId, descriptor: &Descriptor, mountable: Mountable) -> Self {
+        Self { descriptor: descriptor.clone(), diff_id: Some(diff_id.clone()), mountable }
     }
 }
 
@@ -127,7 +127,7 @@ mod tests {
                 match &wanted.diff_id {
                     Some(diff_id) => {
                         let expected = Some(diff_id.clone());
-                        let materialise = wanted.trees == Trees::Now;
+                        let materialise = wanted.mountable == Mountable::Now;
                         let options = ImportLayer { expected, materialise, ..ImportLayer::default() };
                         drop(store.import_partial(&partial, blob, &options)?);
                     }
@@ -163,16 +163,16 @@ mod tests {
         let (image, elsewhere) = image(&store);
         let elsewhere = Arc::new(elsewhere);
         let store = store.with_fetcher(Arc::clone(&elsewhere) as Arc<dyn Fetcher>);
-        let error = store.ensure_layers(image.layers(), Trees::Now).unwrap_err();
+        let error = store.ensure_layers(image.layers(), Mountable::Now).unwrap_err();
         assert!(matches!(error, Error::MissingBlob { origin: None, .. }), "{error}");
         assert!(elsewhere.asked.lock().unwrap().is_empty(), "nobody knows where they are");
         store.note_origins(elsewhere.blobs.keys(), "localhost:5000/app").unwrap();
-        store.ensure_layers(image.layers(), Trees::Now).unwrap();
+        store.ensure_layers(image.layers(), Mountable::Now).unwrap();
         let asked = std::mem::take(&mut *elsewhere.asked.lock().unwrap());
         assert_eq!(asked.len(), 1);
         assert_eq!(asked[0].len(), 2);
-        assert_eq!(store.lower_dirs(image.diff_ids()).unwrap().len(), 2);
-        store.ensure_layers(image.layers(), Trees::Now).unwrap();
+        assert_eq!(store.lower(image.diff_ids()).unwrap().len(), 2);
+        store.ensure_layers(image.layers(), Mountable::Now).unwrap();
         assert!(elsewhere.asked.lock().unwrap().is_empty());
     }
 
@@ -181,7 +181,7 @@ mod tests {
         let (_folder, store) = store();
         let (image, elsewhere) = image(&store);
         store.note_origins(elsewhere.blobs.keys(), "localhost:5000/app").unwrap();
-        let error = store.ensure_layers(image.layers(), Trees::Later).unwrap_err();
+        let error = store.ensure_layers(image.layers(), Mountable::Later).unwrap_err();
         assert!(error.to_string().contains("is not in the store"), "{error}");
         assert_eq!(error.hint().unwrap(), "it was seen in `localhost:5000/app`: pull the image again");
     }
@@ -193,14 +193,14 @@ mod tests {
         let elsewhere = Arc::new(elsewhere);
         let store = store.with_fetcher(Arc::clone(&elsewhere) as Arc<dyn Fetcher>);
         store.note_origins(elsewhere.blobs.keys(), "localhost:5000/app").unwrap();
-        store.ensure_layers(image.layers(), Trees::Later).unwrap();
+        store.ensure_layers(image.layers(), Mountable::Later).unwrap();
         let (diff_id, blob) = image.layers().next().unwrap();
         std::fs::remove_file(store.blob_path(&blob.digest)).unwrap();
         let mut tar = Vec::new();
         store.layer_tar(diff_id).unwrap().read_to_end(&mut tar).unwrap();
         assert_eq!(Digest::of(&tar), *diff_id.digest());
         std::fs::remove_file(store.blob_path(&blob.digest)).unwrap();
-        assert_eq!(store.lower_dirs(image.diff_ids()).unwrap().len(), 2);
+        assert_eq!(store.lower(image.diff_ids()).unwrap().len(), 2);
         let asked = elsewhere.asked.lock().unwrap();
         let last: Vec<_> = asked[1..].iter().flatten().map(|wanted| wanted.diff_id.clone()).collect();
         assert_eq!(last, [None, None]);

@@ -52,7 +52,7 @@ impl Store {
             let state = State { written: known.size, end: Some(Ok(known)) };
             return Ok(Growing { shared: Arc::new(Shared::new(file, state)) });
         }
-        self.ensure_layers([(diff_id, blob)], crate::layer::Trees::Later)?;
+        self.ensure_layers([(diff_id, blob)], crate::layer::Mountable::Later)?;
         let out = self.blob_writer(Durability::Deferred)?;
         let file = out.reopen().map_err(failed("write a blob to", self.path("ingest")))?;
         let shared = Arc::new(Shared::new(file, State::default()));

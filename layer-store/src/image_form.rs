@@ -19,7 +19,7 @@ use crate::error::{Error, Result};
 use crate::file::Durability;
 use crate::image::Image;
 use crate::image_writer::oci_layer_type;
-use crate::layer::Trees;
+use crate::layer::Mountable;
 use crate::store::Store;
 
 /// What layers are compressed with.
@@ -133,7 +133,7 @@ impl Store {
         if let Some(known) = self.known_form(diff_id, blob, wanted)? {
             return Ok(known);
         }
-        self.ensure_layers([(diff_id, blob)], Trees::Later)?;
+        self.ensure_layers([(diff_id, blob)], Mountable::Later)?;
         let out = self.blob_writer(Durability::Deferred)?;
         let written = self.write_form(diff_id, wanted, out)?.finish()?;
         self.remember_form(diff_id, wanted, written)

@@ -11,6 +11,7 @@ mod cache_mounts;
 mod compression;
 mod difference;
 mod entry;
+mod erofs;
 mod error;
 mod exchange;
 mod export;
@@ -62,7 +63,8 @@ pub use growing::{Growing, GrowingReader};
 pub use image::{Image, ImageSummary};
 pub use image_form::{ImageForm, LayerCompression, MediaTypes};
 pub use layer::{
-    CommitOptions, ImportLayer, Layer, LayerError, LayerWriter, LayerWriterOptions, OwnerLookup, Trees,
+    CommitOptions, ImportLayer, Layer, LayerError, LayerWriter, LayerWriterOptions, Lower, Mountable,
+    OwnerLookup,
 };
 pub use lock::Lock;
 pub use partial::{Claim, Partial, PartialReader};

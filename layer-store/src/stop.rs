@@ -69,7 +69,7 @@ mod tests {
         let mut tar = store.layer_tar(made.diff_id()).unwrap();
         let imported = stopping.import_layer(&mut tar, &ImportLayer::default());
         assert!(matches!(imported, Err(Error::Stopped)), "importing");
-        let trees = stopping.lower_dirs(std::slice::from_ref(made.diff_id()));
+        let trees = stopping.lower(std::slice::from_ref(made.diff_id()));
         assert!(matches!(trees, Err(Error::Stopped)), "making a tree");
         let scratch = store.scratch("run").unwrap();
         let upper = scratch.upper().unwrap();

@@ -55,6 +55,9 @@ pub struct StoreOptions {
     pub owners: Owners,
     /// Whether we are in a user namespace: overlay's attributes are called `user.overlay.*`, devices cannot be made.
     pub in_user_namespace: bool,
+    /// Whether layers can be mounted here that were not unpacked: an EROFS image over a plain tar. Where they cannot,
+    /// they get trees.
+    pub indexed_layers: bool,
 }
 
 /// An open store. Cloning is cheap; all clones share one lock, which is held until the last is dropped.
@@ -271,7 +274,8 @@ fn boot_id() -> Result<String> {
 pub(crate) mod tests {
     use super::*;
 
-    pub(crate) const PLAIN: StoreOptions = StoreOptions { owners: Owners::Real, in_user_namespace: false };
+    pub(crate) const PLAIN: StoreOptions =
+        StoreOptions { owners: Owners::Real, in_user_namespace: false, indexed_layers: false };
 
     pub(crate) fn store() -> (tempfile::TempDir, Store) {
         let folder = tempfile::tempdir().unwrap();

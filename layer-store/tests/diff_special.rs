@@ -12,7 +12,7 @@ use std::path::Path;
 
 use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, StatxFlags, Timespec, Timestamps, Uid, XattrFlags};
 use support::layers::{content, entries};
-use support::{Ground, Ids, Overlay, lines, tree_lines};
+use support::{Ground, Ids, LowerDirs, Overlay, lines, tree_lines};
 use tug_layer_store::tar::TarWriter;
 use tug_layer_store::{
     CommitOptions, EntryKind, Error, ImportLayer, LayerError, LayerWriterOptions, Mtime, NewEntry,

@@ -13,7 +13,7 @@ use std::process::Command;
 
 use layers::{Unprivileged, entries};
 use raw_tar::{Raw, archive};
-use tug_layer_store::{Error, ImportLayer, LayerError, Trees};
+use tug_layer_store::{Error, ImportLayer, LayerError, Mountable};
 use tug_oci::{Descriptor, DiffId, Digest, media_type};
 use tug_testdata::Listing;
 
@@ -271,10 +271,10 @@ fn a_layer_is_derived_from_its_blob_once_whoever_asks() {
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
-                ground.store.ensure_layers([(&diff_id, &blob)], Trees::Later).unwrap();
+                ground.store.ensure_layers([(&diff_id, &blob)], Mountable::Later).unwrap();
                 let layer = ground.store.layer(&diff_id).unwrap().unwrap();
                 assert_eq!(entries(&layer), ["f"]);
-                assert_eq!(ground.store.lower_dirs(std::slice::from_ref(&diff_id)).unwrap().len(), 1);
+                assert_eq!(ground.store.lower(std::slice::from_ref(&diff_id)).unwrap().len(), 1);
             });
         }
     });
@@ -282,7 +282,7 @@ fn a_layer_is_derived_from_its_blob_once_whoever_asks() {
     assert!(!ground.store.has_blob(diff_id.digest()).unwrap(), "nobody asked to keep the plain tar");
 
     let wrong = DiffId::new(Digest::of(b"wrong"));
-    assert!(ground.store.ensure_layers([(&wrong, &blob)], Trees::Later).is_err());
+    assert!(ground.store.ensure_layers([(&wrong, &blob)], Mountable::Later).is_err());
     assert!(ground.store.layer(&wrong).unwrap().is_none());
 }
 

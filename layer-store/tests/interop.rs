@@ -25,7 +25,7 @@ impl Fixture {
     /// A store with one image of two layers, called `debian:12` and `ghcr.io/some/app:v1`.
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let options = StoreOptions { owners: Owners::Real, in_user_namespace: false };
+        let options = StoreOptions { owners: Owners::Real, in_user_namespace: false, indexed_layers: false };
         let store = Store::open(&folder.path().join("store"), &options).unwrap();
         let mut config = ImageConfig::empty(Platform::host());
         config.created = Some("2024-01-01T00:00:00Z".to_owned());
@@ -64,7 +64,7 @@ impl Fixture {
 
     /// Loads `archive` into a new store, and finds the image under `name` there, with the same id.
     fn is_found_in(&self, archive: &Path, name: &str) {
-        let options = StoreOptions { owners: Owners::Real, in_user_namespace: false };
+        let options = StoreOptions { owners: Owners::Real, in_user_namespace: false, indexed_layers: false };
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&folder.path().join("store"), &options).unwrap();
         store.load_path(archive, &LoadOptions::new(Platform::host())).unwrap();

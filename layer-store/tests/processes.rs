@@ -18,7 +18,8 @@ const STORE: &str = "TUG_TEST_STORE";
 const TASK: &str = "TUG_TEST_TASK";
 
 fn open(root: &Path) -> Store {
-    Store::open(root, &StoreOptions { owners: Owners::Real, in_user_namespace: false }).unwrap()
+    Store::open(root, &StoreOptions { owners: Owners::Real, in_user_namespace: false, indexed_layers: false })
+        .unwrap()
 }
 
 fn name(text: &str) -> Reference {
@@ -186,7 +187,7 @@ fn a_folder_that_cannot_be_written_to_is_no_place_for_a_store_needs_root() {
         assert!(status.success(), "{arguments:?}");
     };
     mount(&["mount", "-t", "tmpfs", "-o", "ro", "tmpfs"]);
-    let options = StoreOptions { owners: Owners::Real, in_user_namespace: false };
+    let options = StoreOptions { owners: Owners::Real, in_user_namespace: false, indexed_layers: false };
     let refused =
         [folder.path().to_owned(), folder.path().join("new")].map(|root| Store::open(&root, &options));
     mount(&["umount"]);

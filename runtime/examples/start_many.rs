@@ -15,7 +15,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let count = rest.first().map_or(Ok(100), |count| count.parse::<usize>())?;
     let root = Root {
-        lower: vec![rootfs.into()],
+        lower: vec![std::path::PathBuf::from(rootfs).into()],
         upper: Some(upper.into()),
         work: Some(work.into()),
         read_only: false,

@@ -80,9 +80,8 @@ impl Container {
 /// The file system of a container: layers, merged by overlay.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Root {
-    /// Directories in overlay's form (whiteouts, opaque directories), the top one first. May be empty.
-    #[serde(with = "wire::many")]
-    pub lower: Vec<PathBuf>,
+    /// What is merged, the top one first. May be empty.
+    pub lower: Vec<Lower>,
     /// Where changes land. Without it the root can only be read.
     #[serde(with = "wire::maybe")]
     pub upper: Option<PathBuf>,
@@ -91,6 +90,42 @@ pub struct Root {
     pub work: Option<PathBuf>,
     /// Whether the container may not write to its root although there is an `upper`.
     pub read_only: bool,
+}
+
+/// One of the layers that are merged, in overlay's form: whiteouts, opaque directories.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Lower {
+    /// A directory.
+    Directory(#[serde(with = "wire::one")] PathBuf),
+    /// An image of an EROFS file system whose files have their content in another file.
+    ///
+    /// It must be made by ourselves: the kernel's reader is not made for images of strangers.
+    Indexed {
+        /// The image.
+        #[serde(with = "wire::one")]
+        index: PathBuf,
+        /// The files with the content: device 1 of the image and so on.
+        #[serde(with = "wire::many")]
+        data: Vec<PathBuf>,
+    },
+}
+
+impl Lower {
+    /// Whether its files are there.
+    #[must_use]
+    pub fn exists(&self) -> bool {
+        match self {
+            Self::Directory(path) => path.exists(),
+            Self::Indexed { index, data } => index.exists() && data.iter().all(|path| path.exists()),
+        }
+    }
+}
+
+impl From<PathBuf> for Lower {
+    fn from(directory: PathBuf) -> Self {
+        Self::Directory(directory)
+    }
 }
 
 /// Something mounted into the root. Targets are paths inside the container; they are resolved inside the root, and

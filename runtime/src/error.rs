@@ -124,6 +124,17 @@ pub enum Error {
         detail: Option<String>,
     },
 
+    /// A layer that was not unpacked could not be mounted.
+    #[error("cannot mount the layer `{}` without unpacking it", path.display())]
+    Indexed {
+        /// Its index.
+        #[serde(with = "wire::one")]
+        path: PathBuf,
+        /// What the kernel said.
+        #[source]
+        cause: Cause,
+    },
+
     /// A directory that the description names is not there.
     #[error("cannot open `{}`", path.display())]
     Source {
@@ -226,6 +237,10 @@ impl Error {
             Self::Overlay { layers, .. } if *layers > MOST_LAYERS => Some(format!(
                 "Linux merges {MOST_LAYERS} layers at most: let one step do the work of several"
             )),
+            Self::Indexed { .. } => Some(
+                "`tug doctor` tries such a mount; with `TUG_LAYERS=trees` layers are unpacked instead"
+                    .to_owned(),
+            ),
             Self::Overlay { .. } => Some(
                 "`tug doctor` tries overlay on the store's file system and says what is missing".to_owned(),
             ),

@@ -35,13 +35,13 @@ mod sys;
 mod wire;
 
 pub use container::{
-    BindSource, Container, ForeignRoot, Mount, Network, Process, ResolvConf, Resource, Resources, Root,
-    Seccomp, Security, Stdio, Stream, SystemFiles, Ulimit,
+    BindSource, Container, ForeignRoot, Lower, Mount, Network, Process, ResolvConf, Resource, Resources,
+    Root, Seccomp, Security, Stdio, Stream, SystemFiles, Ulimit,
 };
 pub use emulators::{Emulator, emulators, runs_natively};
 pub use enter::{Mode, ModePreference, enter};
 pub use error::{Cause, Error, MountCause, UserKind, Warning};
-pub use probe::{Check, Outcome, probe};
+pub use probe::{Check, Outcome, mounts_indexed_layers, probe};
 pub use running::{Exited, Killer, OwnerRecord, OwnerTable, Remote, Running, Status};
 pub use runtime::Runtime;
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-use tug_layer_store::{Claim, ImportLayer, Partial, Store, Trees};
+use tug_layer_store::{Claim, ImportLayer, Mountable, Partial, Store};
 use tug_oci::{Descriptor, DiffId, Digest};
 use tug_registry_client::{self as client, BlobSink, Kind, Repository};
 
@@ -26,7 +26,7 @@ pub(crate) const AT_ONCE: usize = 4;
 pub(crate) struct Wanted {
     pub(crate) blob: Descriptor,
     /// The layer that is made of it on the way.
-    pub(crate) layer: Option<(DiffId, Trees)>,
+    pub(crate) layer: Option<(DiffId, Mountable)>,
     /// Where to ask, in turn.
     pub(crate) repositories: Vec<Repository>,
     pub(crate) action: &'static str,
@@ -208,7 +208,7 @@ fn read_behind(store: &Store, wanted: &Wanted, partial: &Partial) -> tug_layer_s
             Some((diff_id, trees)) => {
                 let options = ImportLayer {
                     expected: Some(diff_id.clone()),
-                    materialise: *trees == Trees::Now,
+                    materialise: *trees == Mountable::Now,
                     ..ImportLayer::default()
                 };
                 store.import_partial(partial, &wanted.blob, &options).map(drop)

@@ -30,7 +30,7 @@ impl Fetcher for Remote {
             }
             wanted.push(Wanted {
                 blob: missing.descriptor.clone(),
-                layer: missing.diff_id.clone().map(|diff_id| (diff_id, missing.trees)),
+                layer: missing.diff_id.clone().map(|diff_id| (diff_id, missing.mountable)),
                 repositories,
                 action: "fetch a layer from",
             });

@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 
-use tug_layer_store::{Image, Store, Trees};
+use tug_layer_store::{Image, Mountable, Store};
 use tug_oci::{Descriptor, DiffId, Digest, ImageConfig, Platform, Reference, media_type};
 use tug_registry_client::Target;
 
@@ -193,7 +193,7 @@ impl Source<'_> {
         if layers == Layers::Lazy {
             return Ok(Vec::new());
         }
-        let trees = if layers == Layers::Unpacked { Trees::Now } else { Trees::Later };
+        let trees = if layers == Layers::Unpacked { Mountable::Now } else { Mountable::Later };
         let mut wanted: Vec<Wanted> = Vec::new();
         for (diff_id, blob) in image.layers() {
             if wanted.iter().any(|other| other.blob.digest == blob.digest) {
@@ -217,7 +217,7 @@ impl Source<'_> {
         }
     }
 
-    pub(crate) fn wanted(&self, blob: &Descriptor, layer: Option<(DiffId, Trees)>) -> Wanted {
+    pub(crate) fn wanted(&self, blob: &Descriptor, layer: Option<(DiffId, Mountable)>) -> Wanted {
         let repositories = vec![self.repository.clone()];
         Wanted { blob: blob.clone(), layer, repositories, action: self.action }
     }

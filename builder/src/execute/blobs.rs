@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use tug_layer_store::{Store, Trees};
+use tug_layer_store::{Mountable, Store};
 use tug_oci::{Descriptor, DiffId};
 
 use crate::error::Error;
@@ -37,8 +37,8 @@ impl Blobs {
     }
 
     /// Makes sure that the store knows what is in the layers of `chain`: they may have come as blobs only, or not yet.
-    pub(crate) fn ensure(&self, store: &Store, chain: &[DiffId], trees: Trees) -> Result<(), Error> {
+    pub(crate) fn ensure(&self, store: &Store, chain: &[DiffId], mountable: Mountable) -> Result<(), Error> {
         let known: Vec<_> = chain.iter().filter_map(|layer| Some((layer, self.get(layer)?))).collect();
-        Ok(store.ensure_layers(known.iter().map(|(layer, blob)| (*layer, blob)), trees)?)
+        Ok(store.ensure_layers(known.iter().map(|(layer, blob)| (*layer, blob)), mountable)?)
     }
 }

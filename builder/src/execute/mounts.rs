@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tug_layer_store::Trees;
+use tug_layer_store::Mountable;
 use tug_oci::DiffId;
 
 use super::{Execution, Inputs as Below};
@@ -46,7 +46,7 @@ impl Execution<'_> {
                     State::Scratch => Arc::default(),
                     State::After(id) => Arc::clone(&below.uses[&id]),
                 };
-                self.prepare(&chain, Trees::Later)?;
+                self.prepare(&chain, Mountable::Later)?;
                 (Arc::new(Layered::new(self.store.view(&chain)?)), Some(chain))
             }
         };

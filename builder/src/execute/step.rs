@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tug_layer_store::{Layer, Trees};
+use tug_layer_store::{Layer, Mountable};
 use tug_oci::{DiffId, Digest};
 
 use super::claims::Claimed;
@@ -177,7 +177,7 @@ impl Execution<'_> {
         if self.stop.is_cancelled() {
             return Err(Error::Cancelled);
         }
-        let trees = if matches!(work, Work::Run(..)) { Trees::Now } else { Trees::Later };
+        let trees = if matches!(work, Work::Run(..)) { Mountable::Now } else { Mountable::Later };
         self.prepare(&below.below, trees)?;
         match work {
             Work::Run(action, found) => {
@@ -253,7 +253,7 @@ impl Execution<'_> {
             CopyFrom::Layers(State::Scratch) => (Arc::new(Layered::new(self.store.view(&[])?)), "the stage"),
             CopyFrom::Layers(State::After(id)) => {
                 let chain = &below.uses[&id];
-                self.prepare(chain, Trees::Later)?;
+                self.prepare(chain, Mountable::Later)?;
                 (Arc::new(Layered::new(self.store.view(chain)?)), "the files that `--from` names")
             }
         };
@@ -275,7 +275,7 @@ impl Execution<'_> {
     }
 
     /// Makes sure that the layers are known that did not come of this build.
-    pub(super) fn prepare(&self, chain: &[DiffId], trees: Trees) -> Result<(), Error> {
+    pub(super) fn prepare(&self, chain: &[DiffId], trees: Mountable) -> Result<(), Error> {
         self.blobs.ensure(self.store, chain, trees)
     }
 

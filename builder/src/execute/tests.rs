@@ -67,7 +67,7 @@ impl Files for Shifting {
 
 fn store() -> (tempfile::TempDir, Store) {
     let folder = tempfile::tempdir().unwrap();
-    let options = StoreOptions { owners: Owners::Real, in_user_namespace: false };
+    let options = StoreOptions { owners: Owners::Real, in_user_namespace: false, indexed_layers: false };
     let store = Store::open(&folder.path().join("store"), &options).unwrap();
     (folder, store)
 }

@@ -287,7 +287,7 @@ mod tests {
 
     fn folder() -> (tempfile::TempDir, Folder) {
         let place = tempfile::tempdir().unwrap();
-        let options = StoreOptions { owners: Owners::Real, in_user_namespace: false };
+        let options = StoreOptions { owners: Owners::Real, in_user_namespace: false, indexed_layers: false };
         let store = Store::open(&place.path().join("store"), &options).unwrap();
         let context = place.path().join("context");
         fs::create_dir(&context).unwrap();

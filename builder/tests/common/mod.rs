@@ -9,7 +9,7 @@ use std::path::Path;
 use tug_builder::{
     BuildOptions, Built, Cancel, ContextSource, DockerfileSource, Error, Event, Problem, Recording, build,
 };
-use tug_layer_store::{EntryKind, Owners, Store, StoreOptions, Trees, View};
+use tug_layer_store::{EntryKind, Mountable, Owners, Store, StoreOptions, View};
 use tug_oci::Platform;
 use tug_runtime::{Mode, Runtime};
 
@@ -22,7 +22,7 @@ pub(crate) struct Place {
 impl Place {
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let options = StoreOptions { owners: Owners::Real, in_user_namespace: false };
+        let options = StoreOptions { owners: Owners::Real, in_user_namespace: false, indexed_layers: false };
         let store = Store::open(&folder.path().join("store"), &options).unwrap();
         Self { _folder: folder, store }
     }
@@ -50,7 +50,7 @@ impl Place {
     ) -> Result<Outcome, Error> {
         let (built, events) = self.start(context, dockerfile, change)?;
         let image = self.store.image(&built.descriptor, &Platform::host()).unwrap();
-        self.store.ensure_layers(image.layers(), Trees::Later).unwrap();
+        self.store.ensure_layers(image.layers(), Mountable::Later).unwrap();
         let view = self.store.view(image.diff_ids()).unwrap();
         let mut lines = Vec::new();
         list(&view, b"", &mut lines);

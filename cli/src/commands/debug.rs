@@ -4,9 +4,9 @@ use std::ffi::OsString;
 use std::io::{self, IsTerminal};
 use std::path::Path;
 
-use tug_builder::{Build, Event, StepId, StepState, StepSummary, When};
-use tug_layer_store::{ScratchDir, Store, Trees};
-use tug_runtime::{BindSource, Container, Mount, Process, Root, Stdio};
+use tug_builder::{Build, Event, StepId, StepState, StepSummary, When, lower_of};
+use tug_layer_store::{Mountable, ScratchDir, Store};
+use tug_runtime::{BindSource, Container, Lower, Mount, Process, Root, Stdio};
 
 use crate::builds;
 use crate::error::CommandError;
@@ -113,8 +113,9 @@ fn container(
     store: &Store,
     scratch: &ScratchDir,
 ) -> Result<Container, CommandError> {
-    store.ensure_layers(state.blobs.iter().map(|(diff_id, blob)| (diff_id, blob)), Trees::Now)?;
-    let lower = state.leftover.iter().cloned().chain(store.lower_dirs(&state.layers)?).collect();
+    store.ensure_layers(state.blobs.iter().map(|(diff_id, blob)| (diff_id, blob)), Mountable::Now)?;
+    let leftover = state.leftover.iter().cloned().map(Lower::from);
+    let lower = leftover.chain(lower_of(store, &state.layers)?).collect();
     let root = Root { lower, upper: Some(scratch.upper()?), work: Some(scratch.work()?), read_only: false };
     let mut container = match &state.container {
         Some(known) => Container { root, ..known.clone() },
@@ -124,7 +125,7 @@ fn container(
     container.mounts.retain(|mount| match mount {
         Mount::Bind { source: BindSource::Path(path), .. } => path.exists(),
         Mount::Bind { source: BindSource::Beneath { root, .. }, .. } => root.exists(),
-        Mount::Foreign { root, .. } => root.root.lower.iter().all(|folder| folder.exists()),
+        Mount::Foreign { root, .. } => root.root.lower.iter().all(Lower::exists),
         _ => true,
     });
     let process = &mut container.process;

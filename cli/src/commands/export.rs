@@ -4,7 +4,7 @@
 
 use std::path::PathBuf;
 
-use tug_layer_store::Trees;
+use tug_layer_store::Mountable;
 
 use crate::arguments::values::ImageName;
 use crate::error::CommandError;
@@ -35,7 +35,7 @@ pub(super) fn run(arguments: &ExportArguments, settings: &Settings) -> Result<()
     let store = on_demand::store(&session::open_store(settings)?, settings);
     let image = images::find(&store, &arguments.image)?;
     let mut out = FileOutput::open(arguments.output.as_deref(), "a tar", &settings.output)?;
-    store.ensure_layers(image.layers(), Trees::Later)?;
+    store.ensure_layers(image.layers(), Mountable::Later)?;
     match store.view(image.diff_ids())?.export(&mut out) {
         Err(_) if out.is_deserted() => Ok(()),
         written => written.map_err(CommandError::from).and_then(|()| out.finish()),

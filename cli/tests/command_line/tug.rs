@@ -46,7 +46,7 @@ impl Tug {
 
     /// The store as a library sees it.
     pub(crate) fn store(&self) -> Store {
-        let options = StoreOptions { owners: Owners::Real, in_user_namespace: false };
+        let options = StoreOptions { owners: Owners::Real, in_user_namespace: false, indexed_layers: false };
         Store::open(&self.path("store"), &options).expect("the store can be opened")
     }
 

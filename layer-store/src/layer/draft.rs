@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use tug_oci::{Descriptor, DiffId};
 
-use super::record::{Record, TreeForm};
+use super::mountable::write_index;
+use super::record::{INDEX_VERSION, Record, TreeForm};
 use super::sink::Finished;
 use super::{Known, Layer, TOC, TREE};
 use crate::blob::SealedBlob;
@@ -19,6 +20,8 @@ pub(super) struct Draft {
     /// Becomes the folder of the layer. May hold a tree.
     pub(super) folder: ScratchDir,
     pub(super) has_tree: bool,
+    /// Whether it is to be mounted soon: then it gets an index where those can be mounted.
+    pub(super) mountable: bool,
     pub(super) blobs: Vec<SealedBlob>,
     pub(super) diff_id: DiffId,
     pub(super) tar_size: u64,
@@ -30,11 +33,11 @@ pub(super) struct Draft {
 
 impl Draft {
     /// A layer that was made here.
-    pub(super) fn of(folder: ScratchDir, has_tree: bool, finished: Finished) -> Self {
+    pub(super) fn of(folder: ScratchDir, has_tree: bool, mountable: bool, finished: Finished) -> Self {
         let Finished { blob, toc, content_size } = finished;
         let (diff_id, tar_size) = (DiffId::new(blob.digest().clone()), blob.size());
         let blobs = vec![blob];
-        Self { folder, has_tree, blobs, diff_id, tar_size, toc, content_size, came_as: None }
+        Self { folder, has_tree, mountable, blobs, diff_id, tar_size, toc, content_size, came_as: None }
     }
 
     /// Puts the layer into the store, unless it is there already. `lock` is that of the layer, if it is held.
@@ -53,6 +56,10 @@ impl Draft {
                 blob.keep()?;
             }
         }
+        let is_indexed = self.mountable
+            && !self.has_tree
+            && store.options().indexed_layers
+            && write_index(&self.toc, self.tar_size, self.folder.path())?;
         let record = Record {
             diff_id: self.diff_id,
             tar_size: self.tar_size,
@@ -61,11 +68,13 @@ impl Draft {
             durable: false,
             blob: self.came_as,
             tree: self.has_tree.then(|| TreeForm::of(store.options())),
+            index: is_indexed.then_some(INDEX_VERSION),
         };
         if let Some(existing) = existing {
-            return match self.has_tree {
-                true => existing.adopt_tree(&self.folder),
-                false => Ok(existing),
+            return match (self.has_tree, is_indexed) {
+                (true, _) => existing.adopt_tree(&self.folder),
+                (false, true) => existing.adopt_index(&self.folder),
+                (false, false) => Ok(existing),
             };
         }
         let toc = self.folder.path().join(TOC);

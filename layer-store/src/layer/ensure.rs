@@ -13,12 +13,12 @@ use crate::store::Store;
 /// Each takes a few megabytes of memory.
 const MOST_AT_ONCE: usize = 8;
 
-/// When the trees of layers are made.
+/// When layers are made ready to be mounted: see [`Store::lower`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Trees {
+pub enum Mountable {
     /// In the same pass, where a layer was not known yet.
     Now,
-    /// When somebody asks for them.
+    /// When somebody asks for it.
     Later,
 }
 
@@ -30,7 +30,7 @@ impl Store {
     pub fn ensure_layers<'a>(
         &self,
         layers: impl IntoIterator<Item = (&'a DiffId, &'a Descriptor)>,
-        trees: Trees,
+        mountable: Mountable,
     ) -> Result<()> {
         let mut missing = Vec::new();
         for (diff_id, blob) in layers {
@@ -38,16 +38,16 @@ impl Store {
                 missing.push((diff_id, blob));
             }
         }
-        self.bring(missing.iter().map(|(diff_id, blob)| Wanted::layer(diff_id, blob, trees)))?;
-        in_parallel(&missing, |(diff_id, blob)| self.ensure_layer(diff_id, blob, trees))?;
+        self.bring(missing.iter().map(|(diff_id, blob)| Wanted::layer(diff_id, blob, mountable)))?;
+        in_parallel(&missing, |(diff_id, blob)| self.ensure_layer(diff_id, blob, mountable))?;
         Ok(())
     }
 
-    fn ensure_layer(&self, diff_id: &DiffId, blob: &Descriptor, trees: Trees) -> Result<Layer> {
+    fn ensure_layer(&self, diff_id: &DiffId, blob: &Descriptor, mountable: Mountable) -> Result<Layer> {
         let lock = self.lock_layer(diff_id)?;
         match self.layer(diff_id)? {
             Some(layer) => Ok(layer),
-            None => self.derive_layer(diff_id, blob, trees == Trees::Now, &lock),
+            None => self.derive_layer(diff_id, blob, mountable == Mountable::Now, &lock),
         }
     }
 }

@@ -34,7 +34,7 @@ const BUFFER: usize = 128 * 1024;
 pub struct ImportLayer {
     /// What the plain tar must be.
     pub expected: Option<DiffId>,
-    /// Whether a tree is made at once.
+    /// Whether it is made ready to be mounted at once: see [`Store::lower`].
     pub materialise: bool,
     /// Whether the plain tar is kept as a blob. One that came plain is always kept.
     pub keep_plain_tar: bool,
@@ -78,7 +78,7 @@ impl Store {
         draft.publish(self, None)
     }
 
-    /// Makes record, table of contents, and the tree if asked for, from a blob of the store.
+    /// Makes record, table of contents, and what it takes to mount it if asked for, from a blob of the store.
     pub(super) fn derive_layer(
         &self,
         diff_id: &DiffId,
@@ -111,7 +111,8 @@ enum Keep<'a> {
 impl Import<'_> {
     fn run(&self, source: &mut dyn Read) -> Result<Draft> {
         let folder = self.store.scratch("layer")?;
-        let tree = match self.options.materialise {
+        let has_tree = self.options.materialise && !self.store.options().indexed_layers;
+        let tree = match has_tree {
             true => Some(TreeWriter::new(&folder.path().join(TREE), self.store.options())?),
             false => None,
         };
@@ -142,9 +143,19 @@ impl Import<'_> {
             }
             (_, None) => Descriptor::new(media_type::OCI_LAYER, diff_id.digest().clone(), tar_size),
         };
-        let has_tree = self.options.materialise;
+        let mountable = self.options.materialise;
         let blobs = came.into_iter().chain(plain_blob).collect();
-        Ok(Draft { folder, has_tree, blobs, diff_id, tar_size, toc, content_size, came_as: Some(came_as) })
+        Ok(Draft {
+            folder,
+            has_tree,
+            mountable,
+            blobs,
+            diff_id,
+            tar_size,
+            toc,
+            content_size,
+            came_as: Some(came_as),
+        })
     }
 
     /// Reads the plain tar to its end, hashes it, and lets another thread take it apart.
@@ -205,8 +216,12 @@ impl Import<'_> {
     }
 
     fn keeps_plain(&self, compression: Compression) -> bool {
+        // The files of an index lie in the plain tar.
+        let is_indexed = self.options.materialise && self.store.options().indexed_layers;
         match (self.keep, compression) {
-            (Keep::Nothing { .. }, _) | (_, Compression::Plain) => false,
+            (_, Compression::Plain) => false,
+            _ if is_indexed => true,
+            (Keep::Nothing { .. }, _) => false,
             (_, Compression::Xz | Compression::Bzip2) => true,
             (_, Compression::Gzip | Compression::Zstd) => self.options.keep_plain_tar,
         }

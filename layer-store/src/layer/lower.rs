@@ -1,6 +1,6 @@
-//! The lower directories of an overlay for a chain of layers.
+//! What an overlay merges for a chain of layers.
 //!
-//! Each layer has one tree, whatever chain it is in. There is one thing in which a chain matters: directories that a
+//! Each layer has one tree or index, whatever chain it is in. There is one thing in which a chain matters: directories that a
 //! foreign tar does not list, though it lists what is in them. Their tree has them with mode 755 of the root user, and
 //! overlay takes the metadata of a directory from the uppermost layer that has it; but they should be as the layers
 //! below say. So for such a chain one more folder goes on top, with nothing in it but these directories, as they
@@ -11,10 +11,11 @@ use std::path::{Path, PathBuf};
 
 use tug_oci::{ChainId, DiffId};
 
-use super::Layer;
 use super::ensure::in_parallel;
+use super::{Layer, Lower};
 use crate::entry::{Entry, EntryKind};
 use crate::error::{Error, Result, failed};
+use crate::file::{self, Durability};
 use crate::layer::sink::too_large;
 use crate::store::{Owners, Store};
 use crate::toc::{TocTooLarge, TocWriter};
@@ -22,24 +23,66 @@ use crate::tree::{Attributes, TreeWriter};
 use crate::view::{Found, Place, View};
 
 const IMPLIED: &str = "implied";
+/// How many layers overlay merges (`OVL_MAX_STACK` of the kernel), less one for implied directories.
+const MOST: usize = 499;
+/// How many layers become one where there are more.
+const GROUP: usize = 400;
+const LARGEST_NOTE: u64 = 1024;
 
 impl Store {
-    /// The lower directories of an overlay for `layers`, lowest first. The folders come in the order that overlay
-    /// wants: the uppermost first. Trees are made where there are none, several at once.
+    /// What an overlay merges for `layers`, which come lowest first. The results come in the order that overlay
+    /// wants: the uppermost first. Trees or indexes are made where there are none, several at once.
     ///
     /// A layer that a chain has more than once is given once, where it is uppermost: all that it says there holds below
-    /// as well, and overlay takes no folder twice. There may be one folder more than there are layers. The kernel
-    /// takes 500.
-    pub fn lower_dirs(&self, layers: &[DiffId]) -> Result<Vec<PathBuf>> {
-        let find =
-            |diff_id: &DiffId| self.layer(diff_id)?.ok_or_else(|| Error::MissingLayer(diff_id.clone()));
-        let layers: Vec<Layer> = layers.iter().map(find).collect::<Result<_>>()?;
-        let mut folders = in_parallel(&layers, Layer::make_tree)?;
-        if let Some(implied) = self.implied_directories(layers)? {
-            folders.push(implied);
+    /// as well, and overlay takes no folder twice. There may be one result more than there are layers. Of more layers
+    /// than the kernel merges, many become one first.
+    pub fn lower(&self, layers: &[DiffId]) -> Result<Vec<Lower>> {
+        let mut mounted = self.find_layers(layers)?;
+        if layers.len() > MOST {
+            mounted = self.in_groups(layers)?;
+        }
+        let mut lower = in_parallel(&mounted, Layer::make_mountable)?;
+        if let Some(implied) = self.implied_directories(self.find_layers(layers)?)? {
+            lower.push(Lower::Tree(implied));
         }
         let mut seen = HashSet::new();
-        Ok(folders.into_iter().rev().filter(|folder| seen.insert(folder.clone())).collect())
+        Ok(lower.into_iter().rev().filter(|layer| seen.insert(layer.clone())).collect())
+    }
+
+    fn find_layers(&self, layers: &[DiffId]) -> Result<Vec<Layer>> {
+        let find =
+            |diff_id: &DiffId| self.layer(diff_id)?.ok_or_else(|| Error::MissingLayer(diff_id.clone()));
+        layers.iter().map(find).collect()
+    }
+
+    /// Fewer layers that give the same files: every full group of the lower ones is squashed. Groups begin at the bottom,
+    /// so that a chain that grows has the same ones.
+    fn in_groups(&self, layers: &[DiffId]) -> Result<Vec<Layer>> {
+        let mut fewer = Vec::new();
+        let full = layers.len() / GROUP;
+        for group in 0..full {
+            let (first, end) = (group * GROUP, (group + 1) * GROUP);
+            fewer.push(self.squashed_group(&layers[..end], first)?);
+        }
+        fewer.extend(self.find_layers(&layers[full * GROUP..])?);
+        Ok(fewer)
+    }
+
+    /// The layers from `first` on as one. What it was is noted down beside the uppermost of them.
+    fn squashed_group(&self, layers: &[DiffId], first: usize) -> Result<Layer> {
+        let (Some(top), Some(chain)) = (layers.last(), ChainId::of(layers)) else {
+            return self.squash(layers, first);
+        };
+        let note = self.layer_folder(top).join(format!("squashed-{}", chain.hex()));
+        let noted = file::read_small(&note, LARGEST_NOTE)?;
+        let noted = noted.and_then(|bytes| std::str::from_utf8(&bytes).ok()?.parse::<DiffId>().ok());
+        if let Some(layer) = noted.and_then(|diff_id| self.layer(&diff_id).transpose()) {
+            return layer;
+        }
+        let layer = self.squash(layers, first)?;
+        let text = layer.diff_id().to_string();
+        file::replace(&note, &self.layer_folder(top), text.as_bytes(), Durability::Deferred)?;
+        Ok(layer)
     }
 
     /// The folder with the implied directories of a chain, if it needs one.

@@ -9,6 +9,7 @@ mod import;
 mod inventory;
 mod lower;
 mod meaning;
+mod mountable;
 mod record;
 mod sink;
 mod trees;
@@ -22,9 +23,10 @@ use tug_oci::{Descriptor, DiffId, media_type};
 
 pub use commit::{CommitOptions, OwnerLookup};
 pub(crate) use commit::{Facts, Kind};
-pub use ensure::Trees;
+pub use ensure::Mountable;
 pub use error::LayerError;
 pub use import::ImportLayer;
+pub use mountable::Lower;
 pub use writer::{LayerWriter, LayerWriterOptions};
 
 use crate::compression::{Decompressed, DecompressionLimits};
@@ -37,6 +39,7 @@ pub(crate) use record::Record;
 
 const TOC: &str = "toc";
 const TREE: &str = "tree";
+const INDEX: &str = "erofs";
 
 /// A layer of the store.
 #[derive(Clone, Debug)]

@@ -4,6 +4,7 @@
 //! layers/<diff id>/record.json    this
 //! layers/<diff id>/toc            the table of contents
 //! layers/<diff id>/tree/          the directory form, when there is one
+//! layers/<diff id>/erofs          the index over the plain tar, when there is one
 //! blobs/sha256/<diff id>          the plain tar, when it is kept
 //! ```
 //! Neither is synced when it is written: that would stall every step of a build. The record says on which boot of the
@@ -21,6 +22,8 @@ use crate::file;
 use crate::store::{Owners, StoreOptions};
 
 const FILE: &str = "record.json";
+/// Goes up when the same table of contents gives another index.
+pub(crate) const INDEX_VERSION: u32 = 1;
 const LIMIT: u64 = 64 * 1024;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +38,9 @@ pub(crate) struct Record {
     pub(crate) blob: Option<Descriptor>,
     #[serde(default)]
     pub(crate) tree: Option<TreeForm>,
+    /// The version of the index, if there is one: [`INDEX_VERSION`] when this tug would write the same.
+    #[serde(default)]
+    pub(crate) index: Option<u32>,
 }
 
 /// For whom a tree was made: it says owners, and what is opaque, in one of two ways each.

@@ -1,5 +1,4 @@
-//! Makes the tree of a layer when somebody needs it: from the plain tar and the table of contents where they are kept,
-//! else from the blob that the layer came as.
+//! Makes the tree of a layer from its plain tar and its table of contents.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -7,11 +6,9 @@ use std::path::PathBuf;
 
 use rustix::fs::FileType;
 
-use super::record::TreeForm;
-use super::{Known, Layer, TREE};
+use super::{Layer, TREE};
 use crate::entry::shown;
-use crate::error::{Error, Result, failed};
-use crate::fetch::Wanted;
+use crate::error::{Result, failed};
 use crate::scratch::ScratchDir;
 use crate::tar::Segment;
 use crate::toc::{FileFacts, Record, RecordKind};
@@ -20,39 +17,8 @@ use crate::tree::{Attributes, NewFile, TreeWriter};
 const BUFFER: usize = 256 * 1024;
 
 impl Layer {
-    /// The folder of the tree, which is made if there is none.
-    ///
-    /// Of several threads and processes that need it, one does the work.
-    pub(crate) fn make_tree(&self) -> Result<PathBuf> {
-        let path = self.store.layer_folder(self.diff_id()).join(TREE);
-        let form = TreeForm::of(self.store.options());
-        if self.record.tree == Some(form) {
-            return Ok(path);
-        }
-        if self.open_tar()?.is_none() {
-            self.store.bring([Wanted::blob(&self.blob())])?;
-        }
-        let lock = self.store.lock_layer(self.diff_id())?;
-        let layer = match self.store.known_layer(self.diff_id())? {
-            Known::Good(layer) => layer,
-            Known::Doubtful | Known::Nothing => return Err(Error::MissingLayer(self.diff_id().clone())),
-        };
-        if layer.record.tree == Some(form) {
-            return Ok(path);
-        }
-        match layer.open_tar()? {
-            Some(tar) => {
-                let folder = layer.tree_of(&tar)?;
-                layer.adopt_tree(&folder)?;
-            }
-            None => {
-                self.store.derive_layer(self.diff_id(), &layer.blob(), true, &lock)?;
-            }
-        }
-        Ok(path)
-    }
-
-    fn tree_of(&self, tar: &File) -> Result<ScratchDir> {
+    /// A tree of it, in a folder of its own. `tar` is its plain tar.
+    pub(super) fn tree_of(&self, tar: &File) -> Result<ScratchDir> {
         let folder = self.store.scratch("layer")?;
         let toc = self.toc()?;
         let mut tree = TreeWriter::new(&folder.path().join(TREE), self.store.options())?;

@@ -17,11 +17,12 @@ use crate::xattr;
 /// How a new layer is to be kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LayerWriterOptions {
-    /// Make the tree in the same pass, because a step that mounts it follows.
+    /// Make it ready to be mounted in the same pass, because a step that mounts it follows.
     pub materialise: bool,
 }
 
-/// A new layer that is being written: the tar, the table of contents, and the tree if asked for, in one pass.
+/// A new layer that is being written: the tar, the table of contents, and what it takes to mount it if
+/// asked for, in one pass.
 ///
 /// Nothing is in the store before [`LayerWriter::finish`].
 pub struct LayerWriter {
@@ -30,6 +31,7 @@ pub struct LayerWriter {
     sink: LayerSink,
     folder: ScratchDir,
     has_tree: bool,
+    mountable: bool,
     last: Option<Vec<u8>>,
     /// The directories that the next entry may be in.
     open: Vec<Vec<u8>>,
@@ -40,13 +42,13 @@ impl Store {
     /// Begins a new layer.
     pub fn layer_writer(&self, options: &LayerWriterOptions) -> Result<LayerWriter> {
         let folder = self.scratch("layer")?;
-        let tree = options.materialise.then(|| folder.path().join(TREE));
-        let sink = LayerSink::new(self, tree)?;
-        let has_tree = options.materialise;
+        let has_tree = options.materialise && !self.options().indexed_layers;
+        let sink = LayerSink::new(self, has_tree.then(|| folder.path().join(TREE)))?;
         Ok(LayerWriter {
             store: self.clone(),
             folder,
             has_tree,
+            mountable: options.materialise,
             sink,
             last: None,
             open: Vec::new(),
@@ -82,7 +84,7 @@ impl LayerWriter {
         if self.has_links {
             check_links(&finished.toc)?;
         }
-        Draft::of(self.folder, self.has_tree, finished).publish(&self.store, None)
+        Draft::of(self.folder, self.has_tree, self.mountable, finished).publish(&self.store, None)
     }
 
     fn check_place(&self, path: &[u8]) -> std::result::Result<(), LayerError> {
@@ -197,7 +199,11 @@ mod tests {
     fn the_same_layer_made_by_many_at_once_is_one_layer() {
         let folder = tempfile::tempdir().unwrap();
         // Every process may do this: files belong to whoever makes them.
-        let options = crate::StoreOptions { owners: crate::Owners::Recorded, in_user_namespace: true };
+        let options = crate::StoreOptions {
+            owners: crate::Owners::Recorded,
+            in_user_namespace: true,
+            indexed_layers: false,
+        };
         let store = Store::open(&folder.path().join("store"), &options).unwrap();
         let make = |materialise| {
             let mut writer = store.layer_writer(&LayerWriterOptions { materialise }).unwrap();
@@ -214,7 +220,7 @@ mod tests {
             threads.into_iter().map(|thread| thread.join().unwrap()).collect()
         });
         assert!(made.iter().all(|diff_id| *diff_id == made[0]));
-        let tree = store.lower_dirs(&made[..1]).unwrap().remove(0);
+        let tree = store.layer(&made[0]).unwrap().unwrap().make_tree().unwrap();
         assert_eq!(std::fs::read(tree.join("d/49")).unwrap(), vec![49; 20_000]);
         assert_eq!(std::fs::read_dir(tree.join("d")).unwrap().count(), 50);
     }

@@ -12,7 +12,7 @@ use super::{Node, Sheet, View};
 use crate::entry::{Mtime, shown, split};
 use crate::error::{Error, Result, failed};
 use crate::folder::Folder;
-use crate::layer::LayerError;
+use crate::layer::{LayerError, Lower};
 use crate::tar::Segment;
 use crate::toc::RecordKind;
 
@@ -38,7 +38,11 @@ pub(super) fn open(view: &View, node: &Node) -> Result<Box<dyn Read + Send>> {
 }
 
 /// The time that something in the tree of a layer has on disk.
-pub(super) fn mtime_in_tree(sheet: &Sheet, path: &[u8]) -> Option<Mtime> {
+/// An index has exactly the time of the layer; then it is the time that a copy of it has.
+pub(super) fn mtime_in_tree(sheet: &Sheet, path: &[u8], in_layer: Mtime) -> Option<Mtime> {
+    if matches!(sheet.layer.lower().ok()?, Some(Lower::Indexed { .. })) {
+        return sheet.layer.time_on_disk(in_layer).ok();
+    }
     let (directory, name) = split(path);
     let mut folder = Folder::open(sheet.tree().ok()?).ok()?;
     let status = statat(folder.enter(directory).ok()?, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
@@ -49,7 +53,11 @@ impl Sheet {
     /// Opens the plain tar, once for all files in it; `false` when it is not kept.
     fn has_tar(&self) -> Result<bool> {
         if self.tar.get().is_none() {
-            let _ = self.tar.set(self.layer.open_tar()?);
+            let mut tar = self.layer.open_tar()?;
+            if tar.is_none() && matches!(self.layer.make_mountable()?, Lower::Indexed { .. }) {
+                tar = self.layer.open_tar()?;
+            }
+            let _ = self.tar.set(tar);
         }
         Ok(self.tar.get().is_some_and(Option::is_some))
     }

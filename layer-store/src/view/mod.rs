@@ -110,12 +110,14 @@ impl View {
 
     /// The time that something has on disk: file systems cannot hold every time.
     pub(crate) fn mtime_in_tree(&self, position: Position) -> Option<Mtime> {
-        content::mtime_in_tree(&self.sheets[position.layer], self.merged.record(position).path)
+        let record = self.merged.record(position);
+        content::mtime_in_tree(&self.sheets[position.layer], record.path, record.mtime)
     }
 
     /// The same for a directory.
     pub(crate) fn mtime_of_directory_in_tree(&self, place: &Place) -> Option<Mtime> {
-        content::mtime_in_tree(&self.sheets[self.merged.listing_layer(place)?], place.path())
+        let in_layer = self.merged.attributes(place).mtime;
+        content::mtime_in_tree(&self.sheets[self.merged.listing_layer(place)?], place.path(), in_layer)
     }
 
     fn node(&self, path: Vec<u8>, found: &Found) -> Node {

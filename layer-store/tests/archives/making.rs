@@ -8,7 +8,8 @@ use tug_layer_store::{BlockWriter, Error, LoadOptions, Loaded, NewEntry, Owners,
 use tug_oci::{Descriptor, DiffId, Digest, ImageConfig, Index, Manifest, Platform, Raw, media_type};
 
 pub(crate) fn open(root: &Path) -> Store {
-    Store::open(root, &StoreOptions { owners: Owners::Real, in_user_namespace: false }).unwrap()
+    Store::open(root, &StoreOptions { owners: Owners::Real, in_user_namespace: false, indexed_layers: false })
+        .unwrap()
 }
 
 pub(crate) fn store() -> (tempfile::TempDir, Store) {

@@ -2,11 +2,26 @@
 
 use std::ffi::OsStr;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use tug_layer_store::{Entry, EntryKind, Error, ImportLayer, Layer, Owners, Store, StoreOptions};
+use tug_layer_store::{Entry, EntryKind, Error, ImportLayer, Layer, Lower, Owners, Store, StoreOptions};
 use tug_oci::DiffId;
 use tug_testdata::Listing;
+
+/// Stores that were opened without [`StoreOptions::indexed_layers`] mount directories only.
+pub(crate) trait LowerDirs {
+    fn lower_dirs(&self, layers: &[DiffId]) -> Result<Vec<PathBuf>, Error>;
+}
+
+impl LowerDirs for Store {
+    fn lower_dirs(&self, layers: &[DiffId]) -> Result<Vec<PathBuf>, Error> {
+        let tree = |lower| match lower {
+            Lower::Tree(path) => path,
+            Lower::Indexed { index, .. } => panic!("not unpacked: {}", index.display()),
+        };
+        Ok(self.lower(layers)?.into_iter().map(tree).collect())
+    }
+}
 
 /// Two stores in which files belong to whoever runs the test, and devices are files that stand for them.
 pub(crate) struct Unprivileged {
@@ -19,7 +34,8 @@ pub(crate) struct Unprivileged {
 impl Unprivileged {
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let options = StoreOptions { owners: Owners::Recorded, in_user_namespace: true };
+        let options =
+            StoreOptions { owners: Owners::Recorded, in_user_namespace: true, indexed_layers: false };
         let open = |name: &str| Store::open(&folder.path().join(name), &options).unwrap();
         Self { store: open("store"), slow: open("slow"), folder }
     }

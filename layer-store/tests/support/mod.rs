@@ -15,6 +15,8 @@ use tug_testdata::{Detail, Listing};
 
 pub(crate) mod layers;
 
+pub(crate) use layers::LowerDirs;
+
 /// With how many ids a test runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ids {
@@ -40,7 +42,7 @@ impl Ids {
 
     pub(crate) fn store_options(self) -> StoreOptions {
         let owners = if self == Self::One { Owners::Recorded } else { Owners::Real };
-        StoreOptions { owners, in_user_namespace: self != Self::All }
+        StoreOptions { owners, in_user_namespace: self != Self::All, indexed_layers: false }
     }
 }
 

@@ -14,6 +14,7 @@
 
 mod devices;
 mod identity;
+mod indexed;
 mod launch;
 mod mounting;
 mod mounts;
@@ -37,6 +38,7 @@ use crate::sys::mount::{Attributes, set_attributes};
 use crate::sys::process::exit;
 use crate::{Error, Network, Root, sys};
 use devices::{Dev, Private};
+pub(crate) use indexed::{Way, mount_opened as mount_indexed};
 use launch::Launch;
 use mounts::{File, Furnishing};
 use walk::{LastLink, Missing, walk};

@@ -16,8 +16,9 @@ use rustix::mount::{
     fsconfig_set_string, fsopen, mount,
 };
 
+use super::indexed;
 use super::mounting::mount_of;
-use crate::{Error, Root};
+use crate::{Error, Lower, Root};
 
 /// A merged root, not in place yet.
 pub(super) struct Merged {
@@ -36,8 +37,11 @@ pub(super) fn merge(
     scratch: BorrowedFd<'_>,
 ) -> Result<Merged, Error> {
     let mut lower = Vec::with_capacity(root.lower.len() + 1);
-    for path in &root.lower {
-        lower.push(directory(path)?);
+    for layer in &root.lower {
+        lower.push(match layer {
+            Lower::Directory(path) => directory(path)?,
+            Lower::Indexed { index, data } => indexed::mount(index, data)?,
+        });
     }
     let upper = root.upper.as_deref().map(directory).transpose()?;
     let work = root.work.as_deref().map(directory).transpose()?;

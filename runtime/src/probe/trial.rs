@@ -110,7 +110,7 @@ impl Trial {
 }
 
 /// The store, or what is there of the way to it.
-fn nearest(store: &Path) -> PathBuf {
+pub(super) fn nearest(store: &Path) -> PathBuf {
     let store = std::path::absolute(store).unwrap_or_else(|_| store.to_owned());
     store.ancestors().find(|path| path.is_dir()).map_or_else(|| PathBuf::from("/"), Path::to_owned)
 }
@@ -195,7 +195,7 @@ fn try_overlay(order: &TrialOrder) -> Result<(), Tried> {
     }
     std::fs::write(at("lower/directory/file"), "below").map_err(made("write a file"))?;
     let root = crate::Root {
-        lower: vec![at("lower")],
+        lower: vec![at("lower").into()],
         upper: Some(at("upper")),
         work: Some(at("work")),
         read_only: false,

@@ -3,6 +3,7 @@
 //! Everything here is a thin function with a safe signature. What decides anything lives elsewhere.
 #![allow(unsafe_code)]
 
+pub(crate) mod loop_device;
 pub(crate) mod mount;
 pub(crate) mod notify;
 pub(crate) mod process;
@@ -32,6 +33,10 @@ fn check(result: libc::c_long) -> Result<libc::c_long, Errno> {
 }
 
 fn last_error() -> Errno {
-    let error = std::io::Error::last_os_error();
-    Errno::from_io_error(&error).unwrap_or(Errno::IO)
+    errno_of(&std::io::Error::last_os_error())
+}
+
+/// What the system said; an error that is none of its own counts as one of the device.
+pub(crate) fn errno_of(error: &std::io::Error) -> Errno {
+    Errno::from_io_error(error).unwrap_or(Errno::IO)
 }

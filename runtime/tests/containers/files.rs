@@ -142,7 +142,7 @@ in_every_mode! {
             let mut container = place.script("cat /from/file; echo no 2>/dev/null > /from/new || echo refused");
             container.mounts = vec![Mount::Foreign {
                 root: ForeignRoot {
-                    root: Root { lower: vec![place.path("other")], ..Root::default() },
+                    root: Root { lower: vec![place.path("other").into()], ..Root::default() },
                     path: path.into(),
                 },
                 target: "/from".into(),

@@ -25,9 +25,9 @@ in_every_mode! {
         for number in (0..320).rev() {
             place.write(&format!("layers/{number:03}/number"), &number.to_string());
             place.write(&format!("layers/{number:03}/only-{number}"), "");
-            lower.push(place.path(&format!("layers/{number:03}")));
+            lower.push(place.path(&format!("layers/{number:03}")).into());
         }
-        lower.push(place.path("rootfs"));
+        lower.push(place.path("rootfs").into());
         place.give(&place.path("layers"));
         let mut container = place.script("cat /number; ls / | grep -c only; ulimit -Sn");
         container.root.lower = lower;
@@ -51,7 +51,7 @@ in_every_mode! {
         long.give(&long.path(""));
         let mut container = long.script("echo works > /file; cat /file");
         container.root = Root {
-            lower: vec![container_root.join("rootfs")],
+            lower: vec![container_root.join("rootfs").into()],
             upper: Some(container_root.join("upper")),
             work: Some(container_root.join("work")),
             read_only: false,
@@ -66,7 +66,7 @@ in_every_mode! {
             std::fs::create_dir(place.path("rootfs").join(name)).unwrap();
         }
         let mut container = place.script("echo no > /file 2>/dev/null || echo refused");
-        container.root = Root { lower: vec![place.path("rootfs")], ..Root::default() };
+        container.root = Root { lower: vec![place.path("rootfs").into()], ..Root::default() };
         let answer = place.run(&container);
         assert!(answer.story().starts_with("cannot mount on `/etc/resolv.conf`\ncaused by: it does not exist, and the root is read-only"));
         container.files.resolv_conf = tug_runtime::ResolvConf::Keep;
@@ -92,7 +92,7 @@ in_every_mode! {
 in_every_mode! {
     fn a_layer_that_is_missing_is_named(place) {
         let mut container = place.script("true");
-        container.root.lower.push(place.path("no-such-layer"));
+        container.root.lower.push(place.path("no-such-layer").into());
         let story = place.run(&container).story();
         assert!(story.starts_with("cannot open `") && story.contains("no-such-layer"), "{story}");
     }

@@ -141,7 +141,7 @@ impl Place {
 
     pub(crate) fn root(&self) -> Root {
         Root {
-            lower: vec![self.path("rootfs")],
+            lower: vec![self.path("rootfs").into()],
             upper: Some(self.path("upper")),
             work: Some(self.path("work")),
             read_only: false,

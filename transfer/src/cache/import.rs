@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use tug_layer_store::{FoundResult, Store, Trees, Wanted};
+use tug_layer_store::{FoundResult, Mountable, Store, Wanted};
 use tug_oci::{Descriptor, Digest, ImageConfig, Index, Manifest, Platform, Raw, media_type};
 
 use super::error::{CacheError, Result};
@@ -128,7 +128,7 @@ impl CacheSource {
         let wanted = Wanted {
             descriptor: record.blob.descriptor(),
             diff_id: Some(record.layer.clone()),
-            trees: Trees::Later,
+            mountable: Mountable::Later,
         };
         let is_known = self.store.layer(&record.layer).is_ok_and(|layer| layer.is_some());
         is_known || origin::bring(&self.store, &wanted).is_ok_and(|brought| brought)

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
-use tug_layer_store::{Fetcher, Store, Trees, Wanted};
+use tug_layer_store::{Fetcher, Mountable, Store, Wanted};
 use tug_oci::{Descriptor, Digest};
 
 use super::error::{CacheError, Result};
@@ -190,7 +190,7 @@ impl Local {
             return Ok(Some(Sent { blob: blob.clone(), bytes: 0 }));
         }
         if !store.has_blob(&blob.digest)? && !store.origins(&blob.digest)?.is_empty() {
-            let wanted = Wanted { descriptor: blob.clone(), diff_id: None, trees: Trees::Later };
+            let wanted = Wanted { descriptor: blob.clone(), diff_id: None, mountable: Mountable::Later };
             fetcher.fetch(store, &[wanted])?;
         }
         let Some(mut file) = store.open_blob(&blob.digest)? else { return Ok(None) };

@@ -9,7 +9,7 @@ use std::io::Read;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
-use tug_layer_store::{ImportLayer, Store, Trees, Wanted};
+use tug_layer_store::{ImportLayer, Mountable, Store, Wanted};
 
 use super::folder::Folder;
 
@@ -60,7 +60,7 @@ pub(crate) fn bring(store: &Store, wanted: &Wanted) -> tug_layer_store::Result<b
         fill(file, blob.size, |offset, bytes| partial.write_at(offset, bytes))?;
         match &wanted.diff_id {
             Some(diff_id) => {
-                let materialise = wanted.trees == Trees::Now;
+                let materialise = wanted.mountable == Mountable::Now;
                 let expected = Some(diff_id.clone());
                 let options = ImportLayer { expected, materialise, ..ImportLayer::default() };
                 let imported = store.import_partial(&partial, blob, &options);

@@ -4,7 +4,7 @@ use std::io::{self, Cursor, Read, Seek, SeekFrom};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use tug_layer_store::{Fetcher, Growing, Store, Trees, Wanted};
+use tug_layer_store::{Fetcher, Growing, Mountable, Store, Wanted};
 use tug_oci::{Descriptor, Digest};
 use tug_registry_client::{self as client, BlobSource, Delivery, Repository};
 
@@ -102,7 +102,7 @@ impl Outgoing {
 
     fn open(&self, blob: &Descriptor, offset: u64) -> tug_layer_store::Result<Box<dyn Read + Send>> {
         if !self.store.has_blob(&blob.digest)? {
-            let wanted = Wanted { descriptor: blob.clone(), diff_id: None, trees: Trees::Later };
+            let wanted = Wanted { descriptor: blob.clone(), diff_id: None, mountable: Mountable::Later };
             self.remote.fetch(&self.store, &[wanted])?;
         }
         let stream = |source| tug_layer_store::Error::Stream { action: "read a blob", source };

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 use tug_layer_store::{
-    ExportedResult, FoundResult, Layer, LayerCompression, LayerWriterOptions, NewEntry, Owners, Store,
-    StoreOptions, Trees,
+    ExportedResult, FoundResult, Layer, LayerCompression, LayerWriterOptions, Mountable, NewEntry, Owners,
+    Store, StoreOptions,
 };
 use tug_oci::{Digest, Platform};
 use tug_registry_client::{Limits, Options};
@@ -28,7 +28,8 @@ pub(crate) struct Machine {
 impl Machine {
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let options = StoreOptions { owners: Owners::Recorded, in_user_namespace: true };
+        let options =
+            StoreOptions { owners: Owners::Recorded, in_user_namespace: true, indexed_layers: false };
         let store = Store::open(&folder.path().join("store"), &options).unwrap();
         let limits = Limits {
             pause: Duration::from_millis(5),
@@ -95,7 +96,7 @@ impl Machine {
 
     /// Reads a layer that was found, as a step on top of it does.
     pub(crate) fn read(&self, found: &FoundResult) -> Result<(), String> {
-        let read = self.store.ensure_layers([(&found.layer, &found.blob)], Trees::Later);
+        let read = self.store.ensure_layers([(&found.layer, &found.blob)], Mountable::Later);
         read.map_err(|error| error.to_string())
     }
 

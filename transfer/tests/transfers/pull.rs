@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tug_layer_store::{Fetcher, Trees};
+use tug_layer_store::{Fetcher, Mountable};
 use tug_oci::{Descriptor, Digest, Platform};
 use tug_testdata::registry_peer::{Answer, Behaviour, End, Peer, Rule};
 use tug_transfer::{Error, Event, Layers, PullOptions, Status};
@@ -26,7 +26,7 @@ fn an_image_comes_once_ready_to_run_and_its_name_last() {
     let pulled = remote.pull(&store, &app, &options).unwrap();
     assert_eq!((pulled.status, &pulled.target.digest), (Status::New, &made.manifest.digest));
     let image = pulled.image.unwrap();
-    assert_eq!(store.lower_dirs(image.diff_ids()).unwrap().len(), 2);
+    assert_eq!(store.lower(image.diff_ids()).unwrap().len(), 2);
     assert_eq!(store.resolve(&app).unwrap().unwrap().digest, made.manifest.digest);
     let bytes: u64 = made.layers.iter().map(|layer| layer.size).sum();
     for layer in &made.layers {
@@ -187,15 +187,15 @@ fn a_lazy_pull_brings_layers_when_somebody_needs_them() {
     let image = remote.pull(&store, &app, &options).unwrap().image.unwrap();
     assert!(peer.asked("GET", &made.layers[0].digest.to_string()).is_empty());
     assert!(peer.asked("GET", &made.config.to_string()).len() == 1);
-    let error = store.ensure_layers(image.layers(), Trees::Now).unwrap_err();
+    let error = store.ensure_layers(image.layers(), Mountable::Now).unwrap_err();
     assert!(error.hint().unwrap().contains("pull the image again"), "{error}");
     let store = store.with_fetcher(Arc::new(remote) as Arc<dyn Fetcher>);
-    store.ensure_layers(image.layers(), Trees::Now).unwrap();
-    assert_eq!(store.lower_dirs(image.diff_ids()).unwrap().len(), 2);
+    store.ensure_layers(image.layers(), Mountable::Now).unwrap();
+    assert_eq!(store.lower(image.diff_ids()).unwrap().len(), 2);
     drop(peer);
     let gone = Descriptor::new("text/plain", Digest::of(b"gone"), 4);
     store.note_origin(&gone.digest, "127.0.0.1:1/app").unwrap();
-    let error = store.ensure_layers([(&image.diff_ids()[0], &gone)], Trees::Later);
+    let error = store.ensure_layers([(&image.diff_ids()[0], &gone)], Mountable::Later);
     assert!(error.is_ok(), "the layer is known, so nobody is asked");
 }
 

@@ -57,7 +57,7 @@ fn what_was_built_here_is_compressed_on_its_way_and_can_be_pulled() {
     let (other, (remote, _)) = (open(&world.folder.path().join("other")), remote());
     let pulled = remote.pull(&other, &app, &PullOptions::new(platform())).unwrap().image.unwrap();
     assert_eq!(pulled.diff_ids(), image.diff_ids());
-    assert_eq!(other.lower_dirs(pulled.diff_ids()).unwrap().len(), 2);
+    assert_eq!(other.lower(pulled.diff_ids()).unwrap().len(), 2);
 }
 
 #[test]

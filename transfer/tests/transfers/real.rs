@@ -39,7 +39,7 @@ fn there_and_back(world: &World, first: &str, second: &str) -> Digest {
     let pulled = remote.pull(&other, &away, &PullOptions::new(platform())).unwrap();
     assert_eq!((pulled.status, &pulled.target.digest), (Status::New, &copied.target.digest));
     assert_eq!(pulled.image.unwrap().diff_ids(), image.diff_ids());
-    assert_eq!(other.lower_dirs(image.diff_ids()).unwrap().len(), 2);
+    assert_eq!(other.lower(image.diff_ids()).unwrap().len(), 2);
     let again = remote.pull(&other, &away, &PullOptions::new(platform())).unwrap();
     assert_eq!(again.status, Status::UpToDate);
     copied.target.digest

@@ -46,7 +46,7 @@ pub(crate) fn world() -> World {
 pub(crate) fn open(path: &Path) -> Store {
     let is_root = rustix_is_root(path);
     let owners = if is_root { Owners::Real } else { Owners::Recorded };
-    Store::open(path, &StoreOptions { owners, in_user_namespace: !is_root }).unwrap()
+    Store::open(path, &StoreOptions { owners, in_user_namespace: !is_root, indexed_layers: false }).unwrap()
 }
 
 /// Only root may give files away.

@@ -151,7 +151,8 @@ mod tests {
     #[test]
     fn a_step_may_list_and_sign_but_not_change_the_agent() {
         let place = tempfile::tempdir().unwrap();
-        let options = StoreOptions { owners: Owners::Recorded, in_user_namespace: false };
+        let options =
+            StoreOptions { owners: Owners::Recorded, in_user_namespace: false, indexed_layers: false };
         let store = Store::open(&place.path().join("store"), &options).unwrap();
         let socket = place.path().join("real");
         let real = UnixListener::bind(&socket).unwrap();

@@ -17,6 +17,7 @@ use crate::error::{Error, Problem};
 use crate::event::Event;
 use crate::execute::Found;
 use crate::files::name_of;
+use crate::lower::lower_of;
 use crate::plan::{MountKind, RunAction, RunMount, Step};
 use crate::secret::Secret;
 use agent::Forwarded;
@@ -151,7 +152,7 @@ impl Mounts {
             Some(layers) => {
                 let item = &found.mounted.selected.item;
                 let path = OsString::from_vec([b"/", item.path.as_slice()].concat());
-                (context.store.lower_dirs(layers)?, PathBuf::from(path))
+                (lower_of(context.store, layers)?, PathBuf::from(path))
             }
             None => {
                 let tree = context.trees.of(context.store, &found.mounted, context.cancel)?;
@@ -164,7 +165,7 @@ impl Mounts {
                     let source = BindSource::Beneath { root: folder, path: path.into() };
                     return Ok(Mount::Bind { source, target, read_only: true, recursive: false });
                 }
-                (vec![folder], path.into())
+                (vec![folder.into()], path.into())
             }
         };
         let mut root = Root { lower, upper: None, work: None, read_only: !writable };

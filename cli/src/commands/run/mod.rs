@@ -14,8 +14,8 @@ use std::thread;
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH};
 use signal_hook::iterator::Signals;
-use tug_builder::Volume;
-use tug_layer_store::{Image, ScratchDir, Store, Trees};
+use tug_builder::{Volume, lower_of};
+use tug_layer_store::{Image, Mountable, ScratchDir, Store};
 use tug_oci::Platform;
 use tug_runtime::{Container, Exited, Mount, Network, Remote, Resources, Root, Running, Stdio, Stream};
 
@@ -133,9 +133,9 @@ fn root(
     scratch: &ScratchDir,
     arguments: &RunArguments,
 ) -> Result<Root, CommandError> {
-    store.ensure_layers(image.layers(), Trees::Now)?;
+    store.ensure_layers(image.layers(), Mountable::Now)?;
     Ok(Root {
-        lower: store.lower_dirs(image.diff_ids())?,
+        lower: lower_of(store, image.diff_ids())?,
         upper: Some(scratch.upper()?),
         work: Some(scratch.work()?),
         read_only: arguments.read_only,

@@ -73,7 +73,7 @@ impl Store {
         settle_root(upper)?;
         let scratch = self.scratch("layer")?;
         std::fs::rename(upper, scratch.path().join(TREE)).map_err(failed("rename", upper))?;
-        Draft::of(scratch, true, finished).publish(self, None)
+        Draft::of(scratch, true, true, finished).publish(self, None)
     }
 }
 

@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use tug_builder::Product;
-use tug_layer_store::{EntryKind, FolderOptions, Store, Trees, View};
+use tug_layer_store::{EntryKind, FolderOptions, Mountable, Store, View};
 
 use super::super::BuildArguments;
 use super::cannot_write;
@@ -29,7 +29,7 @@ pub(super) fn trees(
 ) -> Result<ImageTrees, CommandError> {
     let mut trees = Vec::with_capacity(product.images().len());
     for (platform, image) in product.images() {
-        store.ensure_layers(image.layers(), Trees::Later)?;
+        store.ensure_layers(image.layers(), Mountable::Later)?;
         trees.push((platform.to_string().replace('/', "_"), store.view(image.diff_ids())?));
     }
     let split = split.unwrap_or(product.is_index());

@@ -15,7 +15,7 @@ use std::time::Instant;
 
 use tug_builder::{Annotation, Event, Product, Reporter, Squash};
 use tug_layer_store::{
-    ArchiveCompression, ArchiveFormat, LayerCompression, SaveImage, SaveOptions, Store, Trees,
+    ArchiveCompression, ArchiveFormat, LayerCompression, Mountable, SaveImage, SaveOptions, Store,
 };
 use tug_oci::{Descriptor, Reference};
 use tug_transfer::Remote;
@@ -214,8 +214,8 @@ impl Output<'_> {
         }
         if unpack {
             for (_, image) in self.product.images() {
-                self.store.ensure_layers(image.layers(), Trees::Now)?;
-                self.store.lower_dirs(image.diff_ids())?;
+                self.store.ensure_layers(image.layers(), Mountable::Now)?;
+                self.store.lower(image.diff_ids())?;
             }
         }
         Ok(())

@@ -1,0 +1,168 @@
+//! The forms in which a layer can be mounted, and which of them a process uses.
+//!
+//! | form   | what it is                                            | where                                              |
+//! | ------ | ----------------------------------------------------- | -------------------------------------------------- |
+//! | tree   | a directory with all files                            | everywhere; made for who mounts it: see [`TreeForm`] |
+//! | index  | an EROFS image whose files lie in the layer's plain tar | where [`crate::StoreOptions::indexed_layers`] says so |
+//!
+//! Both give the same files. A tree that is there is used: what a RUN step wrote is one without further work. Where there
+//! is none, an index is made if it can be mounted: it takes one pass over the table of contents instead of a system call
+//! or ten for each file, and no room. The plain tar is kept with it. A layer that an index cannot hold gets a tree.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use super::record::{INDEX_VERSION, Record, TreeForm};
+use super::{INDEX, Known, Layer, TREE};
+use crate::entry::Mtime;
+use crate::erofs::{self, IndexError};
+use crate::error::{Error, Result, failed};
+use crate::fetch::Wanted;
+use crate::file;
+use crate::lock::Lock;
+use crate::scratch::ScratchDir;
+use crate::toc::Toc;
+use crate::tree::times;
+
+/// What is merged into the root of a container.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Lower {
+    /// A directory, with whiteouts as overlay knows them.
+    Tree(PathBuf),
+    /// An EROFS image, and the file that holds the content of its files: its only extra device.
+    Indexed {
+        /// The image.
+        index: PathBuf,
+        /// The plain tar.
+        data: PathBuf,
+    },
+}
+
+impl Layer {
+    /// What a process with the options of this store mounts, if that is there.
+    pub(crate) fn lower(&self) -> Result<Option<Lower>> {
+        let folder = self.store.layer_folder(self.diff_id());
+        if self.record.tree == Some(TreeForm::of(self.store.options())) {
+            return Ok(Some(Lower::Tree(folder.join(TREE))));
+        }
+        if !self.is_indexed() || !self.store.has_blob(self.diff_id().digest())? {
+            return Ok(None);
+        }
+        let data = self.store.blob_path(self.diff_id().digest());
+        Ok(Some(Lower::Indexed { index: folder.join(INDEX), data }))
+    }
+
+    /// Whether there is an index that can be used here. It needs the plain tar.
+    fn is_indexed(&self) -> bool {
+        self.store.options().indexed_layers && self.record.index == Some(INDEX_VERSION)
+    }
+
+    /// What a process with the options of this store mounts, made if there is nothing yet.
+    ///
+    /// Of several threads and processes that need it, one does the work.
+    pub(crate) fn make_mountable(&self) -> Result<Lower> {
+        if let Some(lower) = self.lower()? {
+            return Ok(lower);
+        }
+        if self.open_tar()?.is_none() {
+            self.store.bring([Wanted::blob(&self.blob())])?;
+        }
+        let lock = self.store.lock_layer(self.diff_id())?;
+        let missing = || Error::MissingLayer(self.diff_id().clone());
+        let mut layer = match self.store.known_layer(self.diff_id())? {
+            Known::Good(layer) => layer,
+            Known::Doubtful | Known::Nothing => return Err(missing()),
+        };
+        if let Some(lower) = layer.lower()? {
+            return Ok(lower);
+        }
+        if layer.open_tar()?.is_none() {
+            layer = self.store.derive_layer(self.diff_id(), &layer.blob(), true, &lock)?;
+        } else if self.store.options().indexed_layers {
+            layer = layer.adopt_index_of_its_own()?;
+        }
+        if layer.lower()?.is_none() {
+            layer = layer.with_tree(&lock)?;
+        }
+        layer.lower()?.ok_or_else(missing)
+    }
+
+    /// The folder of the tree, which is made if there is none.
+    pub(crate) fn make_tree(&self) -> Result<PathBuf> {
+        let path = self.store.layer_folder(self.diff_id()).join(TREE);
+        if self.record.tree == Some(TreeForm::of(self.store.options())) {
+            return Ok(path);
+        }
+        match self.make_mountable()? {
+            Lower::Tree(path) => Ok(path),
+            Lower::Indexed { .. } => {
+                let lock = self.store.lock_layer(self.diff_id())?;
+                self.clone().with_tree(&lock)?;
+                Ok(path)
+            }
+        }
+    }
+
+    /// What the file system of the store makes of a time: its range is limited, and so may be its grain.
+    pub(crate) fn time_on_disk(&self, time: Mtime) -> Result<Mtime> {
+        let (path, file) = file::create_unique(&self.store.path("ingest"), "time")?;
+        let seen = rustix::fs::futimens(&file, &times(time)).and_then(|()| rustix::fs::fstat(&file));
+        std::fs::remove_file(&path).map_err(failed("remove", &path))?;
+        let status = seen.map_err(std::io::Error::from).map_err(failed("look at", &path))?;
+        Ok(Mtime { seconds: status.st_mtime, nanos: u32::try_from(status.st_mtime_nsec).unwrap_or(0) })
+    }
+
+    /// The same with a tree, from the plain tar or the blob. The lock of the layer is held.
+    fn with_tree(self, lock: &Lock) -> Result<Self> {
+        let layer = match self.open_tar()? {
+            Some(_) => self,
+            None => self.store.derive_layer(self.diff_id(), &self.blob(), true, lock)?,
+        };
+        match layer.open_tar()? {
+            Some(tar) => {
+                let folder = layer.tree_of(&tar)?;
+                layer.adopt_tree(&folder)
+            }
+            None => Ok(layer),
+        }
+    }
+
+    /// The same with an index, unless an index cannot hold it. The lock of the layer is held, its plain tar is there.
+    fn adopt_index_of_its_own(self) -> Result<Self> {
+        let folder = self.store.scratch("layer")?;
+        match write_index(&*self.toc()?, self.tar_size(), folder.path())? {
+            true => self.adopt_index(&folder),
+            false => Ok(self),
+        }
+    }
+
+    /// Takes over an index from `folder`, unless there is one that is as good. The lock of the layer is held.
+    pub(super) fn adopt_index(self, folder: &ScratchDir) -> Result<Self> {
+        if self.record.index == Some(INDEX_VERSION) {
+            return Ok(self);
+        }
+        let target = self.store.layer_folder(self.diff_id());
+        std::fs::rename(folder.path().join(INDEX), target.join(INDEX)).map_err(failed("create", &target))?;
+        let boot_id = self.store.boot_id().to_owned();
+        let with =
+            Record { index: Some(INDEX_VERSION), durable: false, boot_id, ..Record::clone(&self.record) };
+        with.write(&target)?;
+        Ok(Self { record: with.into(), ..self })
+    }
+}
+
+/// Writes the index of a layer into `folder`; `false`, and nothing is written, when an index cannot hold it.
+pub(super) fn write_index(toc: &Toc, tar_size: u64, folder: &Path) -> Result<bool> {
+    let path = folder.join(INDEX);
+    let mut file = BufWriter::new(File::create(&path).map_err(failed("create", &path))?);
+    let written = erofs::write(toc, tar_size, &mut file);
+    match written.and_then(|_| Ok(file.flush()?)) {
+        Ok(()) => Ok(true),
+        Err(IndexError::Io(error)) => Err(failed("write", &path)(error)),
+        Err(IndexError::CannotHold) => {
+            std::fs::remove_file(&path).map_err(failed("remove", &path))?;
+            Ok(false)
+        }
+    }
+}
