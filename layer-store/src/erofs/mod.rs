@@ -1,24 +1,95 @@
-//! Indexes over plain tars.
+//! Writes the index of a layer: an EROFS image without the content of files, which stays where it is in the plain tar.
+//!
+//! Mounted with the tar as its extra device, it is the layer: nothing is unpacked. It is made of the table of contents
+//! alone, in one pass, and the same table always gives the same bytes.
+//!
+//! | in the table             | in the index                                                                  |
+//! | ------------------------ | ----------------------------------------------------------------------------- |
+//! | file                     | an inode whose first block is one of the tar: blocks have 512 bytes, as in tars |
+//! | sparse file              | chunks, if its holes lie on a grid of blocks                                  |
+//! | hard link                | one more name of the inode                                                    |
+//! | whiteout                 | the character device 0:0                                                      |
+//! | opaque mark              | the attribute `trusted.overlay.opaque` = `y`                                  |
+//! | implied directory        | mode 755 of the root user, as in a tree                                       |
+//! | the root                 | mode 755 of the root user, changed at the epoch                               |
+//! | time, most common of all | in the superblock; an inode that has it, and small numbers, takes 32 bytes, else 64 |
+//!
+//! It is all that a tree made for the root user is, see [`crate::tree`]. What it cannot hold is refused before anything
+//! is written ([`IndexError::CannotHold`]); such a layer gets a tree.
+//!
+//! The kernel reads such images since 5.16 from block devices and since 6.12 from files; older ones know no blocks of
+//! 512 bytes (6.4).
+
+mod chunks;
+mod directory;
+mod format;
+mod output;
+mod plan;
+mod xattrs;
+
+#[cfg(test)]
+mod tests;
 
 use std::io::{self, Write};
 
+use crate::entry::shown;
 use crate::toc::Toc;
+use format::BlockSize;
+use output::Output;
+use plan::{Plan, Rest};
 
 /// Why there is no index.
+#[derive(Debug, thiserror::Error)]
 pub(crate) enum IndexError {
     /// It could not be written.
-    Io(io::Error),
-    /// Something in the layer has no place in it.
-    CannotHold,
+    #[error("could not write an index")]
+    Io(#[from] io::Error),
+    /// An index cannot say what the table says.
+    #[error("an index cannot hold `{}`: {reason}", shown(.path))]
+    CannotHold {
+        /// The path; empty for the layer as a whole.
+        path: Vec<u8>,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
 }
 
-impl From<io::Error> for IndexError {
-    fn from(error: io::Error) -> Self {
-        Self::Io(error)
+/// Writes the index of the layer with this table of contents over its plain tar, which has `tar_size` bytes.
+///
+/// `out` gets it from front to back, in pieces that need no buffer. Returns its length in bytes.
+pub(crate) fn write(toc: &Toc, tar_size: u64, out: impl Write) -> Result<u64, IndexError> {
+    write_in_blocks(toc, tar_size, BlockSize::OF_TARS, out)
+}
+
+fn write_in_blocks(toc: &Toc, tar_size: u64, block: BlockSize, out: impl Write) -> Result<u64, IndexError> {
+    let plan = Plan::new(toc, tar_size, block)?;
+    let mut out = Output::new(out);
+    out.add(|bytes| bytes.extend(plan.superblock().to_bytes()))?;
+    for node in plan.with_inode() {
+        let described = plan.describe(node)?;
+        out.pad_to(plan.offset(node))?;
+        out.add(|bytes| {
+            described.inode.append_to(bytes, plan.epoch);
+            described.xattrs.append_to(bytes);
+        })?;
+        match &described.rest {
+            Rest::Nothing => {}
+            Rest::Inline => out.add(|bytes| bytes.extend(plan.inline(node)))?,
+            Rest::Chunks(map) => {
+                out.pad_to(out.position().next_multiple_of(8))?;
+                out.add(|bytes| map.append_to(bytes))?;
+            }
+        }
     }
-}
-
-/// Writes the index; not yet.
-pub(crate) fn write(_toc: &Toc, _tar_size: u64, _out: impl Write) -> Result<(), IndexError> {
-    Err(IndexError::CannotHold)
+    out.pad_to(block.round_up(out.position()))?;
+    for piece in plan.outside() {
+        let piece = piece?;
+        out.add(|bytes| bytes.extend(piece))?;
+        out.pad_to(block.round_up(out.position()))?;
+    }
+    for xattr in plan.shared.all() {
+        out.add(|bytes| bytes.extend(xattr))?;
+    }
+    out.pad_to(block.round_up(out.position()))?;
+    Ok(out.finish()?)
 }

@@ -160,7 +160,7 @@ pub(super) fn write_index(toc: &Toc, tar_size: u64, folder: &Path) -> Result<boo
     match written.and_then(|_| Ok(file.flush()?)) {
         Ok(()) => Ok(true),
         Err(IndexError::Io(error)) => Err(failed("write", &path)(error)),
-        Err(IndexError::CannotHold) => {
+        Err(IndexError::CannotHold { .. }) => {
             std::fs::remove_file(&path).map_err(failed("remove", &path))?;
             Ok(false)
         }

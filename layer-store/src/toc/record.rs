@@ -63,9 +63,13 @@ impl<'a> Record<'a> {
     }
 
     pub(crate) fn xattrs(&self) -> Xattrs {
+        self.xattr_pairs().map(|(name, value)| (name.to_vec(), value.to_vec())).collect()
+    }
+
+    /// Names and values of the attributes, where they are.
+    pub(crate) fn xattr_pairs(&self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> + use<'a> {
         let mut rest = self.xattrs;
-        let mut next = || Some((text(&mut rest)?.to_vec(), text(&mut rest)?.to_vec()));
-        (0..self.xattr_count).map_while(|_| next()).collect()
+        (0..self.xattr_count).map_while(move |_| Some((text(&mut rest)?, text(&mut rest)?)))
     }
 
     pub(crate) fn is_directory(&self) -> bool {
