@@ -31,8 +31,24 @@ pub(crate) struct Session {
 impl Session {
     /// Becomes root, if need be in a user namespace, and opens the store.
     pub(crate) fn enter(settings: &Settings) -> Result<Self, CommandError> {
+        Self::of(tug_runtime::enter(preference(settings)?)?, settings)
+    }
+
+    /// The same where no container can run: what needs none is done, and what needs one says why there can be none. A
+    /// mode that was asked for must be possible.
+    pub(crate) fn enter_if_possible(settings: &Settings) -> Result<Self, CommandError> {
+        let preference = preference(settings)?;
+        match tug_runtime::enter(preference) {
+            Ok(mode) => Self::of(mode, settings),
+            Err(error) if preference == ModePreference::Auto => {
+                Ok(Self { store: open_store(settings)?, runtime: Runtime::unable(error) })
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn of(mode: Mode, settings: &Settings) -> Result<Self, CommandError> {
         let root = settings.store()?;
-        let mode = tug_runtime::enter(preference(settings)?)?;
         // Where layers are mounted is where they are kept.
         let indexed_layers = wants_indexes(settings)? && tug_runtime::mounts_indexed_layers(mode, &root);
         let options = match mode {

@@ -9,7 +9,7 @@ use crate::{Container, Error, Mode, Seccomp, capabilities, sealed, seccomp};
 /// What all containers of one process share: the mode, and the sealed copy of our own program.
 #[derive(Debug)]
 pub struct Runtime {
-    mode: Mode,
+    mode: Result<Mode, Error>,
     program: OnceLock<OwnedFd>,
     filter: OnceLock<Vec<u8>>,
     has_cgroup2: OnceLock<bool>,
@@ -20,23 +20,38 @@ impl Runtime {
     /// (a few milliseconds); call [`Runtime::prepare`] from another thread to have it ready.
     #[must_use]
     pub fn new(mode: Mode) -> Self {
-        Self { mode, program: OnceLock::new(), filter: OnceLock::new(), has_cgroup2: OnceLock::new() }
+        Self {
+            mode: Ok(mode),
+            program: OnceLock::new(),
+            filter: OnceLock::new(),
+            has_cgroup2: OnceLock::new(),
+        }
+    }
+
+    /// A runtime on a host where [`enter`](crate::enter()) failed: every container fails for the same reason. Work that needs
+    /// no container can be done all the same.
+    #[must_use]
+    pub fn unable(reason: Error) -> Self {
+        Self { mode: Err(reason), ..Self::new(Mode::SingleId) }
     }
 
     /// Makes ready what the first container would otherwise wait for.
     ///
     /// # Errors
-    /// [`Error::System`] when our own program cannot be read.
+    /// [`Error::System`] when our own program cannot be read; why there can be no containers.
     pub fn prepare(&self) -> Result<(), Error> {
+        self.mode()?;
         self.program()?;
         self.default_filter();
         Ok(())
     }
 
     /// The mode containers run in.
-    #[must_use]
-    pub fn mode(&self) -> Mode {
-        self.mode
+    ///
+    /// # Errors
+    /// Why there can be none.
+    pub fn mode(&self) -> Result<Mode, Error> {
+        self.mode.clone()
     }
 
     pub(crate) fn program(&self) -> Result<BorrowedFd<'_>, Error> {
@@ -49,8 +64,8 @@ impl Runtime {
     }
 
     /// How many user and group ids exist.
-    pub(crate) fn ids(&self) -> (u32, u32) {
-        match self.mode {
+    pub(crate) fn ids(mode: Mode) -> (u32, u32) {
+        match mode {
             Mode::Root => (u32::MAX, u32::MAX),
             Mode::ManyIds { uids, gids } => (uids, gids),
             Mode::SingleId => (1, 1),

@@ -22,7 +22,7 @@ impl Container {
     /// # Errors
     /// [`Error::CommandNotFound`], [`Error::NotExecutable`], or whatever else kept it from running.
     pub fn start(&self, runtime: &Runtime) -> Result<Running, Error> {
-        let order = self.order(runtime);
+        let order = self.order(runtime, runtime.mode()?);
         if let Some(work) = &self.root.work {
             stubs::clear_mark(work);
         }
@@ -65,7 +65,7 @@ impl Container {
         running.group = Some(group);
     }
 
-    fn order(&self, runtime: &Runtime) -> Order {
+    fn order(&self, runtime: &Runtime, mode: crate::Mode) -> Order {
         let resolv_conf = match &self.files.resolv_conf {
             ResolvConf::Host => std::fs::read_to_string("/etc/resolv.conf").ok(),
             ResolvConf::Keep => None,
@@ -73,13 +73,13 @@ impl Container {
         };
         Order::Contain(Box::new(Containment {
             container: self.clone(),
-            user_namespace: runtime.mode() != crate::Mode::Root,
-            ids: runtime.ids(),
+            user_namespace: mode != crate::Mode::Root,
+            ids: Runtime::ids(mode),
             open_files: crate::enter::open_files::before(),
             resolv_conf,
             cgroup2: runtime.has_cgroup2(),
             filter: runtime.filter(self),
-            listening: if runtime.mode() == crate::Mode::SingleId {
+            listening: if mode == crate::Mode::SingleId {
                 emulate::filter_bytes().to_vec()
             } else {
                 Vec::new()

@@ -27,7 +27,7 @@ pub(super) fn run(arguments: &DoctorArguments, settings: &Settings) -> Result<Ex
     checks.push(git(tug_fetch::git_version(&crate::remote::of_git(&settings.environment))));
     let session = Session::enter(settings);
     let verdict = session.and_then(|session| match missing(&checks) {
-        None => Ok(mode_in_words(session.runtime.mode())),
+        None => Ok(mode_in_words(session.runtime.mode()?)),
         Some(error) => Err(error),
     });
     let verdict = verdict.as_ref();

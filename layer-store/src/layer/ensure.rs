@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use tug_oci::{Descriptor, DiffId};
 
 use super::Layer;
+use super::import::Derive;
 use crate::error::Result;
 use crate::fetch::Wanted;
 use crate::store::Store;
@@ -47,7 +48,10 @@ impl Store {
         let lock = self.lock_layer(diff_id)?;
         match self.layer(diff_id)? {
             Some(layer) => Ok(layer),
-            None => self.derive_layer(diff_id, blob, mountable == Mountable::Now, &lock),
+            None => {
+                let derive = if mountable == Mountable::Now { Derive::Mountable } else { Derive::Nothing };
+                self.derive_layer(diff_id, blob, derive, &lock)
+            }
         }
     }
 }

@@ -78,20 +78,35 @@ impl Store {
         draft.publish(self, None)
     }
 
-    /// Makes record, table of contents, and what it takes to mount it if asked for, from a blob of the store.
+    /// Makes record and table of contents from a blob of the store, and what else is wanted.
     pub(super) fn derive_layer(
         &self,
         diff_id: &DiffId,
         blob: &Descriptor,
-        materialise: bool,
+        derive: Derive,
         lock: &Lock,
     ) -> Result<Layer> {
         let missing = || self.missing_blob("the layer", blob);
         let mut source = self.open_blob(&blob.digest)?.ok_or_else(missing)?;
-        let options = ImportLayer { expected: Some(diff_id.clone()), materialise, ..ImportLayer::default() };
+        let options = ImportLayer {
+            expected: Some(diff_id.clone()),
+            materialise: derive == Derive::Mountable,
+            keep_plain_tar: derive == Derive::Tar,
+            ..ImportLayer::default()
+        };
         let keep = Keep::Nothing { came_as: blob };
         Import { store: self, options: &options, keep }.run(&mut source)?.publish(self, Some(lock))
     }
+}
+
+/// What is made of a blob beside record and table of contents.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Derive {
+    Nothing,
+    /// The plain tar.
+    Tar,
+    /// What can be mounted.
+    Mountable,
 }
 
 struct Import<'a> {
@@ -218,12 +233,10 @@ impl Import<'_> {
     fn keeps_plain(&self, compression: Compression) -> bool {
         // The files of an index lie in the plain tar.
         let is_indexed = self.options.materialise && self.store.options().indexed_layers;
-        match (self.keep, compression) {
-            (_, Compression::Plain) => false,
-            _ if is_indexed => true,
-            (Keep::Nothing { .. }, _) => false,
-            (_, Compression::Xz | Compression::Bzip2) => true,
-            (_, Compression::Gzip | Compression::Zstd) => self.options.keep_plain_tar,
+        match compression {
+            Compression::Plain => false,
+            Compression::Xz | Compression::Bzip2 => true,
+            Compression::Gzip | Compression::Zstd => is_indexed || self.options.keep_plain_tar,
         }
     }
 }

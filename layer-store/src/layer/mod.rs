@@ -35,6 +35,7 @@ use crate::fetch::Wanted;
 use crate::store::Store;
 use crate::toc::Toc;
 use draft::Draft;
+use import::Derive;
 pub(crate) use record::Record;
 
 const TOC: &str = "toc";
@@ -98,7 +99,7 @@ impl Store {
         let plain = Descriptor::new(media_type::OCI_LAYER, diff_id.digest().clone(), 0);
         let came_as = record.and_then(|record| record.blob).filter(|blob| blob.digest != plain.digest);
         if self.has_blob(diff_id.digest())? {
-            match self.derive_layer(diff_id, &plain, false, &lock) {
+            match self.derive_layer(diff_id, &plain, Derive::Nothing, &lock) {
                 Ok(layer) => return Ok(Some(layer)),
                 // It says nothing about the blob.
                 Err(error) if error.is_disk_full() || matches!(error, Error::Stopped) => return Err(error),
@@ -107,7 +108,7 @@ impl Store {
         }
         match came_as {
             Some(blob) if self.has_blob(&blob.digest)? => {
-                self.derive_layer(diff_id, &blob, false, &lock).map(Some)
+                self.derive_layer(diff_id, &blob, Derive::Nothing, &lock).map(Some)
             }
             _ => Ok(None),
         }

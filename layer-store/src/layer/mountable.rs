@@ -13,6 +13,7 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use super::import::Derive;
 use super::record::{INDEX_VERSION, Record, TreeForm};
 use super::{INDEX, Known, Layer, TREE};
 use crate::entry::Mtime;
@@ -42,15 +43,15 @@ pub enum Lower {
 impl Layer {
     /// What a process with the options of this store mounts, if that is there.
     pub(crate) fn lower(&self) -> Result<Option<Lower>> {
-        let folder = self.store.layer_folder(self.diff_id());
-        if self.record.tree == Some(TreeForm::of(self.store.options())) {
-            return Ok(Some(Lower::Tree(folder.join(TREE))));
+        if let Some(tree) = self.tree() {
+            return Ok(Some(Lower::Tree(tree)));
         }
         if !self.is_indexed() || !self.store.has_blob(self.diff_id().digest())? {
             return Ok(None);
         }
         let data = self.store.blob_path(self.diff_id().digest());
-        Ok(Some(Lower::Indexed { index: folder.join(INDEX), data }))
+        let index = self.store.layer_folder(self.diff_id()).join(INDEX);
+        Ok(Some(Lower::Indexed { index, data }))
     }
 
     /// Whether there is an index that can be used here. It needs the plain tar.
@@ -78,7 +79,7 @@ impl Layer {
             return Ok(lower);
         }
         if layer.open_tar()?.is_none() {
-            layer = self.store.derive_layer(self.diff_id(), &layer.blob(), true, &lock)?;
+            layer = self.store.derive_layer(self.diff_id(), &layer.blob(), Derive::Mountable, &lock)?;
         } else if self.store.options().indexed_layers {
             layer = layer.adopt_index_of_its_own()?;
         }
@@ -88,18 +89,37 @@ impl Layer {
         layer.lower()?.ok_or_else(missing)
     }
 
+    /// The tree that a process with the options of this store can read, if there is one.
+    pub(crate) fn tree(&self) -> Option<PathBuf> {
+        let is_ours = self.record.tree == Some(TreeForm::of(self.store.options()));
+        is_ours.then(|| self.store.layer_folder(self.diff_id()).join(TREE))
+    }
+
+    /// The plain tar, made from the blob if it is not kept. That takes one pass, and no more files than one.
+    pub(crate) fn make_tar(&self) -> Result<File> {
+        if let Some(tar) = self.open_tar()? {
+            return Ok(tar);
+        }
+        self.store.bring([Wanted::blob(&self.blob())])?;
+        let lock = self.store.lock_layer(self.diff_id())?;
+        if let Some(tar) = self.open_tar()? {
+            return Ok(tar);
+        }
+        let layer = self.store.derive_layer(self.diff_id(), &self.blob(), Derive::Tar, &lock)?;
+        layer.open_tar()?.ok_or_else(|| Error::MissingLayer(self.diff_id().clone()))
+    }
+
     /// The folder of the tree, which is made if there is none.
     pub(crate) fn make_tree(&self) -> Result<PathBuf> {
-        let path = self.store.layer_folder(self.diff_id()).join(TREE);
-        if self.record.tree == Some(TreeForm::of(self.store.options())) {
-            return Ok(path);
+        if let Some(tree) = self.tree() {
+            return Ok(tree);
         }
         match self.make_mountable()? {
             Lower::Tree(path) => Ok(path),
             Lower::Indexed { .. } => {
                 let lock = self.store.lock_layer(self.diff_id())?;
                 self.clone().with_tree(&lock)?;
-                Ok(path)
+                Ok(self.store.layer_folder(self.diff_id()).join(TREE))
             }
         }
     }
@@ -117,7 +137,7 @@ impl Layer {
     fn with_tree(self, lock: &Lock) -> Result<Self> {
         let layer = match self.open_tar()? {
             Some(_) => self,
-            None => self.store.derive_layer(self.diff_id(), &self.blob(), true, lock)?,
+            None => self.store.derive_layer(self.diff_id(), &self.blob(), Derive::Mountable, lock)?,
         };
         match layer.open_tar()? {
             Some(tar) => {

@@ -50,13 +50,14 @@ pub(super) fn mtime_in_tree(sheet: &Sheet, path: &[u8], in_layer: Mtime) -> Opti
 }
 
 impl Sheet {
-    /// Opens the plain tar, once for all files in it; `false` when it is not kept.
+    /// Opens the plain tar, once for all files in it; `false` when it is not kept and there is a tree. Where there is
+    /// neither, the tar is made: that is one file instead of all of them.
     fn has_tar(&self) -> Result<bool> {
         if self.tar.get().is_none() {
-            let mut tar = self.layer.open_tar()?;
-            if tar.is_none() && matches!(self.layer.make_mountable()?, Lower::Indexed { .. }) {
-                tar = self.layer.open_tar()?;
-            }
+            let tar = match (self.layer.open_tar()?, self.layer.tree()) {
+                (None, None) => Some(self.layer.make_tar()?),
+                (tar, _) => tar,
+            };
             let _ = self.tar.set(tar);
         }
         Ok(self.tar.get().is_some_and(Option::is_some))

@@ -43,7 +43,7 @@ pub(super) fn run(plan: &Plan, arguments: &BakeArguments, settings: &Settings) -
     }
     let reached = arguments.registry.options(&settings.environment, None)?;
     let start = Instant::now();
-    let session = Session::enter(settings)?;
+    let session = Session::enter_if_possible(settings)?;
     // From here on there may be threads.
     session::tidy_in_background(&session.store);
     for job in &mut jobs {

@@ -56,7 +56,7 @@ pub(super) fn run(arguments: &BuildArguments, settings: &Settings) -> Result<Exi
     let mut units = prepared.units(arguments, settings)?;
 
     let start = Instant::now();
-    let session = Session::enter(settings)?;
+    let session = Session::enter_if_possible(settings)?;
     // From here on there may be threads.
     session::tidy_in_background(&session.store);
     prepared.start_agents(arguments, &mut units, settings)?;
