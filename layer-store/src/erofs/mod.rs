@@ -21,10 +21,14 @@
 //! 512 bytes (6.4).
 
 mod chunks;
+#[cfg(any(test, feature = "fuzzing"))]
+mod compare;
 mod directory;
 mod format;
 mod output;
 mod plan;
+#[cfg(any(test, feature = "fuzzing"))]
+mod reader;
 mod xattrs;
 
 #[cfg(test)]

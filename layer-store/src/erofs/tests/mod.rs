@@ -1,4 +1,5 @@
 mod mounted;
+mod random;
 
 use tug_oci::Digest;
 
