@@ -52,6 +52,8 @@ pub use cache_mounts::{
 pub use compression::{BlockWriter, Compression, Decompressed, DecompressionLimits};
 pub use difference::{Aspect, LayerDifference};
 pub use entry::{Entry, EntryKind, Mtime, NewEntry, NewEntryKind, Xattrs, canonical_order};
+#[cfg(feature = "fuzzing")]
+pub use erofs::round_trip as index_round_trip;
 pub use error::{Error, Result};
 pub use exchange::{ExportedResult, FoundResult};
 pub use export::{FolderOptions, WrittenFolder};

@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that fails should stop")]
 #![allow(dead_code, reason = "the helpers are shared with other tests")]
 
+#[path = "support/indexed.rs"]
+mod indexed;
 #[path = "support/layers.rs"]
 mod layers;
 #[path = "support/raw_tar.rs"]
@@ -11,9 +13,10 @@ mod raw_tar;
 use std::io::Write;
 use std::process::Command;
 
-use layers::{Unprivileged, entries};
+use indexed::IndexedStore;
+use layers::{LowerDirs, Unprivileged, entries};
 use raw_tar::{Raw, archive};
-use tug_layer_store::{Error, ImportLayer, LayerError, Mountable};
+use tug_layer_store::{Error, ImportLayer, LayerError, Mountable, Owners, Store, StoreOptions};
 use tug_oci::{Descriptor, DiffId, Digest, media_type};
 use tug_testdata::Listing;
 
@@ -130,6 +133,30 @@ fn tars_of_others_come_to_what_is_there_in_the_end() {
             at_once, later,
             "{name}: the tree made along, and the one made from the table of contents"
         );
+    }
+}
+
+#[test]
+#[ignore = "needs root and EROFS"]
+fn tars_of_others_are_the_same_unpacked_and_over_an_index_needs_root_needs_erofs() {
+    let folder = tempfile::tempdir().unwrap();
+    let indexed = IndexedStore::new(folder.path());
+    let options = StoreOptions { owners: Owners::Real, in_user_namespace: false, indexed_layers: false };
+    let plain = Store::open(&folder.path().join("plain"), &options).unwrap();
+    for (name, raw, _) in cases() {
+        let layer = plain.import_layer(&mut &archive(&raw)[..], &ImportLayer::default()).unwrap();
+        let layers = [layer.diff_id().clone()];
+        indexed.take(&layers, &plain);
+        let mounted = Listing::of_folder(indexed.mount_one(&layers[0]).path()).lines();
+        let tree = Listing::of_folder(&plain.lower_dirs(&layers).unwrap()[0]).lines();
+        // What a whiteout is beside being one is of no interest.
+        let kept = |lines: &str| -> Vec<String> {
+            lines
+                .lines()
+                .map(|line| line.split_once(" char 0:0 ").map_or(line, |(path, _)| path).to_owned())
+                .collect()
+        };
+        assert_eq!(kept(&mounted), kept(&tree), "{name}");
     }
 }
 
@@ -331,7 +358,7 @@ fn a_damaged_table_of_contents_is_made_again() {
         }
         // Another process has not read it yet.
         let options = ground.store.options().clone();
-        let other = tug_layer_store::Store::open(ground.store.root(), &options).unwrap();
+        let other = Store::open(ground.store.root(), &options).unwrap();
         assert_eq!(entries(&other.layer(layer.diff_id()).unwrap().unwrap()), ["d/", "d/f"]);
         assert_eq!(layers::content(&other, &[layer.diff_id().clone()], "d/f"), b"content");
     }

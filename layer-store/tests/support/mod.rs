@@ -13,6 +13,9 @@ use tug_layer_store::{CommitOptions, ImportLayer, Layer, Owners, Store, StoreOpt
 use tug_oci::DiffId;
 use tug_testdata::{Detail, Listing};
 
+use indexed::IndexedStore;
+
+pub(crate) mod indexed;
 pub(crate) mod layers;
 
 pub(crate) use layers::LowerDirs;
@@ -51,13 +54,17 @@ pub(crate) struct Ground {
     pub(crate) ids: Ids,
     pub(crate) store: Store,
     other: Store,
+    /// For root, where it is possible: gets the same layers, and mounts them over their indexes.
+    indexed: Option<IndexedStore>,
 }
 
 impl Ground {
     /// Makes both in `folder`.
     pub(crate) fn new(folder: &Path, ids: Ids) -> Self {
         let open = |name: &str| Store::open(&folder.join(name), &ids.store_options()).unwrap();
-        Self { ids, store: open("store"), other: open("other") }
+        let indexed =
+            (ids == Ids::All && IndexedStore::is_possible(folder)).then(|| IndexedStore::new(folder));
+        Self { ids, store: open("store"), other: open("other"), indexed }
     }
 
     /// Runs `step` in an overlay over `below`, and makes a layer of it. Checks that
@@ -88,13 +95,23 @@ impl Ground {
         lower
     }
 
-    /// What the layers show when they are mounted over each other.
+    /// What the layers show when they are mounted over each other. Checks that their indexes show the same.
     pub(crate) fn mounted(&self, layers: &[DiffId]) -> Listing {
-        let mut lower = self.lower(layers);
-        if lower.len() == 1 {
-            lower.push(self.lower(&[])[0].clone());
+        let show = |mut lower: Vec<PathBuf>| {
+            while lower.len() < 2 {
+                lower.push(self.lower(&[])[0].clone());
+            }
+            Listing::of_folder(Overlay::mount(&lower, None, self.ids).path())
+        };
+        let listing = show(self.lower(layers));
+        if let Some(indexed) = &self.indexed {
+            indexed.take(layers, &self.store);
+            let places = indexed.mount(layers);
+            let mounted = show(places.iter().map(|place| place.path().to_owned()).collect());
+            let comparable = |listing: &Listing| with_near_times(&lines(listing));
+            assert_eq!(comparable(&mounted), comparable(&listing), "over indexes");
         }
-        Listing::of_folder(Overlay::mount(&lower, None, self.ids).path())
+        listing
     }
 
     /// What the tars show when they are laid over each other.
@@ -106,7 +123,7 @@ impl Ground {
         listing
     }
 
-    /// The tree of a layer in this store, and in one that imported its tar.
+    /// The tree of a layer in this store, and in one that imported its tar. Checks that its index shows the same.
     pub(crate) fn trees(&self, layer: &DiffId) -> (Listing, Listing) {
         let ours = self.store.lower_dirs(std::slice::from_ref(layer)).unwrap();
         let mut tar = self.store.layer_tar(layer).unwrap();
@@ -114,7 +131,14 @@ impl Ground {
         let options = ImportLayer { expected, materialise: true, ..ImportLayer::default() };
         self.other.import_layer(&mut tar, &options).unwrap();
         let theirs = self.other.lower_dirs(std::slice::from_ref(layer)).unwrap();
-        (Listing::of_folder(&ours[0]), Listing::of_folder(&theirs[0]))
+        let (ours, theirs) = (Listing::of_folder(&ours[0]), Listing::of_folder(&theirs[0]));
+        if let Some(indexed) = &self.indexed {
+            indexed.take(std::slice::from_ref(layer), &self.store);
+            let mounted = Listing::of_folder(indexed.mount_one(layer).path());
+            let comparable = |listing: &Listing| with_near_times(&tree_lines(listing));
+            assert_eq!(comparable(&mounted), comparable(&theirs), "over an index");
+        }
+        (ours, theirs)
     }
 }
 
@@ -137,6 +161,19 @@ pub(crate) fn lines(listing: &Listing) -> String {
 pub(crate) fn tree_lines(listing: &Listing) -> String {
     let kept = |line: &str| line.split_once(" char 0:0 ").map_or(line, |(path, _)| path).to_owned() + "\n";
     listing.lines().lines().map(kept).collect()
+}
+
+/// The same with no time beyond what ext4 can hold; xfs ends later. An index holds every time.
+fn with_near_times(lines: &str) -> String {
+    let near = |word: &str| match word.strip_prefix('@').and_then(|seconds| seconds.parse::<i64>().ok()) {
+        Some(seconds) if seconds >= 15_032_385_535 => "@far".to_owned(),
+        _ => word.to_owned(),
+    };
+    lines
+        .split(' ')
+        .map(|word| word.split('\n').map(near).collect::<Vec<_>>().join("\n"))
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// What tars cannot show when there is one id only.

@@ -1,3 +1,4 @@
+mod fsck;
 mod mounted;
 mod random;
 

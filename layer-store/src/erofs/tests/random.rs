@@ -61,19 +61,24 @@ fn things() -> impl Strategy<Value = Vec<Thing>> {
 
 /// Brings the things into a table that holds together: what is above is a directory, links lead to files.
 fn table(things: Vec<Thing>) -> Toc {
-    let mut slots: BTreeMap<Key, (Entry, Option<Vec<Segment>>, bool, bool)> = BTreeMap::new();
+    let mut slots: BTreeMap<Key, Slot> = BTreeMap::new();
     let is_directory = |entry: &Entry| entry.kind == EntryKind::Directory;
     for (names, kind, attributes, pieces, mark) in things {
         let path = names.iter().fold(Vec::new(), |path, name| join(&path, name));
         let above =
-            |end: usize| slots.get(&Key(path[..end].to_vec())).is_none_or(|slot| is_directory(&slot.0));
+            |end: usize| slots.get(&Key(path[..end].to_vec())).is_none_or(|slot| is_directory(&slot.entry));
         let ends: Vec<usize> = (0..path.len()).filter(|&at| path[at] == b'/').collect();
         if slots.contains_key(&Key(path.clone())) || !ends.iter().all(|&end| above(end)) {
             continue;
         }
         for end in ends {
             let implied = entry(&path[..end], EntryKind::Directory);
-            slots.entry(Key(path[..end].to_vec())).or_insert((implied, None, true, mark));
+            slots.entry(Key(path[..end].to_vec())).or_insert(Slot {
+                entry: implied,
+                segments: None,
+                is_implied: true,
+                mark,
+            });
         }
         let (kind, segments) = match (kind, pieces) {
             (EntryKind::File { offset, .. }, Some(pieces)) => {
@@ -94,26 +99,34 @@ fn table(things: Vec<Thing>) -> Toc {
                         EntryKind::Directory | EntryKind::HardLink { .. } | EntryKind::Whiteout
                     )
                 };
-                let target = before.rev().find(|(_, slot)| is_file(&slot.0)).map(|(key, _)| key.0.clone());
+                let target =
+                    before.rev().find(|(_, slot)| is_file(&slot.entry)).map(|(key, _)| key.0.clone());
                 (target.map_or(EntryKind::Fifo, |target| EntryKind::HardLink { target }), None)
             }
             (kind, _) => (kind, None),
         };
         let made = Entry { path: path.clone(), kind, ..attributes };
-        slots.insert(Key(path), (made, segments, false, mark));
+        slots.insert(Key(path), Slot { entry: made, segments, is_implied: false, mark });
     }
     let mut toc = TocWriter::new();
-    for (Key(path), (made, segments, is_implied, mark)) in &slots {
-        match is_implied {
+    for (Key(path), slot) in &slots {
+        match slot.is_implied {
             true => toc.implied(path).unwrap(),
-            false => toc.entry(made, segments.as_deref()).unwrap(),
+            false => toc.entry(&slot.entry, slot.segments.as_deref()).unwrap(),
         }
-        if *mark && is_directory(made) {
+        if slot.mark && is_directory(&slot.entry) {
             toc.entry(&Entry { xattrs: Xattrs::new(), ..entry(path.clone(), EntryKind::Opaque) }, None)
                 .unwrap();
         }
     }
     toc.finish()
+}
+
+struct Slot {
+    entry: Entry,
+    segments: Option<Vec<Segment>>,
+    is_implied: bool,
+    mark: bool,
 }
 
 #[derive(Clone, PartialEq, Eq)]
