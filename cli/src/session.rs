@@ -51,25 +51,42 @@ impl Session {
         let root = settings.store()?;
         // Where layers are mounted is where they are kept.
         let indexed_layers = wants_indexes(settings)? && tug_runtime::mounts_indexed_layers(mode, &root);
-        let options = match mode {
-            Mode::Root => StoreOptions { owners: Owners::Real, in_user_namespace: false, indexed_layers },
-            Mode::SingleId => {
-                StoreOptions { owners: Owners::Recorded, in_user_namespace: true, indexed_layers: false }
-            }
-            _ => StoreOptions { owners: Owners::Real, in_user_namespace: true, indexed_layers: false },
-        };
+        let options = StoreOptions { indexed_layers, ..options(mode) };
         Ok(Self { store: Store::open(&root, &options)?, runtime: Runtime::new(mode) })
     }
 }
 
+/// Opens the store to look at everything in it, also when its list of names is lost; as root of whatever ids there are,
+/// where that is possible.
+pub(crate) fn open_damaged(settings: &Settings) -> Result<Store, CommandError> {
+    let mode = preference(settings).and_then(|wanted| Ok(tug_runtime::enter(wanted)?));
+    let options = match mode {
+        Ok(mode) => options(mode),
+        Err(_) => plain_options(),
+    };
+    Ok(Store::open_damaged(&settings.store()?, &options)?)
+}
+
 /// Opens the store for work that makes no trees.
 pub(crate) fn open_store(settings: &Settings) -> Result<Store, CommandError> {
+    Ok(Store::open(&settings.store()?, &plain_options())?)
+}
+
+/// How a store is used in this mode, without indexes.
+fn options(mode: Mode) -> StoreOptions {
+    let (owners, in_user_namespace) = match mode {
+        Mode::Root => (Owners::Real, false),
+        Mode::SingleId => (Owners::Recorded, true),
+        _ => (Owners::Real, true),
+    };
+    StoreOptions { owners, in_user_namespace, indexed_layers: false }
+}
+
+/// How a store is used by those who are not in a namespace.
+fn plain_options() -> StoreOptions {
     let is_root = rustix::process::geteuid().is_root();
     let owners = if is_root { Owners::Real } else { Owners::Recorded };
-    Ok(Store::open(
-        &settings.store()?,
-        &StoreOptions { owners, in_user_namespace: !is_root, indexed_layers: false },
-    )?)
+    StoreOptions { owners, in_user_namespace: !is_root, indexed_layers: false }
 }
 
 /// Starts a thread that tidies up the store. What it does not manage, the next command does.

@@ -237,6 +237,9 @@ impl Error {
             Self::MissingBlob { origin: Some(origin), .. } => {
                 Some(format!("it was seen in `{origin}`: pull the image again"))
             }
+            Self::Damaged { path, .. } if path.ends_with("index.json") => Some(
+                "`tug store verify --repair` keeps what can be read, and finds the images again".to_owned(),
+            ),
             Self::BlobDamaged { .. } => Some("load, pull or build the image again to replace it".to_owned()),
             Self::NoSuchPlatform { available, .. } if !available.is_empty() => {
                 Some(format!("it has images for {}", list(available)))

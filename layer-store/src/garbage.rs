@@ -81,6 +81,8 @@ impl Store {
     }
 
     fn reachable(&self) -> Result<HashSet<Digest>> {
+        // Where the names cannot be read, everything could be needed.
+        self.roots()?;
         let mut reachable = HashSet::new();
         let mut pending: Vec<Digest> = digests_in_file(&self.path("index.json"))?;
         for folder in folders_in(&self.path("cache"))? {
@@ -139,23 +141,31 @@ impl Store {
         Ok(())
     }
 
-    fn remove_idle_locks(&self) -> Result<()> {
-        for path in names_in(&self.path("locks"))? {
-            let Some(name) = path.file_name().and_then(OsStr::to_str) else { continue };
-            let layer = name.strip_prefix("layer-").map(|hex| self.path("layers").join(hex));
-            let cache = name.strip_prefix("cache-").and_then(|name| name.split('-').next());
-            let cache = cache.map(|name| self.path("mounts").join(name));
-            let is_idle = layer.or(cache).is_some_and(|folder| !folder.exists());
-            if is_idle && let Some(_held) = Lock::try_exclusive(&path)? {
+    pub(crate) fn remove_idle_locks(&self) -> Result<()> {
+        for path in self.idle_locks()? {
+            if let Some(_held) = Lock::try_exclusive(&path)? {
                 std::fs::remove_file(&path).map_err(failed("remove", &path))?;
             }
         }
         Ok(())
     }
+
+    /// Locks of layers and cache mounts that are gone.
+    pub(crate) fn idle_locks(&self) -> Result<Vec<PathBuf>> {
+        let mut paths = names_in(&self.path("locks"))?;
+        paths.retain(|path| {
+            let Some(name) = path.file_name().and_then(OsStr::to_str) else { return false };
+            let layer = name.strip_prefix("layer-").map(|hex| self.path("layers").join(hex));
+            let cache = name.strip_prefix("cache-").and_then(|name| name.split('-').next());
+            let cache = cache.map(|name| self.path("mounts").join(name));
+            layer.or(cache).is_some_and(|folder| !folder.exists())
+        });
+        Ok(paths)
+    }
 }
 
 /// Whether somebody may go on with this download; what says which bytes are there stays as long as the bytes.
-fn is_kept_download(path: &Path) -> bool {
+pub(crate) fn is_kept_download(path: &Path) -> bool {
     let Some(name) = path.file_name().and_then(OsStr::to_str) else { return false };
     if !name.starts_with(partial::PREFIX) {
         return false;
@@ -207,19 +217,19 @@ fn collect_spelled(text: &str, found: &mut Vec<Digest>) {
     }
 }
 
-fn digest_of_name(algorithm: Algorithm, path: &Path) -> Option<Digest> {
+pub(crate) fn digest_of_name(algorithm: Algorithm, path: &Path) -> Option<Digest> {
     let name = path.file_name()?.to_str()?;
     format!("{}:{name}", algorithm.name()).parse().ok()
 }
 
-fn folders_in(folder: &Path) -> Result<Vec<PathBuf>> {
+pub(crate) fn folders_in(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut paths = names_in(folder)?;
     paths.retain(|path| path.is_dir());
     Ok(paths)
 }
 
 /// What is in a folder, sorted; nothing when there is no such folder.
-fn names_in(folder: &Path) -> Result<Vec<PathBuf>> {
+pub(crate) fn names_in(folder: &Path) -> Result<Vec<PathBuf>> {
     let entries = match std::fs::read_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         other => other.map_err(failed("list", folder))?,

@@ -38,6 +38,7 @@ pub mod tar;
 mod toc;
 mod trash;
 mod tree;
+mod verify;
 mod view;
 mod xattr;
 
@@ -73,4 +74,7 @@ pub use partial::{Claim, Partial, PartialReader};
 pub use scratch::ScratchDir;
 pub use store::{Owners, Store, StoreOptions};
 pub use toc::{Toc, TocDamaged};
+pub use verify::{
+    Fault, Finding, LostImage, Outcome, Remedy, Severity, Verified, VerifyOptions, VerifyProgress,
+};
 pub use view::{Node, View};

@@ -81,6 +81,12 @@ pub(crate) fn try_flock(file: &File, path: &Path) -> Result<bool> {
     flock_now(file, path, FlockOperation::NonBlockingLockExclusive)
 }
 
+/// Whether nobody holds a lock on an opened file or folder. A lock that cannot be asked for counts as held.
+pub(crate) fn flock_is_free(file: &File) -> bool {
+    retry_on_intr(|| flock(file, FlockOperation::NonBlockingLockShared)).is_ok()
+        && flock(file, FlockOperation::Unlock).is_ok()
+}
+
 fn flock_now(file: &File, path: &Path, operation: FlockOperation) -> Result<bool> {
     match retry_on_intr(|| flock(file, operation)) {
         Ok(()) => Ok(true),

@@ -19,7 +19,7 @@ use std::path::Path;
 use serde_json::{Map, Value};
 use tug_oci::{Descriptor, Digest, IMAGE_NAME, REF_NAME, Reference, json_reason};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, failed};
 use crate::file::{self, Durability};
 use crate::lock::Lock;
 use crate::store::Store;
@@ -115,6 +115,28 @@ impl Store {
         Ok(entries.filter_map(|entry| Some((entry.name, entry.image?))).collect())
     }
 
+    /// Writes an index anew that cannot be read: with the entries in it that can, and without a name, with every image
+    /// that nothing else leads to. What was there is kept beside it.
+    pub(crate) fn salvage_index(&self) -> Result<()> {
+        let _lock = Lock::exclusive(&self.path("locks/index"))?;
+        let path = self.path(INDEX_FILE);
+        if Index::read(&path).is_ok() {
+            return Ok(());
+        }
+        let bytes = file::read_small(&path, INDEX_LIMIT)?.unwrap_or_default();
+        let mut entries = salvaged(&bytes);
+        for image in self.images_without_index()? {
+            if !entries.iter().any(|entry| entry.points_to(&image.digest)) {
+                entries.push(IndexEntry::nameless(&image));
+            }
+        }
+        if path.exists() {
+            let aside = self.path("index.json.damaged");
+            std::fs::rename(&path, &aside).map_err(failed("rename", &path))?;
+        }
+        file::replace(&path, &self.path("ingest"), &index_bytes(&entries), Durability::Synced)
+    }
+
     fn change_index(&self, change: impl FnOnce(&mut Vec<IndexEntry>)) -> Result<()> {
         let _lock = Lock::exclusive(&self.path("locks/index"))?;
         let mut index = Index::read(&self.path(INDEX_FILE))?;
@@ -128,7 +150,8 @@ impl Store {
     }
 }
 
-/// Makes an index without entries when there is none.
+/// Makes an index without entries when there is none. Where there are blobs, one has been lost: everything would look
+/// like garbage then.
 pub(crate) fn make_index(root: &Path) -> Result<()> {
     if root.join(INDEX_FILE).exists() {
         return Ok(());
@@ -136,6 +159,11 @@ pub(crate) fn make_index(root: &Path) -> Result<()> {
     let _lock = Lock::exclusive(&root.join("locks/index"))?;
     if root.join(INDEX_FILE).exists() {
         return Ok(());
+    }
+    let blobs = root.join("blobs/sha256");
+    if std::fs::read_dir(&blobs).map_err(failed("list", &blobs))?.next().is_some() {
+        let reason = "it is missing, though there are images".to_owned();
+        return Err(Error::Damaged { path: root.join(INDEX_FILE), reason });
     }
     file::replace(&root.join(INDEX_FILE), &root.join("ingest"), &index_bytes(&[]), Durability::Synced)
 }
@@ -154,6 +182,29 @@ pub(crate) fn merge_index(path: &Path, added: &[IndexEntry]) -> Result<Vec<u8>> 
     index.entries.retain(|entry| !added.iter().any(|new| new.replaces(entry)));
     index.entries.extend_from_slice(added);
     Ok(index.to_bytes())
+}
+
+/// The descriptors that stand whole in a text.
+fn salvaged(bytes: &[u8]) -> Vec<IndexEntry> {
+    let mut entries = Vec::new();
+    let mut at = 0;
+    while let Some(brace) = bytes[at..].iter().position(|&byte| byte == b'{') {
+        at += brace;
+        let mut values = serde_json::Deserializer::from_slice(&bytes[at..]).into_iter::<Value>();
+        match values.next() {
+            Some(Ok(value)) => {
+                let entry = IndexEntry::parse(value);
+                if entry.image.is_some() {
+                    entries.push(entry);
+                    at += values.byte_offset();
+                    continue;
+                }
+                at += 1;
+            }
+            _ => at += 1,
+        }
+    }
+    entries
 }
 
 /// `index.json`, with everything in it that others wrote.

@@ -84,6 +84,21 @@ impl Store {
     /// Waits while another process removes garbage. Fails when the folder cannot be written to, has files of somebody
     /// else in it, or was made by a tug that knows more.
     pub fn open(root: &Path, options: &StoreOptions) -> Result<Self> {
+        let store = Self::prepare(root, options)?;
+        refs::make_index(store.root())?;
+        Ok(store)
+    }
+
+    /// The same, but a store that has images and no `index.json` is opened, too: for [`Store::verify`].
+    pub fn open_damaged(root: &Path, options: &StoreOptions) -> Result<Self> {
+        let store = Self::prepare(root, options)?;
+        match refs::make_index(store.root()) {
+            Err(Error::Damaged { .. }) => Ok(store),
+            other => other.map(|()| store),
+        }
+    }
+
+    fn prepare(root: &Path, options: &StoreOptions) -> Result<Self> {
         let root = std::path::absolute(root).map_err(failed("find", root))?;
         make_root(&root)?;
         refuse_foreign(&root)?;
@@ -233,7 +248,7 @@ fn make_layout(root: &Path) -> Result<()> {
     if !layout.exists() {
         file::replace(&layout, &root.join("ingest"), LAYOUT, Durability::Synced)?;
     }
-    refs::make_index(root)
+    Ok(())
 }
 
 /// Makes a folder that only its owner may enter: layers hold programs that would run as root for others.

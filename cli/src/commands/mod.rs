@@ -28,6 +28,7 @@ mod run;
 mod save;
 mod serve;
 mod settle;
+mod store;
 mod tag;
 mod version;
 
@@ -99,6 +100,8 @@ pub(crate) enum Command {
     Delete(Box<registry::delete::DeleteArguments>),
     /// Show what this machine can do, and how to mend what it cannot
     Doctor(doctor::DoctorArguments),
+    /// Look whether the store is whole, and mend it
+    Store(store::StoreArguments),
     /// Show the version of tug
     Version(version::VersionArguments),
     /// List, export, import and remove the caches of `RUN --mount=type=cache`
@@ -154,6 +157,7 @@ impl Command {
             Self::Attach(arguments) => registry::attach::run(arguments, settings)?,
             Self::Delete(arguments) => registry::delete::run(arguments, settings)?,
             Self::Doctor(arguments) => return doctor::run(arguments, settings),
+            Self::Store(arguments) => return store::run(arguments, settings),
             Self::Version(arguments) => version::run(arguments, settings)?,
             Self::Serve(arguments) => serve::run(arguments, settings)?,
             Self::Cache(arguments) => cache::run(arguments, settings)?,

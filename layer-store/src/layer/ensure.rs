@@ -57,7 +57,7 @@ impl Store {
 }
 
 /// Does the same to many things, by several threads. The results come in the order of the things.
-pub(super) fn in_parallel<T: Sync, R: Send>(
+pub(crate) fn in_parallel<T: Sync, R: Send>(
     things: &[T],
     work: impl Fn(&T) -> Result<R> + Sync,
 ) -> Result<Vec<R>> {

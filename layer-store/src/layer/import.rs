@@ -78,8 +78,24 @@ impl Store {
         draft.publish(self, None)
     }
 
+    /// Reads a layer, compressed or not, to its end and says what it holds. Nothing is kept.
+    pub(crate) fn survey_layer(&self, source: &mut dyn Read) -> Result<Surveyed> {
+        let mut head = Vec::with_capacity(Compression::HEAD);
+        source.take(Compression::HEAD as u64).read_to_end(&mut head).map_err(unreadable)?;
+        let compression = Compression::detect(&head);
+        let mut came = Came { source: io::Cursor::new(head).chain(source), blob: None, failure: None };
+        let options = ImportLayer::default();
+        let nothing = Descriptor::new(media_type::OCI_LAYER, tug_oci::Digest::of(b""), 0);
+        let import = Import { store: self, options: &options, keep: Keep::Nothing { came_as: &nothing } };
+        let limits = DecompressionLimits { ratio: options.limits.ratio, ..DecompressionLimits::default() };
+        let plain = Decompressed::new(&mut came, limits).map_err(unreadable)?;
+        let Unpacked { toc, content_size, tar_size, diff_id, .. } =
+            import.unpack(plain, compression, None)?;
+        Ok(Surveyed { toc, content_size, tar_size, diff_id })
+    }
+
     /// Makes record and table of contents from a blob of the store, and what else is wanted.
-    pub(super) fn derive_layer(
+    pub(crate) fn derive_layer(
         &self,
         diff_id: &DiffId,
         blob: &Descriptor,
@@ -101,7 +117,7 @@ impl Store {
 
 /// What is made of a blob beside record and table of contents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Derive {
+pub(crate) enum Derive {
     Nothing,
     /// The plain tar.
     Tar,
@@ -239,6 +255,14 @@ impl Import<'_> {
             Compression::Gzip | Compression::Zstd => is_indexed || self.options.keep_plain_tar,
         }
     }
+}
+
+/// What a layer turned out to hold.
+pub(crate) struct Surveyed {
+    pub(crate) toc: Toc,
+    pub(crate) content_size: u64,
+    pub(crate) tar_size: u64,
+    pub(crate) diff_id: DiffId,
 }
 
 /// What the plain tar turned out to be.

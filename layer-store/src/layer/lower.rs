@@ -22,7 +22,7 @@ use crate::toc::{TocTooLarge, TocWriter};
 use crate::tree::{Attributes, TreeWriter};
 use crate::view::{Found, Place, View};
 
-const IMPLIED: &str = "implied";
+pub(crate) const IMPLIED: &str = "implied";
 /// How many layers overlay merges (`OVL_MAX_STACK` of the kernel), less one for implied directories.
 const MOST: usize = 499;
 /// How many layers become one where there are more.

@@ -22,10 +22,13 @@ use std::sync::{Arc, OnceLock};
 use tug_oci::{Descriptor, DiffId, media_type};
 
 pub use commit::{CommitOptions, OwnerLookup};
-pub(crate) use commit::{Facts, Kind};
+pub(crate) use commit::{Facts, Kind, names_in};
 pub use ensure::Mountable;
+pub(crate) use ensure::in_parallel;
 pub use error::LayerError;
 pub use import::ImportLayer;
+pub(crate) use import::{Derive, Surveyed};
+pub(crate) use lower::IMPLIED;
 pub use mountable::Lower;
 pub use writer::{LayerWriter, LayerWriterOptions};
 
@@ -35,12 +38,11 @@ use crate::fetch::Wanted;
 use crate::store::Store;
 use crate::toc::Toc;
 use draft::Draft;
-use import::Derive;
-pub(crate) use record::Record;
+pub(crate) use record::{INDEX_VERSION, Record, TreeForm};
 
-const TOC: &str = "toc";
-const TREE: &str = "tree";
-const INDEX: &str = "erofs";
+pub(crate) const TOC: &str = "toc";
+pub(crate) const TREE: &str = "tree";
+pub(crate) const INDEX: &str = "erofs";
 
 /// A layer of the store.
 #[derive(Clone, Debug)]

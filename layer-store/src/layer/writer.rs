@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::io::Read;
 
-use tug_oci::Digest;
+use tug_oci::{DiffId, Digest};
 
 use super::sink::LayerSink;
 use super::{Draft, Layer, LayerError, TREE};
@@ -85,6 +85,15 @@ impl LayerWriter {
             check_links(&finished.toc)?;
         }
         Draft::of(self.folder, self.has_tree, self.mountable, finished).publish(&self.store, None)
+    }
+
+    /// Completes the tar and keeps it as a blob, if it is that of `layer`; else keeps nothing.
+    pub(crate) fn finish_tar_as(self, layer: &DiffId) -> Result<bool> {
+        let blob = self.sink.finish()?.blob;
+        match blob.digest() == layer.digest() {
+            true => blob.keep().map(|_| true),
+            false => Ok(false),
+        }
     }
 
     fn check_place(&self, path: &[u8]) -> std::result::Result<(), LayerError> {

@@ -76,7 +76,8 @@ impl<'a> Record<'a> {
         matches!(self.kind, RecordKind::Directory | RecordKind::Implied)
     }
 
-    pub(super) fn order(&self, other: &Self) -> Ordering {
+    /// Where it stands in a table compared with another record.
+    pub(crate) fn order(&self, other: &Self) -> Ordering {
         let is_mark = |record: &Self| record.kind == RecordKind::Opaque;
         canonical_order(self.path, other.path).then_with(|| is_mark(self).cmp(&is_mark(other)))
     }

@@ -47,6 +47,7 @@ use crate::store::Store;
 use crate::tree::{OWNER, times};
 pub(crate) use facts::{Facts, Kind};
 use walk::Walk;
+pub(crate) use walk::names_in;
 
 /// Owners that files of an upper directory cannot carry, by inode and time of birth in nanoseconds since 1970.
 pub type OwnerLookup = HashMap<(u64, i128), (u32, u32)>;

@@ -283,7 +283,7 @@ impl<'a> Walk<'a> {
 }
 
 /// The names in a directory, in no order.
-pub(super) fn names_in(directory: BorrowedFd<'_>) -> io::Result<Vec<Vec<u8>>> {
+pub(crate) fn names_in(directory: BorrowedFd<'_>) -> io::Result<Vec<Vec<u8>>> {
     let mut names = Vec::new();
     for entry in Dir::read_from(directory)? {
         let entry = entry?;

@@ -1,0 +1,38 @@
+//! `tug store`: the folder in which everything is kept.
+
+mod path;
+mod verify;
+
+use crate::error::CommandError;
+use crate::exit::Exit;
+use crate::settings::Settings;
+
+/// Arguments of `tug store`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  tug store path                          Where it is
+  tug store verify                        Read everything, and say what is not as it should be
+  tug store verify --repair               Mend that
+  tug store verify --quick app            Only what the image `app` needs, without reading content")]
+pub(crate) struct StoreArguments {
+    #[command(subcommand)]
+    command: StoreCommand,
+}
+
+/// What can be done with a store.
+#[derive(Debug, clap::Subcommand)]
+enum StoreCommand {
+    /// Write the folder of the store
+    Path,
+    /// Look whether everything in the store is as it should be
+    Verify(verify::VerifyArguments),
+}
+
+/// Does it.
+pub(super) fn run(arguments: &StoreArguments, settings: &Settings) -> Result<Exit, CommandError> {
+    match &arguments.command {
+        StoreCommand::Path => path::run(settings).map(|()| Exit::Success),
+        StoreCommand::Verify(arguments) => verify::run(arguments, settings),
+    }
+}
