@@ -1,5 +1,7 @@
 //! Stores that were damaged: what is found, what is mended, and what is lost.
 
+#![allow(clippy::unwrap_used, reason = "a test that fails should stop")]
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
