@@ -409,3 +409,43 @@ fn a_layer_that_is_there_takes_over_the_tree_of_its_twin_needs_root() {
     assert_eq!(fs::read_to_string(tree.join("f")).unwrap(), "f");
     assert_eq!(lines(&Listing::of_folder(&tree)), "f file 644 0:0 1 \"f\" @0\n");
 }
+
+/// The kernel merges 500 layers, and one place among them is for directories that no tar lists.
+fn many_layers_are_mounted(ground: &Ground) {
+    let mut layers = Vec::new();
+    for number in 0..850 {
+        let gone = format!("d/{:03}", number.max(1) - 1);
+        let name = format!("d/{number:03}");
+        let mut entries = vec![directory("d"), file(&name, "x")];
+        // Every tenth file stays.
+        if number % 10 == 5 {
+            entries.insert(1, (NewEntry::whiteout(gone), ""));
+        }
+        layers.push(layer(ground, &entries));
+    }
+    let lower = ground.store.lower(&layers).unwrap();
+    assert_eq!(lower.len(), 2 + 50);
+    assert_eq!(lines(&ground.mounted(&layers)), lines(&ground.laid_over(&layers)));
+    // The same layers, made once.
+    assert_eq!(ground.store.lower(&layers).unwrap(), lower);
+    let stepped = ground.step(&layers, &CommitOptions::default(), &|root| {
+        fs::remove_file(root.join("d/000")).unwrap();
+        fs::write(root.join("new"), "new").unwrap();
+    });
+    assert_eq!(entries(&stepped.layer), ["d/", "-d/000", "new"]);
+    assert_faithful(ground, &stepped);
+}
+
+#[test]
+#[ignore = "needs root"]
+fn more_layers_than_the_kernel_merges_are_mounted_needs_root() {
+    let (_folder, ground) = ground();
+    many_layers_are_mounted(&ground);
+}
+
+#[test]
+#[ignore = "needs root"]
+fn more_layers_than_the_kernel_merges_are_mounted_over_indexes_needs_root() {
+    let folder = tempfile::tempdir().unwrap();
+    many_layers_are_mounted(&Ground::with_indexes(folder.path()));
+}

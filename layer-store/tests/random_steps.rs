@@ -27,6 +27,13 @@ fn layers_show_what_random_steps_left_needs_root() {
 }
 
 #[test]
+#[ignore = "needs root"]
+fn layers_over_indexes_show_what_random_steps_left_needs_root() {
+    let folder = tempfile::tempdir().unwrap();
+    run_chains_on(&Ground::with_indexes(folder.path()));
+}
+
+#[test]
 #[ignore = "needs the test users"]
 fn layers_show_what_random_steps_left_with_many_ids_needs_users() {
     in_namespace(Place::NamespaceWithManyIds, "layers_show_what_random_steps_left_with_many_ids_needs_users");
@@ -47,7 +54,10 @@ fn in_namespace(place: Place, test: &str) {
 
 fn run_chains() {
     let folder = tempfile::tempdir().unwrap();
-    let ground = Ground::new(folder.path(), Ids::here());
+    run_chains_on(&Ground::new(folder.path(), Ids::here()));
+}
+
+fn run_chains_on(ground: &Ground) {
     for seed in 1..=CHAINS {
         let mut layers = Vec::new();
         for step in 0..STEPS {

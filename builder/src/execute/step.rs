@@ -178,6 +178,11 @@ impl Execution<'_> {
             return Err(Error::Cancelled);
         }
         let trees = if matches!(work, Work::Run(..)) { Mountable::Now } else { Mountable::Later };
+        if trees == Mountable::Now {
+            // Nothing is made ready for a container that there cannot be.
+            let failed = |source| Error::Runtime { step: step.summary.name.clone(), source };
+            self.runtime.mode().map_err(failed)?;
+        }
         self.prepare(&below.below, trees)?;
         match work {
             Work::Run(action, found) => {

@@ -1,5 +1,7 @@
 //! Real overlays over layers of a store: what a step writes, what becomes of it, and four opinions about that.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -9,7 +11,7 @@ use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, UnmountFlags, fsconfig_create,
     fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen, move_mount, unmount,
 };
-use tug_layer_store::{CommitOptions, ImportLayer, Layer, Owners, Store, StoreOptions};
+use tug_layer_store::{CommitOptions, ImportLayer, Layer, Lower, Mountable, Owners, Store, StoreOptions};
 use tug_oci::DiffId;
 use tug_testdata::{Detail, Listing};
 
@@ -56,6 +58,8 @@ pub(crate) struct Ground {
     other: Store,
     /// For root, where it is possible: gets the same layers, and mounts them over their indexes.
     indexed: Option<IndexedStore>,
+    /// The mounts of indexes, by the path of the index; `None` where layers have trees.
+    indexes: Option<RefCell<BTreeMap<PathBuf, Mounted>>>,
 }
 
 impl Ground {
@@ -64,7 +68,15 @@ impl Ground {
         let open = |name: &str| Store::open(&folder.join(name), &ids.store_options()).unwrap();
         let indexed =
             (ids == Ids::All && IndexedStore::is_possible(folder)).then(|| IndexedStore::new(folder));
-        Self { ids, store: open("store"), other: open("other"), indexed }
+        Self { ids, store: open("store"), other: open("other"), indexed, indexes: None }
+    }
+
+    /// The same with a first store whose layers are mounted over indexes, and no other index. Only root can.
+    pub(crate) fn with_indexes(folder: &Path) -> Self {
+        let options = StoreOptions { indexed_layers: true, ..Ids::All.store_options() };
+        let store = Store::open(&folder.join("store"), &options).unwrap();
+        let more = Self::new(&folder.join("more"), Ids::All);
+        Self { store, indexes: Some(RefCell::default()), indexed: None, ..more }
     }
 
     /// Runs `step` in an overlay over `below`, and makes a layer of it. Checks that
@@ -79,14 +91,47 @@ impl Ground {
         step(overlay.path());
         let left = Listing::of_folder(overlay.path());
         drop(overlay);
-        let layer = self.store.commit_upper(&upper, below, options).unwrap();
+        let mut layer = self.store.commit_upper(&upper, below, options).unwrap();
+        if self.indexes.is_some() {
+            layer = self.without_tree(&layer);
+        }
         let mut layers = below.to_vec();
         layers.push(layer.diff_id().clone());
         Stepped { layer, layers, left }
     }
 
+    /// Whether layers are mounted over indexes.
+    pub(crate) fn has_indexes(&self) -> bool {
+        self.indexes.is_some()
+    }
+
+    /// What a step has left is a tree; of that the tar remains.
+    fn without_tree(&self, layer: &Layer) -> Layer {
+        let (diff_id, blob) = (layer.diff_id(), layer.blob());
+        fs::remove_dir_all(self.store.root().join("layers").join(diff_id.hex())).unwrap();
+        self.store.ensure_layers([(diff_id, &blob)], Mountable::Later).unwrap();
+        self.store.layer(diff_id).unwrap().unwrap()
+    }
+
+    /// The folder of a layer, mounted if need be.
+    fn folder(&self, lower: Lower) -> PathBuf {
+        match (lower, &self.indexes) {
+            (Lower::Tree(path), _) => path,
+            (Lower::Indexed { index, data }, Some(indexes)) => {
+                let mut indexes = indexes.borrow_mut();
+                indexes
+                    .entry(index.clone())
+                    .or_insert_with(|| Mounted::index(&index, &data))
+                    .path()
+                    .to_owned()
+            }
+            (Lower::Indexed { index, .. }, None) => panic!("not unpacked: {}", index.display()),
+        }
+    }
+
     pub(crate) fn lower(&self, layers: &[DiffId]) -> Vec<PathBuf> {
-        let mut lower = self.store.lower_dirs(layers).unwrap();
+        let lower = self.store.lower(layers).unwrap();
+        let mut lower: Vec<PathBuf> = lower.into_iter().map(|lower| self.folder(lower)).collect();
         if lower.is_empty() {
             let empty = self.store.root().with_file_name("empty");
             let _ = fs::create_dir(&empty);
@@ -125,7 +170,7 @@ impl Ground {
 
     /// The tree of a layer in this store, and in one that imported its tar. Checks that its index shows the same.
     pub(crate) fn trees(&self, layer: &DiffId) -> (Listing, Listing) {
-        let ours = self.store.lower_dirs(std::slice::from_ref(layer)).unwrap();
+        let ours = self.lower(std::slice::from_ref(layer));
         let mut tar = self.store.layer_tar(layer).unwrap();
         let expected = Some(layer.clone());
         let options = ImportLayer { expected, materialise: true, ..ImportLayer::default() };
@@ -181,16 +226,35 @@ pub(crate) fn for_one_id(listing: Listing) -> Listing {
     listing.without(Detail::Owners).without(Detail::Xattrs)
 }
 
-/// A mounted overlay, gone with the value.
-pub(crate) struct Overlay {
+/// A mounted file system, gone with the value.
+pub(crate) struct Mounted {
     path: PathBuf,
     _folder: tempfile::TempDir,
 }
 
-impl Overlay {
+/// A mounted overlay.
+pub(crate) type Overlay = Mounted;
+
+impl Mounted {
+    /// Mounts the index of a layer over its tar.
+    pub(crate) fn index(index: &Path, data: &Path) -> Self {
+        let context = fsopen("erofs", FsOpenFlags::FSOPEN_CLOEXEC).unwrap();
+        fsconfig_set_string(&context, "source", index).unwrap();
+        fsconfig_set_string(&context, "device", data).unwrap();
+        Self::in_place(&context)
+    }
+
+    fn in_place(context: &OwnedFd) -> Self {
+        let folder = tempfile::Builder::new().prefix("tug-mount-").tempdir().unwrap();
+        fsconfig_create(context).unwrap();
+        let mounted = fsmount(context, FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty()).unwrap();
+        let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
+        move_mount(&mounted, "", rustix::fs::CWD, folder.path(), flags).unwrap();
+        Self { path: folder.path().to_owned(), _folder: folder }
+    }
+
     /// Mounts `lower`, the uppermost first, and for writing the upper and the work directory.
     pub(crate) fn mount(lower: &[PathBuf], writable: Option<(&Path, &Path)>, ids: Ids) -> Self {
-        let folder = tempfile::Builder::new().prefix("tug-overlay-").tempdir().unwrap();
         let context = fsopen("overlay", FsOpenFlags::FSOPEN_CLOEXEC).unwrap();
         let mut held = Vec::new();
         let mut set = |key: &str, path: &Path| {
@@ -215,11 +279,7 @@ impl Overlay {
         if ids != Ids::All {
             fsconfig_set_flag(&context, "userxattr").unwrap();
         }
-        fsconfig_create(&context).unwrap();
-        let mounted = fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty()).unwrap();
-        let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
-        move_mount(&mounted, "", rustix::fs::CWD, folder.path(), flags).unwrap();
-        Self { path: folder.path().to_owned(), _folder: folder }
+        Self::in_place(&context)
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -227,7 +287,7 @@ impl Overlay {
     }
 }
 
-impl Drop for Overlay {
+impl Drop for Mounted {
     fn drop(&mut self) {
         unmount(&self.path, UnmountFlags::DETACH).unwrap();
     }
