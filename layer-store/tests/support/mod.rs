@@ -75,7 +75,9 @@ impl Ground {
     pub(crate) fn with_indexes(folder: &Path) -> Self {
         let options = StoreOptions { indexed_layers: true, ..Ids::All.store_options() };
         let store = Store::open(&folder.join("store"), &options).unwrap();
-        let more = Self::new(&folder.join("more"), Ids::All);
+        let more = folder.join("more");
+        fs::create_dir(&more).unwrap();
+        let more = Self::new(&more, Ids::All);
         Self { store, indexes: Some(RefCell::default()), indexed: None, ..more }
     }
 
