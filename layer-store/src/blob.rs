@@ -20,6 +20,12 @@ impl Store {
         BlobWriter::new(self, Algorithm::Sha256, durability)
     }
 
+    /// Starts to write a blob whose digest somebody else finds out on the way: see [`BlobWriter::seal_as`].
+    pub(crate) fn blob_writer_without_digest(&self, durability: Durability) -> Result<BlobWriter> {
+        let writer = BlobWriter::new(self, Algorithm::Sha256, durability)?;
+        Ok(BlobWriter { hasher: None, ..writer })
+    }
+
     /// Starts to write a blob that must turn out as `expected`: see [`BlobWriter::finish_as`].
     pub fn blob_writer_for(&self, expected: &Digest, durability: Durability) -> Result<BlobWriter> {
         BlobWriter::new(self, expected.algorithm(), durability)
@@ -114,7 +120,7 @@ impl Store {
 /// A blob that is being written. What was written is removed when this is dropped before [`BlobWriter::finish`].
 pub struct BlobWriter {
     pending: SealedBlob,
-    hasher: Hasher,
+    hasher: Option<Hasher>,
 }
 
 /// A blob that is complete but has no name yet. It is removed when this is dropped before [`SealedBlob::keep`].
@@ -140,14 +146,23 @@ impl BlobWriter {
             digest,
             size: 0,
         };
-        Ok(Self { pending, hasher: Hasher::new(algorithm) })
+        Ok(Self { pending, hasher: Some(Hasher::new(algorithm)) })
     }
 
     /// Ends the writing: the digest is known, but the blob is not in the store yet.
     pub(crate) fn seal(self) -> SealedBlob {
         let Self { mut pending, hasher } = self;
-        pending.digest = hasher.finish();
+        if let Some(hasher) = hasher {
+            pending.digest = hasher.finish();
+        }
         pending
+    }
+
+    /// The same for a writer that does not hash: `digest` is of all the bytes that were written.
+    pub(crate) fn seal_as(self, digest: &Digest) -> SealedBlob {
+        let mut sealed = self.seal();
+        sealed.digest = digest.clone();
+        sealed
     }
 
     /// Puts the blob into the store. Returns its digest and its length.
@@ -194,7 +209,9 @@ impl Write for BlobWriter {
         } else {
             self.pending.file.write(bytes)?
         };
-        self.hasher.update(&bytes[..count]);
+        if let Some(hasher) = &mut self.hasher {
+            hasher.update(&bytes[..count]);
+        }
         self.pending.size += count as u64;
         Ok(count)
     }

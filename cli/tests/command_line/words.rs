@@ -109,6 +109,13 @@ fn variables_with_wrong_values_are_named() {
 
     hint: use `root`, `many-ids` or `single-id`, or leave it unset for the best one
     ");
+    insta::assert_snapshot!(run("TUG_LAYERS", "flat"), @"
+    exit code 2
+    --- stderr
+    error: `TUG_LAYERS=flat` is no way to keep layers
+
+    hint: use `trees` to unpack all of them, or leave it unset for the best that this host can do
+    ");
 }
 
 #[test]

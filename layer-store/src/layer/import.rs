@@ -166,7 +166,10 @@ impl Import<'_> {
         if let Some(expected) = self.options.expected.clone().filter(|expected| *expected != diff_id) {
             return Err(LayerError::Mismatch { expected, actual: diff_id }.into());
         }
-        let came = came.blob.map(BlobWriter::seal);
+        let came = came.blob.map(|blob| match compression {
+            Compression::Plain => blob.seal_as(diff_id.digest()),
+            _ => blob.seal(),
+        });
         let came_as = match (self.keep, &came) {
             (Keep::Nothing { came_as }, _) => came_as.clone(),
             (_, Some(came)) => {
@@ -189,7 +192,7 @@ impl Import<'_> {
         })
     }
 
-    /// Reads the plain tar to its end, hashes it, and lets another thread take it apart.
+    /// Reads the plain tar to its end, and lets another thread hash it and take it apart.
     fn unpack(
         &self,
         mut plain: Decompressed<&mut Came<'_>>,
@@ -197,15 +200,18 @@ impl Import<'_> {
         tree: Option<TreeWriter>,
     ) -> Result<Unpacked> {
         let mut blob = match self.keeps_plain(compression) {
-            true => Some(self.store.blob_writer(Durability::Deferred)?),
+            true => Some(self.store.blob_writer_without_digest(Durability::Deferred)?),
             false => None,
         };
-        let mut hasher = Hasher::sha256();
         let mut tar_size = 0_u64;
         let limits = self.options.limits.clone();
-        let (toc, content_size) = std::thread::scope(|scope| {
+        let ((toc, content_size), digest) = std::thread::scope(|scope| {
             let (give, pieces) = sync_channel(WAITING);
-            let reading = scope.spawn(move || take_apart(Arrived::new(pieces), limits, tree));
+            let reading = scope.spawn(move || {
+                let mut arrived = Arrived::new(pieces);
+                let taken = take_apart(&mut arrived, limits, tree)?;
+                Ok((taken, arrived.hasher.finish()))
+            });
             let pool = Arc::new(Pool::default());
             let mut pass = || -> Result<()> {
                 loop {
@@ -216,7 +222,6 @@ impl Import<'_> {
                         let _ = give.send(Piece::End);
                         return Ok(());
                     }
-                    hasher.update(bytes);
                     tar_size += bytes.len() as u64;
                     if let Some(blob) = &mut blob {
                         blob.write_all(bytes).map_err(|error| blob.failure(error))?;
@@ -232,18 +237,19 @@ impl Import<'_> {
             let outcome = reading.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             passed.and(outcome)
         })?;
-        let diff_id = DiffId::new(hasher.finish());
-        Ok(Unpacked { toc, content_size, tar_size, diff_id, blob: blob.map(BlobWriter::seal) })
+        let blob = blob.map(|blob| blob.seal_as(&digest));
+        Ok(Unpacked { toc, content_size, tar_size, diff_id: DiffId::new(digest), blob })
     }
 
     /// Layers of images are plain, or compressed with gzip or Zstandard; anything else is kept as a plain tar.
     fn blob_for_what_comes(&self, compression: Compression) -> Result<Option<BlobWriter>> {
-        let durability = match (self.keep, compression) {
+        let blob = match (self.keep, compression) {
             (Keep::Nothing { .. }, _) | (_, Compression::Xz | Compression::Bzip2) => return Ok(None),
-            (_, Compression::Plain) => Durability::Deferred,
-            (_, Compression::Gzip | Compression::Zstd) => Durability::Synced,
+            // It is the plain tar, which is hashed anyway.
+            (_, Compression::Plain) => self.store.blob_writer_without_digest(Durability::Deferred),
+            (_, Compression::Gzip | Compression::Zstd) => self.store.blob_writer(Durability::Synced),
         };
-        self.store.blob_writer(durability).map(Some)
+        blob.map(Some)
     }
 
     fn keeps_plain(&self, compression: Compression) -> bool {
@@ -363,8 +369,9 @@ enum Piece {
     End,
 }
 
-/// The plain tar as it arrives from the other thread.
+/// The plain tar as it arrives from the other thread, hashed on the way.
 struct Arrived {
+    hasher: Hasher,
     pieces: Receiver<Piece>,
     current: Option<Arc<Chunk>>,
     done: usize,
@@ -373,7 +380,7 @@ struct Arrived {
 
 impl Arrived {
     fn new(pieces: Receiver<Piece>) -> Self {
-        Self { pieces, current: None, done: 0, has_ended: false }
+        Self { hasher: Hasher::sha256(), pieces, current: None, done: 0, has_ended: false }
     }
 }
 
@@ -394,7 +401,10 @@ impl Read for Arrived {
                 return Ok(0);
             }
             match self.pieces.recv() {
-                Ok(Piece::Chunk(chunk)) => (self.current, self.done) = (Some(chunk), 0),
+                Ok(Piece::Chunk(chunk)) => {
+                    self.hasher.update(chunk.bytes());
+                    (self.current, self.done) = (Some(chunk), 0);
+                }
                 Ok(Piece::End) => self.has_ended = true,
                 // The other thread has failed, and says why.
                 Err(_) => return Err(io::ErrorKind::BrokenPipe.into()),
