@@ -133,6 +133,19 @@ fn the_doctor_looks_at_everything_and_gives_a_verdict() {
 
 #[test]
 #[ignore = "needs users"]
+fn the_doctor_says_how_layers_are_mounted_and_why_needs_users() {
+    use tug_testdata::place::Place;
+    let home = Place::UserWithManyIds.home();
+    let program = home.bring(std::path::Path::new(env!("CARGO_BIN_EXE_tug")));
+    let output = Place::UserWithManyIds.command(&program).arg("doctor").output().unwrap();
+    let shown = String::from_utf8_lossy(&output.stdout);
+    let expected = "layers: are unpacked into directories before they are mounted: only root, in no user namespace, may \
+                    mount an image\n          why it matters: ";
+    assert!(shown.contains(expected), "{shown}");
+}
+
+#[test]
+#[ignore = "needs users"]
 fn where_nothing_can_be_built_the_doctor_ends_with_4_needs_users() {
     use tug_testdata::place::Place;
     let home = Place::UserWithOneId.home();

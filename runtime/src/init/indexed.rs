@@ -8,7 +8,9 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
-use rustix::mount::{FsOpenFlags, MountAttrFlags, fsconfig_create, fsconfig_set_string, fsopen};
+use rustix::mount::{
+    FsOpenFlags, MountAttrFlags, fsconfig_create, fsconfig_set_flag, fsconfig_set_string, fsopen,
+};
 
 use super::mounting::mount_of;
 use crate::Error;
@@ -49,7 +51,7 @@ fn mount_files(index: &File, data: &[File]) -> Result<OwnedFd, Errno> {
     mount_paths(&path(index), data.iter().map(path))
 }
 
-fn mount_devices(index: &File, data: &[File]) -> Result<OwnedFd, Errno> {
+pub(crate) fn mount_devices(index: &File, data: &[File]) -> Result<OwnedFd, Errno> {
     let attach = |file: &File| -> Result<(File, String), Errno> {
         let (device, path) = loop_device::attach(file)?;
         Ok((device, path.to_string_lossy().into_owned()))
@@ -62,6 +64,8 @@ fn mount_devices(index: &File, data: &[File]) -> Result<OwnedFd, Errno> {
 fn mount_paths(index: &str, data: impl Iterator<Item = String>) -> Result<OwnedFd, Errno> {
     let context = fsopen("erofs", FsOpenFlags::FSOPEN_CLOEXEC)?;
     fsconfig_set_string(&context, "source", index)?;
+    // A device that can only be read is refused to who does not say so.
+    fsconfig_set_flag(&context, "ro")?;
     for path in data {
         fsconfig_set_string(&context, "device", path)?;
     }

@@ -38,6 +38,8 @@ use crate::sys::mount::{Attributes, set_attributes};
 use crate::sys::process::exit;
 use crate::{Error, Network, Root, sys};
 use devices::{Dev, Private};
+#[cfg(test)]
+pub(crate) use indexed::mount_devices;
 pub(crate) use indexed::{Way, mount_opened as mount_indexed};
 use launch::Launch;
 use mounts::{File, Furnishing};

@@ -5,6 +5,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::Read;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
@@ -20,6 +21,13 @@ const CONTENT: &[u8; 5] = b"below";
 
 /// What came of it: how the kernel takes such layers, or why it does not.
 pub(crate) fn try_indexed(folder: &Path) -> Result<Way, (&'static str, Cause)> {
+    try_with(folder, mount_indexed)
+}
+
+fn try_with(
+    folder: &Path,
+    mount: impl FnOnce(&File, &[File]) -> Result<(OwnedFd, Way), Errno>,
+) -> Result<Way, (&'static str, Cause)> {
     let file = |content: &[u8]| -> Result<File, Errno> {
         let file = scratch(folder)?;
         file.write_all_at(content, 0).map_err(|error| errno_of(&error))?;
@@ -30,7 +38,7 @@ pub(crate) fn try_indexed(folder: &Path) -> Result<Way, (&'static str, Cause)> {
     let mut data = vec![0; 2 * BLOCK];
     data[BLOCK..BLOCK + CONTENT.len()].copy_from_slice(CONTENT);
     let data = file(&data).map_err(failed("write a file"))?;
-    let (mount, way) = mount_indexed(&index, &[data]).map_err(failed("mount an image"))?;
+    let (mount, way) = mount(&index, &[data]).map_err(failed("mount an image"))?;
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
     let opened = openat(&mount, "f", flags, Mode::empty()).map_err(failed("open a file of it"))?;
     let mut found = Vec::new();
@@ -115,14 +123,31 @@ impl Image {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::init::mount_devices;
 
     #[test]
     #[ignore = "mounts"]
-    fn needs_root_a_host_that_mounts_images_reads_a_file_of_one() {
+    fn a_host_that_mounts_images_reads_a_file_of_one_needs_root() {
         let folder = tempfile::tempdir().unwrap();
         let way = try_indexed(folder.path());
         assert!(way.is_ok(), "{way:?}");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    #[ignore = "needs loop devices"]
+    fn where_images_must_be_devices_they_are_loop_devices_needs_root_needs_loopfs() {
+        let folder = tempfile::tempdir().unwrap();
+        let over_devices = |index: &File, data: &[File]| Ok((mount_devices(index, data)?, Way::Devices));
+        assert_eq!(
+            try_with(folder.path(), over_devices).map_err(|(step, cause)| format!("{step}: {cause}")),
+            Ok(Way::Devices)
+        );
+        // The devices are free again when nothing is mounted any more.
+        assert_eq!(
+            try_with(folder.path(), over_devices).map_err(|(step, cause)| format!("{step}: {cause}")),
+            Ok(Way::Devices)
+        );
     }
 
     #[test]
