@@ -9,7 +9,12 @@ use crate::suggest;
 
 /// The image called `name`, for this host where there are several.
 pub(crate) fn find(store: &Store, name: &ImageName) -> Result<Image, CommandError> {
-    match store.find_image(name.as_str(), &Platform::host())? {
+    find_for(store, name, &Platform::host())
+}
+
+/// The image called `name`, for `platform` where there are several.
+pub(crate) fn find_for(store: &Store, name: &ImageName, platform: &Platform) -> Result<Image, CommandError> {
+    match store.find_image(name.as_str(), platform)? {
         Some(image) => Ok(image),
         None => Err(not_found(store, name)),
     }

@@ -21,6 +21,7 @@ mod builds;
 mod commands;
 mod crash;
 mod diagnostic;
+mod download;
 mod environment;
 mod error;
 mod exit;

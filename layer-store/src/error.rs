@@ -189,6 +189,12 @@ pub enum Error {
         /// What there is.
         available: Vec<Platform>,
     },
+    /// An image was to be written in words of docker's that do not exist.
+    #[error("docker's media types have none for the layers of `{digest}`, which are compressed with zstd")]
+    NoMediaType {
+        /// The image.
+        digest: Digest,
+    },
     /// No image has the name.
     #[error("there is no image `{}` in the store", name.familiar())]
     NoSuchImage {
@@ -244,6 +250,7 @@ impl Error {
             Self::NoSuchPlatform { available, .. } if !available.is_empty() => {
                 Some(format!("it has images for {}", list(available)))
             }
+            Self::NoMediaType { .. } => Some("use OCI's media types, or another compression".to_owned()),
             Self::AmbiguousId { matches, .. } => {
                 Some(format!("give more digits: {}", list(matches.iter().map(Digest::short))))
             }

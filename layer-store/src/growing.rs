@@ -60,10 +60,11 @@ impl Store {
         let (store, diff_id) = (self.clone(), diff_id.clone());
         let work = move || {
             let following = Following { out, shared: weak.clone() };
-            let outcome = store.write_form(&diff_id, wanted, following).and_then(|following| {
-                let written = following.out.finish()?;
-                store.remember_form(&diff_id, wanted, written)
-            });
+            let outcome =
+                store.write_form(&diff_id, wanted, following).and_then(|(following, annotations)| {
+                    let written = following.out.finish()?;
+                    store.remember_form(&diff_id, wanted, written, annotations)
+                });
             if let Some(shared) = weak.upgrade() {
                 shared.state().end = Some(outcome.map_err(Arc::new));
                 shared.changed.notify_all();

@@ -11,9 +11,11 @@
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
+use std::ops::Deref;
 
-use tug_oci::{Descriptor, DiffId, Digest, Index, Manifest, Raw, media_type};
+use tug_oci::{Descriptor, DiffId, Digest, Index, Raw, media_type};
 
+use crate::chunked::{self, Annotations};
 use crate::compression::BlockWriter;
 use crate::error::{Error, Result};
 use crate::file::Durability;
@@ -31,15 +33,35 @@ pub enum LayerCompression {
     Gzip(i32),
     /// Zstandard, with a level from 1 (fast) to 19 (small).
     Zstd(i32),
+    /// The same, with a list of what is in it, so that podman fetches only files that it does not have.
+    ZstdChunked(i32),
 }
 
 impl LayerCompression {
+    /// Whether a layer is to be compressed anew. What is no tar, such as an attestation, stays as it is.
+    ///
+    /// `all_layers` is for those that are compressed in another way; plain ones are compressed in any case.
+    pub fn changes(self, layer: &Descriptor, all_layers: bool) -> bool {
+        match oci_layer_type(&layer.media_type) {
+            media_type::OCI_LAYER => self != Self::Plain,
+            known @ (media_type::OCI_LAYER_GZIP | media_type::OCI_LAYER_ZSTD) => {
+                all_layers && (known != self.media_type() || !self.is_told_by(layer))
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether the annotations of a layer say what its media type does not.
+    fn is_told_by(self, layer: &Descriptor) -> bool {
+        !matches!(self, Self::ZstdChunked(_)) || chunked::is_chunked(&layer.annotations)
+    }
+
     /// What OCI calls a layer that is compressed so.
     pub fn media_type(self) -> &'static str {
         match self {
             Self::Plain => media_type::OCI_LAYER,
             Self::Gzip(_) => media_type::OCI_LAYER_GZIP,
-            Self::Zstd(_) => media_type::OCI_LAYER_ZSTD,
+            Self::Zstd(_) | Self::ZstdChunked(_) => media_type::OCI_LAYER_ZSTD,
         }
     }
 }
@@ -77,10 +99,13 @@ impl Store {
             MediaTypes::Oci => (media_type::OCI_MANIFEST, media_type::OCI_CONFIG),
             MediaTypes::Docker => (media_type::DOCKER_MANIFEST, media_type::DOCKER_CONFIG),
         };
-        let config = Descriptor::new(config_type, image.id().clone(), image.config.size());
-        let mut manifest = Manifest::new(config, layers);
-        manifest.media_type = Some(manifest_type.to_owned());
-        manifest.annotations = image.manifest.annotations.clone();
+        let mut manifest = image.manifest.deref().clone();
+        manifest.layers = layers;
+        manifest.config.media_type = config_type.to_owned();
+        // Documents of the first version of the specification do not say what they are.
+        if manifest.media_type.is_some() || form.media_types == MediaTypes::Docker {
+            manifest.media_type = Some(manifest_type.to_owned());
+        }
         manifest.annotations.extend(form.annotations.clone());
         if manifest == *image.manifest {
             return Ok(image.clone());
@@ -112,9 +137,15 @@ impl Store {
     }
 
     fn layer_in_form(&self, diff_id: &DiffId, blob: &Descriptor, form: &ImageForm) -> Result<Descriptor> {
-        let is_plain = matches!(blob.media_type.as_str(), media_type::OCI_LAYER | media_type::DOCKER_LAYER);
         let mut layer = match form.compression {
-            Some(wanted) if is_plain || form.all_layers => self.compressed(diff_id, blob, wanted)?,
+            Some(wanted) if wanted.changes(blob, form.all_layers) => {
+                let mut made = self.compressed(diff_id, blob, wanted)?;
+                let kept = blob.annotations.iter().filter(|(key, _)| !is_about_bytes(key));
+                for (key, value) in kept {
+                    made.annotations.entry(key.clone()).or_insert_with(|| value.clone());
+                }
+                made
+            }
             _ => blob.clone(),
         };
         layer.media_type = match form.media_types {
@@ -135,8 +166,8 @@ impl Store {
         }
         self.ensure_layers([(diff_id, blob)], Mountable::Later)?;
         let out = self.blob_writer(Durability::Deferred)?;
-        let written = self.write_form(diff_id, wanted, out)?.finish()?;
-        self.remember_form(diff_id, wanted, written)
+        let (out, annotations) = self.write_form(diff_id, wanted, out)?;
+        self.remember_form(diff_id, wanted, out.finish()?, annotations)
     }
 
     /// The blob of a layer in the wanted form, if there is one: the one that it has, or one that was made before.
@@ -146,29 +177,33 @@ impl Store {
         blob: &Descriptor,
         wanted: LayerCompression,
     ) -> Result<Option<Descriptor>> {
-        match oci_layer_type(&blob.media_type) == wanted.media_type() {
+        match oci_layer_type(&blob.media_type) == wanted.media_type() && wanted.is_told_by(blob) {
             true => Ok(Some(blob.clone())),
             false => self.remembered_form(&form_key(diff_id, wanted)),
         }
     }
 
-    /// Writes a layer in the wanted form.
+    /// Writes a layer in the wanted form. Returns the annotations that belong to it, too.
     pub(crate) fn write_form<W: Write>(
         &self,
         diff_id: &DiffId,
         wanted: LayerCompression,
         out: W,
-    ) -> Result<W> {
+    ) -> Result<(W, Annotations)> {
         let tar = self.layer_tar(diff_id)?;
-        match wanted {
-            LayerCompression::Plain => self.copy(tar, out),
+        let out = match wanted {
+            LayerCompression::Plain => self.copy(tar, out)?,
             LayerCompression::Gzip(level) => {
-                self.copy(tar, BlockWriter::gzip(out, level))?.finish().map_err(unwritable)
+                self.copy(tar, BlockWriter::gzip(out, level))?.finish().map_err(unwritable)?
             }
             LayerCompression::Zstd(level) => {
-                self.copy(tar, BlockWriter::zstd(out, level))?.finish().map_err(unwritable)
+                self.copy(tar, BlockWriter::zstd(out, level))?.finish().map_err(unwritable)?
             }
-        }
+            LayerCompression::ZstdChunked(level) => {
+                return chunked::write(tar, level, out, &|| self.go_on());
+            }
+        };
+        Ok((out, Annotations::new()))
     }
 
     /// Remembers the blob that a layer has in the wanted form.
@@ -177,8 +212,9 @@ impl Store {
         diff_id: &DiffId,
         wanted: LayerCompression,
         (digest, size): (Digest, u64),
+        annotations: Annotations,
     ) -> Result<Descriptor> {
-        let made = Descriptor::new(wanted.media_type(), digest, size);
+        let made = Descriptor { annotations, ..Descriptor::new(wanted.media_type(), digest, size) };
         let record = serde_json::to_vec(&made).expect("a descriptor has string keys and no failing parts");
         self.put_cache_record(&form_key(diff_id, wanted), &record)?;
         Ok(made)
@@ -214,6 +250,17 @@ fn form_key(diff_id: &DiffId, wanted: LayerCompression) -> Digest {
 
 fn unwritable(source: std::io::Error) -> Error {
     Error::Stream { action: "write a layer", source }
+}
+
+/// Whether an annotation of a layer says how its blob is made up, and so nothing about another blob of the same layer.
+fn is_about_bytes(key: &str) -> bool {
+    const ABOUT_BYTES: [&str; 4] = [
+        "io.github.containers.zstd-chunked.",
+        "containerd.io/snapshot/stargz/",
+        "io.containers.estargz.",
+        "io.containers.zstd-chunked.",
+    ];
+    ABOUT_BYTES.iter().any(|prefix| key.starts_with(prefix))
 }
 
 /// What docker calls a layer that OCI calls otherwise.

@@ -8,7 +8,9 @@ mod blob;
 mod builds;
 mod cache;
 mod cache_mounts;
+mod chunked;
 mod compression;
+mod convert;
 mod difference;
 mod entry;
 mod erofs;
@@ -51,6 +53,7 @@ pub use cache_mounts::{
     CacheId, CacheMount, CacheSharing, CacheSummary, ExportedCaches, ImportedCache, Merge,
 };
 pub use compression::{BlockWriter, Compression, Decompressed, DecompressionLimits};
+pub use convert::Conversion;
 pub use difference::{Aspect, LayerDifference};
 pub use entry::{Entry, EntryKind, Mtime, NewEntry, NewEntryKind, Xattrs, canonical_order};
 #[cfg(feature = "fuzzing")]

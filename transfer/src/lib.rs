@@ -26,7 +26,7 @@ mod remote;
 mod resolve;
 mod tree;
 
-pub use copy::{ArchiveKind, Copied, CopyOptions, Place, PlaceError};
+pub use copy::{ArchiveKind, ConvertOptions, Copied, CopyOptions, Images, Place, PlaceError};
 pub use error::Error;
 pub use event::{Direction, Event, Observer, Unobserved};
 pub use pull::{Layers, PullOptions, Pulled, Status};

@@ -6,6 +6,7 @@ mod builds;
 mod cache;
 mod check;
 mod completion;
+mod convert;
 mod copy;
 mod debug;
 mod doctor;
@@ -67,6 +68,8 @@ pub(crate) enum Command {
     Push(Box<push::PushArguments>),
     /// Copy an image between registries, archives and the store
     Copy(Box<copy::CopyArguments>),
+    /// Give an image other compression or media types, without touching its files
+    Convert(Box<convert::ConvertArguments>),
     /// Give an image another name
     Tag(tag::TagArguments),
     /// Remove images
@@ -140,6 +143,7 @@ impl Command {
             Self::History(arguments) => history::run(arguments, settings)?,
             Self::Pull(arguments) => pull::run(arguments, settings)?,
             Self::Push(arguments) => push::run(arguments, settings)?,
+            Self::Convert(arguments) => convert::run(arguments, settings)?,
             Self::Copy(arguments) => copy::run(arguments, settings)?,
             Self::Tag(arguments) => tag::run(arguments, settings)?,
             Self::Rmi(arguments) => rmi::run(arguments, settings)?,

@@ -111,6 +111,18 @@ fn plan_layer(
     Ok(descriptor)
 }
 
+/// A layer of which nothing is known but where it is. It is kept as it came, and its diff id is what it unpacks to.
+pub(super) fn plan_plain_layer(
+    source: &mut Source,
+    plan: &mut LoadPlan,
+    path: &str,
+) -> Result<(Descriptor, DiffId)> {
+    let file = named(source, path, "a layer")?;
+    let diff_id = DiffId::new(plain_digest(source, &file)?);
+    let descriptor = plan_layer(source, plan, path, &diff_id, "a layer")?;
+    Ok((descriptor, diff_id))
+}
+
 fn plain_digest(source: &Source, file: &SourceFile) -> Result<Digest> {
     if file.compression == Compression::Plain {
         return Ok(file.digest.clone());
@@ -155,7 +167,7 @@ fn check_named_by_digest(path: &str, actual: &Digest) -> Result<()> {
     }
 }
 
-fn named(source: &mut Source, path: &str, what: &str) -> Result<SourceFile> {
+pub(super) fn named(source: &mut Source, path: &str, what: &str) -> Result<SourceFile> {
     let clean = path.strip_prefix("./").unwrap_or(path);
     source
         .find(clean)?

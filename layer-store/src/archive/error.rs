@@ -23,9 +23,6 @@ pub enum ArchiveError {
         /// Whether it looks like a root file system.
         is_root_file_system: bool,
     },
-    /// It is of a form that docker wrote before 2016.
-    #[error("the archive was written by docker before version 1.10, in a form that is no longer read")]
-    TooOld,
     /// It is of the right form, but empty.
     #[error("the archive holds no images")]
     Empty,
@@ -115,7 +112,6 @@ impl ArchiveError {
             Self::NotIn { available, .. } if !available.is_empty() => {
                 Some(format!("it has `{}`", available.join("`, `")))
             }
-            Self::TooOld => Some("load it with an older docker and save it again".to_owned()),
             Self::Tar(error) => error.hint(),
             Self::Read(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
                 Some("it was not copied or downloaded whole; fetch it again".to_owned())

@@ -9,8 +9,9 @@ use tug_oci::{Descriptor, DiffId, Digest, Platform, Reference};
 
 use super::error::ArchiveError;
 use super::source::{Source, SourceFile};
-use super::{docker, layout};
-use crate::error::{Result, failed};
+use super::{docker, layout, legacy};
+use crate::error::{Error, Result, failed};
+use crate::layer::Mountable;
 use crate::store::Store;
 
 /// How to load.
@@ -22,6 +23,9 @@ pub struct LoadOptions {
     pub only: Option<String>,
     /// What becomes of the names in the archive.
     pub names: Names,
+    /// Whether it becomes known what is in the layers of the image for the platform, and whether they can be mounted then.
+    /// Without it they stay packed until somebody needs them.
+    pub unpacked: Option<Mountable>,
 }
 
 /// What becomes of the names in an archive.
@@ -36,7 +40,7 @@ pub enum Names {
 impl LoadOptions {
     /// Loads everything, with its names.
     pub fn new(platform: Platform) -> Self {
-        Self { platform, only: None, names: Names::Give }
+        Self { platform, only: None, names: Names::Give, unpacked: None }
     }
 
     /// Whether an image that has these names in the archive is wanted.
@@ -79,11 +83,13 @@ impl Store {
         let mut plan = LoadPlan::default();
         let is_layout = layout::plan(&mut source, options, &mut plan)?;
         let is_docker = docker::plan(&mut source, options, &mut plan)?;
-        if !is_layout && !is_docker {
-            return Err(unknown_form(&source).into());
+        let is_known = is_layout || is_docker || legacy::plan(&mut source, options, &mut plan)?;
+        if !is_known {
+            let is_root_file_system = source.looks_like_a_root();
+            return Err(ArchiveError::NotImages { is_root_file_system }.into());
         }
         match &options.only {
-            _ if !plan.images.is_empty() => plan.carry_out(self, &source, options.names),
+            _ if !plan.images.is_empty() => plan.carry_out(self, &source, options),
             Some(wanted) => {
                 let available = std::mem::take(&mut plan.passed_over);
                 Err(ArchiveError::NotIn { wanted: wanted.clone(), available }.into())
@@ -127,14 +133,17 @@ impl LoadPlan {
         }
     }
 
-    fn carry_out(self, store: &Store, source: &Source, names: Names) -> Result<Vec<Loaded>> {
+    fn carry_out(self, store: &Store, source: &Source, options: &LoadOptions) -> Result<Vec<Loaded>> {
         for file in self.files.values() {
             source.keep(file)?;
         }
         for document in &self.documents {
             store.write_blob(document)?;
         }
-        if names == Names::Give {
+        if let Some(mountable) = options.unpacked {
+            self.unpack(store, &options.platform, mountable)?;
+        }
+        if options.names == Names::Give {
             self.give_names(store)?;
         }
         Ok(self.images.into_iter().map(|image| Loaded { names: image.names, target: image.target }).collect())
@@ -142,6 +151,19 @@ impl LoadPlan {
 }
 
 impl LoadPlan {
+    /// Takes apart the layers of the images for the platform, several at once.
+    fn unpack(&self, store: &Store, platform: &Platform, mountable: Mountable) -> Result<()> {
+        for planned in &self.images {
+            match store.image(&planned.target, platform) {
+                Ok(image) => store.ensure_layers(image.layers(), mountable)?,
+                // It is for another machine, or no image, and here only to be handed on.
+                Err(Error::NoSuchPlatform { .. } | Error::NotAnImage { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
     fn give_names(&self, store: &Store) -> Result<()> {
         let mut refs = Vec::new();
         for image in &self.images {
@@ -162,11 +184,4 @@ impl PlannedImage {
             }
         }
     }
-}
-
-fn unknown_form(source: &Source) -> ArchiveError {
-    if source.has(|path| path == "repositories") && source.has(|path| path.ends_with("/layer.tar")) {
-        return ArchiveError::TooOld;
-    }
-    ArchiveError::NotImages { is_root_file_system: source.looks_like_a_root() }
 }

@@ -2,6 +2,7 @@
 //!
 //! | form                       | told by                         | read | written | by                              |
 //! | -------------------------- | ------------------------------- | ---- | ------- | ------------------------------- |
+//! | docker-archive, first      | `repositories` alone            | yes  | –       | docker before 1.10              |
 //! | docker-archive, old        | `manifest.json`                 | yes  | –       | docker 1.10–24, podman, kaniko  |
 //! | docker-archive, new        | both                            | yes  | yes     | docker 25 and later, BuildKit   |
 //! | oci-archive                | `index.json`                    | yes  | yes     | podman, skopeo, BuildKit        |
@@ -14,9 +15,11 @@
 mod docker;
 mod error;
 mod layout;
+mod legacy;
 mod load;
 mod save;
 mod source;
+mod syncing;
 
 pub use error::ArchiveError;
 pub use load::{LoadOptions, Loaded, Names};

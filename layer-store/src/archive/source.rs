@@ -17,6 +17,7 @@ use rustix::fs::{Mode, OFlags, ResolveFlags, openat2};
 use tug_oci::{Algorithm, Digest, Hasher};
 
 use super::error::ArchiveError;
+use super::syncing::Syncing;
 use crate::compression::{Compression, Decompressed, DecompressionLimits};
 use crate::entry::{NewEntryKind, shown};
 use crate::error::{Error, Result, failed};
@@ -37,6 +38,7 @@ pub(super) struct Source {
     files: BTreeMap<String, Item>,
     count: u64,
     folder: Option<(PathBuf, OwnedFd)>,
+    syncing: Syncing,
 }
 
 enum Item {
@@ -100,7 +102,8 @@ impl Source {
 
     fn new(store: &Store, folder: Option<(PathBuf, OwnedFd)>) -> Result<Self> {
         let scratch = store.scratch("load")?.removed_at_once();
-        Ok(Self { store: store.clone(), scratch, files: BTreeMap::new(), count: 0, folder })
+        let (files, syncing) = (BTreeMap::new(), Syncing::start());
+        Ok(Self { store: store.clone(), scratch, files, count: 0, folder, syncing })
     }
 
     /// The file called `path`, through links inside the archive; `None` when there is none.
@@ -178,10 +181,6 @@ impl Source {
         self.files.keys().any(is_root)
     }
 
-    pub(super) fn has(&self, matches: impl Fn(&str) -> bool) -> bool {
-        self.files.keys().any(|path| matches(path))
-    }
-
     fn add(&mut self, path: String, item: Item) -> Result<()> {
         let is_same = match (self.files.get(&path), &item) {
             (None, _) => true,
@@ -222,10 +221,16 @@ impl Source {
                 head.extend_from_slice(&piece[..count.min(Compression::HEAD - head.len())]);
             }
             hasher.update(piece);
-            size += count as u64;
             if let Some(out) = &mut out {
                 out.write_all(piece).map_err(failed("write", &target))?;
+                if (size + count as u64) / Syncing::STEP > size / Syncing::STEP {
+                    self.syncing.soon(out);
+                }
             }
+            size += count as u64;
+        }
+        if let Some(out) = out.filter(|_| size >= Syncing::STEP / 8) {
+            self.syncing.soon(&out);
         }
         let digest = hasher.finish();
         if let Some(expected) = expected

@@ -2,17 +2,13 @@
 //!
 //! Each block becomes a gzip member or a zstd frame of its own, which every reader takes for one stream. The output
 //! depends on the input, the format and the level, and not on the number of threads or on how the input was cut into
-//! writes. Memory is bounded: each thread has at most two blocks.
+//! writes. Memory is bounded, for all writers of a process together: see [`super::pool`].
 
-use std::collections::VecDeque;
 use std::io::{self, Write};
-use std::num::NonZero;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex};
 
 use libdeflater::{CompressionLvl, Compressor};
 
-const MOST_THREADS: usize = 8;
+use super::pool::{InOrder, Pool};
 
 /// A writer that compresses what it is given. [`BlockWriter::finish`] must be called, or the end is missing.
 pub struct BlockWriter<W: Write> {
@@ -20,27 +16,17 @@ pub struct BlockWriter<W: Write> {
     format: Format,
     block: Vec<u8>,
     wrote_anything: bool,
-    workers: Option<Workers>,
+    work: InOrder<Compressed>,
 }
 
-#[derive(Clone, Copy, Debug)]
-enum Format {
+/// What blocks are compressed with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
     Gzip(i32),
     Zstd(i32),
 }
 
-type Compressed = io::Result<Vec<u8>>;
-
-struct Job {
-    block: Vec<u8>,
-    answer: SyncSender<Compressed>,
-}
-
-struct Workers {
-    jobs: SyncSender<Job>,
-    pending: VecDeque<Receiver<Compressed>>,
-    limit: usize,
-}
+pub(crate) type Compressed = io::Result<Vec<u8>>;
 
 impl<W: Write> BlockWriter<W> {
     /// Writes gzip. `level` is 1 (fast) to 12 (small).
@@ -53,10 +39,11 @@ impl<W: Write> BlockWriter<W> {
         Self::new(out, Format::Zstd(level.clamp(1, 19)))
     }
 
-    /// Uses so many threads; 0 compresses on the thread that writes. Without this, as many as there are processors.
+    /// Uses so many threads of its own; 0 compresses on the thread that writes. Without this, those that all writers of the
+    /// process share, as many as there are processors.
     #[must_use]
     pub fn with_threads(mut self, threads: usize) -> Self {
-        self.workers = Workers::start(threads.min(MOST_THREADS), self.format);
+        self.work = InOrder::new(Pool::start(threads));
         self
     }
 
@@ -65,47 +52,33 @@ impl<W: Write> BlockWriter<W> {
         if !self.block.is_empty() || !self.wrote_anything {
             self.end_block()?;
         }
-        if let Some(workers) = &mut self.workers {
-            while let Some(answer) = workers.pending.pop_front() {
-                self.out.write_all(&receive(&answer)?)?;
-            }
-        }
+        let Self { out, work, .. } = &mut self;
+        work.finish(&mut |compressed| out.write_all(&compressed?))?;
         Ok(self.out)
     }
 
     fn new(out: W, format: Format) -> Self {
-        let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
-        let workers = if threads > 1 { Workers::start(threads.min(MOST_THREADS), format) } else { None };
-        Self { out, format, block: Vec::with_capacity(format.block_length()), wrote_anything: false, workers }
+        let work = InOrder::new(Pool::shared());
+        Self { out, format, block: Vec::new(), wrote_anything: false, work }
     }
 
     fn end_block(&mut self) -> io::Result<()> {
         self.wrote_anything = true;
-        let Some(workers) = &mut self.workers else {
-            let compressed = self.format.compress(&self.block)?;
-            self.block.clear();
-            return self.out.write_all(&compressed);
-        };
-        if workers.pending.len() == workers.limit
-            && let Some(answer) = workers.pending.pop_front()
-        {
-            self.out.write_all(&receive(&answer)?)?;
-        }
-        let next = Vec::with_capacity(self.format.block_length());
-        let (answer, compressed) = sync_channel(1);
-        let job = Job { block: std::mem::replace(&mut self.block, next), answer };
-        workers.jobs.send(job).map_err(|_| ended())?;
-        workers.pending.push_back(compressed);
-        Ok(())
+        let (block, format) = (std::mem::take(&mut self.block), self.format);
+        let Self { out, work, .. } = self;
+        work.give(move || format.compress(&block), &mut |compressed| out.write_all(&compressed?))
     }
 }
 
 impl<W: Write> Write for BlockWriter<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let room = self.format.block_length() - self.block.len();
-        let count = room.min(bytes.len());
+        let length = self.format.block_length();
+        if self.block.capacity() == 0 {
+            self.block.reserve_exact(length);
+        }
+        let count = (length - self.block.len()).min(bytes.len());
         self.block.extend_from_slice(&bytes[..count]);
-        if self.block.len() == self.format.block_length() {
+        if self.block.len() == length {
             self.end_block()?;
         }
         Ok(count)
@@ -117,35 +90,6 @@ impl<W: Write> Write for BlockWriter<W> {
     }
 }
 
-impl Workers {
-    /// `None` when no thread can be had: then the writing thread does the work.
-    fn start(threads: usize, format: Format) -> Option<Self> {
-        let (jobs, queue) = sync_channel::<Job>(threads.max(1));
-        let queue = Arc::new(Mutex::new(queue));
-        let started = (0..threads).filter(|_| {
-            let queue = Arc::clone(&queue);
-            let builder = std::thread::Builder::new().name("compress".to_owned());
-            builder.spawn(move || work(&queue, format)).is_ok()
-        });
-        match started.count() {
-            0 => None,
-            started => Some(Self { jobs, pending: VecDeque::new(), limit: 2 * started }),
-        }
-    }
-}
-
-/// Ends when the writer is gone.
-fn work(queue: &Mutex<Receiver<Job>>, format: Format) {
-    loop {
-        let job = match queue.lock() {
-            Ok(queue) => queue.recv(),
-            Err(_) => return,
-        };
-        let Ok(job) = job else { return };
-        let _ = job.answer.send(format.compress(&job.block));
-    }
-}
-
 impl Format {
     fn block_length(self) -> usize {
         match self {
@@ -154,31 +98,55 @@ impl Format {
         }
     }
 
+    /// One block as a stream of its own.
     fn compress(self, block: &[u8]) -> Compressed {
-        match self {
+        let mut output = Vec::new();
+        self.tool()?.append(block, &mut output)?;
+        output.shrink_to_fit();
+        Ok(output)
+    }
+
+    /// What compresses so. One that is used again may remember: each piece of work takes a new one, so that its output
+    /// depends on nothing else.
+    pub(crate) fn tool(self) -> io::Result<Tool> {
+        Ok(match self {
             Self::Gzip(level) => {
                 let level = CompressionLvl::new(level).map_err(|_| io::ErrorKind::InvalidInput)?;
-                let mut compressor = Compressor::new(level);
-                let mut output = vec![0; compressor.gzip_compress_bound(block.len())];
-                let length = compressor.gzip_compress(block, &mut output).map_err(io::Error::other)?;
-                output.truncate(length);
-                Ok(output)
+                Tool::Gzip(Compressor::new(level))
             }
             Self::Zstd(level) => {
                 let mut compressor = zstd::bulk::Compressor::new(level)?;
                 compressor.include_checksum(true)?;
-                compressor.compress(block)
+                Tool::Zstd(compressor)
             }
-        }
+        })
     }
 }
 
-fn receive(answer: &Receiver<Compressed>) -> Compressed {
-    answer.recv().map_err(|_| ended())?
+/// Compresses one thing after the other, each as a gzip member or zstd frame of its own.
+pub(crate) enum Tool {
+    Gzip(Compressor),
+    Zstd(zstd::bulk::Compressor<'static>),
 }
 
-fn ended() -> io::Error {
-    io::Error::other("a thread that compresses has ended")
+impl Tool {
+    /// Compresses `block` to the end of `output`.
+    pub(crate) fn append(&mut self, block: &[u8], output: &mut Vec<u8>) -> io::Result<()> {
+        let start = output.len();
+        let bound = match self {
+            Self::Gzip(compressor) => compressor.gzip_compress_bound(block.len()),
+            Self::Zstd(_) => zstd::zstd_safe::compress_bound(block.len()),
+        };
+        output.resize(start + bound, 0);
+        let written = match self {
+            Self::Gzip(compressor) => {
+                compressor.gzip_compress(block, &mut output[start..]).map_err(io::Error::other)?
+            }
+            Self::Zstd(compressor) => compressor.compress_to_buffer(block, &mut output[start..])?,
+        };
+        output.truncate(start + written);
+        Ok(())
+    }
 }
 
 #[cfg(test)]

@@ -12,9 +12,12 @@
 //! A few bytes can stand for terabytes, so what comes out is bounded: in all, and in proportion to what went in.
 
 mod blocks;
+mod pool;
 mod read;
 
 pub use blocks::BlockWriter;
+pub(crate) use blocks::Format;
+pub(crate) use pool::{InOrder, Pool};
 pub use read::{Decompressed, DecompressionLimits};
 
 /// How something is compressed.

@@ -6,13 +6,25 @@
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
 
+use crate::archive::ArchiveCompression;
 use crate::entry::{EntryKind, NewEntry, NewEntryKind, join, shown};
 use crate::error::{Error, Result};
 use crate::layer::LayerError;
+use crate::store::Store;
 use crate::tar::{TarError, TarWriter};
 use crate::view::{Node, View};
 
 const BUFFER: usize = 256 * 1024;
+
+impl Store {
+    /// Writes a merged tree as a tar to `out`, compressed as a whole.
+    pub fn export(&self, view: &View, compression: ArchiveCompression, out: &mut dyn Write) -> Result<()> {
+        compression.around(out, &mut |out| {
+            self.go_on()?;
+            view.export(out)
+        })
+    }
+}
 
 impl View {
     /// Writes the merged tree as a tar to `out`.
@@ -140,7 +152,6 @@ mod tests {
 
     use super::*;
     use crate::layer::LayerWriterOptions;
-    use crate::store::Store;
     use crate::store::tests::store;
     use crate::tar::{Limits, TarReader};
 

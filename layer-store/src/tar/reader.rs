@@ -90,6 +90,11 @@ impl<R: Read> TarReader<R> {
         }
     }
 
+    /// How far the archive was read: after [`Self::next_entry`], to the end of the header.
+    pub(crate) fn position(&self) -> u64 {
+        self.position
+    }
+
     /// Where the stored content of the current entry begins in the archive.
     pub fn content_offset(&self) -> u64 {
         self.content.offset

@@ -209,3 +209,58 @@ fn one_image_of_many_is_loaded_and_no_name_is_touched() {
     assert_eq!(error.to_string(), "the archive holds no image `3`");
     assert_eq!(error.hint().unwrap(), "it has `app:1`, `2`");
 }
+
+#[test]
+fn the_first_form_of_docker_is_loaded_with_the_chain_of_parents() {
+    let (_folder, store) = store();
+    let (low, high) = (layer("low"), layer("high"));
+    let (a, b) = ("a".repeat(64), "b".repeat(64));
+    let config = |id: &str, more: &str| {
+        format!(
+            r#"{{"id":"{id}",{more}"created":"2014-01-02T03:04:05Z","architecture":"amd64","os":"linux","Size":7,"config":{{"Cmd":["sh"]}},"container_config":{{"Cmd":["/bin/sh","-c","make"]}}}}"#
+        )
+    };
+    let archive = Archive::new()
+        .file(&format!("{b}/VERSION"), b"1.0")
+        .file(&format!("{b}/json"), config(&b, &format!("\"parent\":\"{a}\",")).as_bytes())
+        .file(&format!("{b}/layer.tar"), &high)
+        .file(&format!("{a}/json"), config(&a, "").as_bytes())
+        .file(&format!("{a}/layer.tar"), &gzip(&low))
+        .file("repositories", format!(r#"{{"app":{{"1":"{b}","latest":"{b}"}},"base":{{"1":"{a}"}}}}"#).as_bytes())
+        .finish();
+    let loaded = load(&store, &archive).unwrap();
+    let names: Vec<String> =
+        loaded.iter().flat_map(|image| image.names.iter().map(Reference::familiar)).collect();
+    assert_eq!(names, ["base:1", "app:1", "app:latest"]);
+    assert_eq!(diff_ids_of(&store, "app:1"), [&low, &high].map(|layer| Digest::of(layer)));
+    let image = store.find_image("app:1", &amd64()).unwrap().unwrap();
+    assert_eq!(image.config.config.cmd, Some(vec!["sh".to_owned()]));
+    let history = &image.config.history;
+    assert_eq!((history.len(), history[1].created_by.as_deref()), (2, Some("/bin/sh -c make")));
+    assert!(image.config.other.keys().all(|key| key == "container_config"), "{:?}", image.config.other);
+    assert_eq!(image.manifest.layers[0].media_type, media_type::OCI_LAYER_GZIP);
+    let wanted = LoadOptions { only: Some("base:1".to_owned()), names: Names::Leave, ..options() };
+    assert_eq!(store.load(&mut archive.as_slice(), &wanted).unwrap().len(), 1);
+}
+
+#[test]
+fn what_is_loaded_is_ready_to_be_used_where_that_is_asked_for() {
+    let (_folder, store) = store();
+    let plain = layer("layer");
+    let archive = |layer: &[u8]| {
+        let config = config(&[layer]);
+        Archive::new()
+            .file("manifest.json", &docker_manifest("c.json", &["layer.tar"]))
+            .file("c.json", config.bytes())
+            .file("layer.tar", layer)
+            .finish()
+    };
+    let unpacked = LoadOptions { unpacked: Some(tug_layer_store::Mountable::Later), ..options() };
+    store.load(&mut archive(&plain).as_slice(), &unpacked).unwrap();
+    let diff_id = tug_oci::DiffId::new(Digest::of(&plain));
+    assert!(store.layer(&diff_id).unwrap().is_some(), "what is in it is known");
+    // Its digest is right, but it is no layer.
+    let error = store.load(&mut archive(b"no tar").as_slice(), &unpacked).unwrap_err();
+    assert!(error.to_string().contains("layer"), "{error}");
+    assert_eq!(store.resolve(&"app:1".parse().unwrap()).unwrap().map(|_| ()), Some(()), "the name stays");
+}

@@ -9,6 +9,21 @@ use tug_oci::{Digest, Manifest, Raw, media_type};
 
 use crate::making::*;
 
+fn a() -> String {
+    "a".repeat(64)
+}
+
+fn named_a() -> String {
+    format!("{{\"app\":{{\"1\":\"{}\"}}}}", a())
+}
+
+/// An archive of docker before 1.10 without any layer.
+fn legacy(repositories: &str, configs: &[(&str, &str)]) -> Vec<u8> {
+    let archive = Archive::new().file("repositories", repositories.as_bytes());
+    let add = |archive: Archive, (id, config): &(&str, &str)| archive.file(&format!("{id}/json"), config.as_bytes());
+    configs.iter().fold(archive, add).finish()
+}
+
 #[test]
 fn an_archive_that_is_cut_anywhere_is_refused() {
     let plain = layer("layer");
@@ -116,10 +131,14 @@ fn archives_that_lie_are_refused_by_name() {
         (Vec::new(), "not an archive of images"),
         (Archive::new().file("etc/passwd", b"").finish(), "not an archive of images"),
         (b"no tar at all, but text that is longer than a tar header".repeat(20), "cannot be read"),
-        (
-            Archive::new().file("repositories", b"{}").file("a/layer.tar", b"").finish(),
-            "docker before version 1.10",
-        ),
+        (Archive::new().file("repositories", b"{}").file("a/layer.tar", b"").finish(), "holds no images"),
+        (Archive::new().file("repositories", b"[]").finish(), "`repositories` in the archive cannot be read"),
+        (legacy("{\"app\":{\"1\":\"../x\"}}", &[]), "`../x` is no id"),
+        (legacy(&named_a(), &[]), "the config of layer `aaaa"),
+        (legacy(&named_a(), &[(&a(), "{}")]), "a layer, `aaaa"),
+        (legacy(&named_a(), &[(&a(), &format!("{{\"parent\":\"{}\"}}", a()))]), "it is among its own parents"),
+        (legacy(&named_a(), &[(&a(), "{\"parent\":\"..\"}")]), "`..` is no id"),
+        (legacy(&named_a(), &[(&a(), "[")]), "/json` in the archive cannot be read"),
         (Archive::new().file("manifest.json", b"[]").finish(), "holds no images"),
         (
             Archive::new().file("manifest.json", b"{").finish(),

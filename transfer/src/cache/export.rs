@@ -11,7 +11,7 @@
 use std::collections::HashMap;
 
 use tug_layer_store::{ExportedResult, Fetcher, LayerCompression, Store};
-use tug_oci::{Descriptor, DiffId, media_type};
+use tug_oci::{Descriptor, DiffId};
 
 use super::error::Result;
 use super::index::{Blob, CacheIndex, Record};
@@ -160,11 +160,7 @@ fn source(store: &Store, result: &ExportedResult, options: &ExportOptions) -> Re
         return Ok(result.blob.clone().map(Source::Stored));
     };
     let blob = layer.blob();
-    let is_plain = matches!(blob.media_type.as_str(), media_type::OCI_LAYER | media_type::DOCKER_LAYER);
-    let is_compressed = match options.compression {
-        LayerCompression::Plain => !is_plain && options.all_layers,
-        _ => is_plain || options.all_layers && !is_in_form(&Blob::from(&blob), options),
-    };
+    let is_compressed = options.compression.changes(&blob, options.all_layers);
     Ok(Some(match is_compressed {
         true => {
             Source::Compressed { diff_id: result.layer.clone(), plain: blob, wanted: options.compression }
@@ -174,14 +170,5 @@ fn source(store: &Store, result: &ExportedResult, options: &ExportOptions) -> Re
 }
 
 fn is_in_form(blob: &Blob, options: &ExportOptions) -> bool {
-    let media_type = blob.descriptor().media_type;
-    match options.compression {
-        LayerCompression::Plain => {
-            matches!(media_type.as_str(), media_type::OCI_LAYER | media_type::DOCKER_LAYER)
-        }
-        LayerCompression::Gzip(_) => {
-            matches!(media_type.as_str(), media_type::OCI_LAYER_GZIP | media_type::DOCKER_LAYER_GZIP)
-        }
-        LayerCompression::Zstd(_) => media_type == media_type::OCI_LAYER_ZSTD,
-    }
+    !options.compression.changes(&blob.descriptor(), true)
 }

@@ -10,6 +10,7 @@
 //! and an image that was built here, has plain layers: they are compressed on their way to a registry, unless digests are to
 //! be kept.
 
+mod convert;
 mod place;
 mod referrers;
 
@@ -23,6 +24,7 @@ use tug_layer_store::{
 use tug_oci::{Descriptor, Platform, Reference, media_type};
 use tug_registry_client::{Repository, Target};
 
+pub use convert::{ConvertOptions, Images};
 pub use place::{ArchiveKind, Place, PlaceError};
 
 use crate::error::{Error, Result};
@@ -134,6 +136,7 @@ impl Remote {
                     platform: options.platform.clone(),
                     only: name.clone(),
                     names: Names::Leave,
+                    unpacked: None,
                 };
                 let loaded = store.load_path(path, &load)?;
                 let called = name.clone().unwrap_or_else(|| path.display().to_string());

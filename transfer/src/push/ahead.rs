@@ -133,7 +133,7 @@ fn outgoing(
 ) -> Result<Option<Outgoing>> {
     let known = store.layer(layer)?.map(|known| known.blob());
     let Some(blob) = elsewhere.or(known) else { return Ok(None) };
-    match super::is_plain(&blob.media_type) && compression != LayerCompression::Plain {
+    match compression.changes(&blob, false) {
         true => Outgoing::compressed(remote, store, layer, &blob, compression).map(Some),
         false => Outgoing::stored(remote, store, &blob, Vec::new()).map(Some),
     }

@@ -138,10 +138,7 @@ impl Remote {
             other => other.into(),
         })?;
         if image.descriptor.digest != target.digest {
-            let of = match kept(store, &target.digest)?.map(|bytes| Raw::<Index>::parse(bytes.into())) {
-                Some(Ok(index)) => index.manifests.iter().filter(|child| !is_attestation(child)).count(),
-                _ => 1,
-            };
+            let of = images_of(store, target)?;
             self.tell(Event::OnlyOne { platform: image.config.platform.clone(), of });
         }
         self.tree_of_store(store, &image.descriptor, name).await
@@ -153,12 +150,7 @@ impl Remote {
         for node in &tree.nodes {
             let Some(image) = image_of(store, node).await? else { continue };
             for (diff_id, blob) in image.layers() {
-                let is_plain = is_plain(&blob.media_type);
-                let is_wanted = match options.compression {
-                    LayerCompression::Plain => !is_plain && options.all_layers,
-                    LayerCompression::Gzip(_) => is_plain || options.all_layers && !is_gzip(&blob.media_type),
-                    LayerCompression::Zstd(_) => is_plain || options.all_layers && !is_zstd(&blob.media_type),
-                };
+                let is_wanted = options.compression.changes(blob, options.all_layers);
                 if is_wanted {
                     forms.layers.insert(blob.digest.clone(), diff_id.clone());
                     forms.images.insert(node.descriptor.digest.clone(), image.clone());
@@ -228,6 +220,14 @@ impl Remote {
         })
         .await
     }
+}
+
+/// How many images there are in an index, without what is about them.
+pub(crate) fn images_of(store: &Store, target: &Descriptor) -> Result<usize> {
+    Ok(match kept(store, &target.digest)?.map(|bytes| Raw::<Index>::parse(bytes.into())) {
+        Some(Ok(index)) => index.manifests.iter().filter(|child| !is_attestation(child)).count(),
+        _ => 1,
+    })
 }
 
 /// What changes on the way.
@@ -314,16 +314,4 @@ fn rename(
         Some(old) if old.digest == source.digest && old.digest != made.digest => store.tag(destination, made),
         _ => Ok(()),
     }
-}
-
-fn is_plain(media_type: &str) -> bool {
-    matches!(media_type, media_type::OCI_LAYER | media_type::DOCKER_LAYER)
-}
-
-fn is_gzip(media_type: &str) -> bool {
-    matches!(media_type, media_type::OCI_LAYER_GZIP | media_type::DOCKER_LAYER_GZIP)
-}
-
-fn is_zstd(media_type: &str) -> bool {
-    media_type == media_type::OCI_LAYER_ZSTD
 }

@@ -12,7 +12,7 @@ use crate::error::CommandError;
 
 /// What does not change the config, but the files.
 const KNOWN: &str =
-    "CMD, ENTRYPOINT, ENV, EXPOSE, HEALTHCHECK, LABEL, SHELL, STOPSIGNAL, USER, VOLUME and WORKDIR";
+    "CMD, ENTRYPOINT, ENV, EXPOSE, HEALTHCHECK, LABEL, ONBUILD, SHELL, STOPSIGNAL, USER, VOLUME and WORKDIR";
 
 /// Applies the instruction `text` to `config`.
 pub(super) fn apply(config: &mut RunConfig, text: &str) -> Result<(), CommandError> {
@@ -22,16 +22,27 @@ pub(super) fn apply(config: &mut RunConfig, text: &str) -> Result<(), CommandErr
     let refused = |name: &str| {
         wrong(&format!("`{name}` changes more than the config")).hint(format!("what can be changed: {KNOWN}"))
     };
-    if matches!(keyword.as_str(), "FROM" | "ONBUILD" | "MAINTAINER") {
+    if matches!(keyword.as_str(), "FROM" | "MAINTAINER") {
         return Err(refused(&keyword));
     }
-    let instruction = parse_instruction(text).map_err(|error| {
-        let made = wrong(&error.message());
-        match error.hint() {
-            Some(hint) => made.hint(hint),
-            None => made,
+    let parsed = |text: &str| {
+        parse_instruction(text).map_err(|error| {
+            let made = wrong(&error.message());
+            match error.hint() {
+                Some(hint) => made.hint(hint),
+                None => made,
+            }
+        })
+    };
+    if keyword == "ONBUILD" {
+        let later = text.trim_start()[keyword.len()..].trim();
+        if let "ONBUILD" | "FROM" | "MAINTAINER" = &*parsed(later)?.kind.name().to_ascii_uppercase() {
+            return Err(wrong(&format!("`{later}` cannot be done later")));
         }
-    })?;
+        config.on_build.push(later.to_owned());
+        return Ok(());
+    }
+    let instruction = parsed(text)?;
     let env = config.env.clone();
     let value = |word: &Word| value(word, &env).map_err(|error| wrong(&error));
     match &instruction.kind {
@@ -149,6 +160,7 @@ mod tests {
             "CMD serve --all",
             "ENTRYPOINT [\"/entry\"]",
             "STOPSIGNAL SIGINT",
+            "onbuild RUN make $TARGET",
             "HEALTHCHECK --interval=5s CMD true",
         ] {
             apply(&mut config, change).unwrap_or_else(|error| panic!("{}", error.text(Stream::default())));
@@ -183,6 +195,9 @@ mod tests {
             "/data": {}
           },
           "WorkingDir": "/srv/app",
+          "OnBuild": [
+            "RUN make $TARGET"
+          ],
           "Labels": {
             "version": "1 2"
           },
@@ -202,7 +217,7 @@ mod tests {
         insta::assert_snapshot!(shown("RUN make"), @"
         error: `--change RUN make`: `RUN` changes more than the config
 
-        hint: what can be changed: CMD, ENTRYPOINT, ENV, EXPOSE, HEALTHCHECK, LABEL, SHELL, STOPSIGNAL, USER, VOLUME and WORKDIR
+        hint: what can be changed: CMD, ENTRYPOINT, ENV, EXPOSE, HEALTHCHECK, LABEL, ONBUILD, SHELL, STOPSIGNAL, USER, VOLUME and WORKDIR
         ");
         insta::assert_snapshot!(shown("EVN A=b"), @"
         error: `--change EVN A=b`: unknown instruction `EVN`
@@ -212,8 +227,9 @@ mod tests {
         insta::assert_snapshot!(shown("FROM scratch"), @"
         error: `--change FROM scratch`: `FROM` changes more than the config
 
-        hint: what can be changed: CMD, ENTRYPOINT, ENV, EXPOSE, HEALTHCHECK, LABEL, SHELL, STOPSIGNAL, USER, VOLUME and WORKDIR
+        hint: what can be changed: CMD, ENTRYPOINT, ENV, EXPOSE, HEALTHCHECK, LABEL, ONBUILD, SHELL, STOPSIGNAL, USER, VOLUME and WORKDIR
         ");
+        insta::assert_snapshot!(shown("ONBUILD ONBUILD RUN x"), @"error: `--change ONBUILD ONBUILD RUN x`: `ONBUILD RUN x` cannot be done later");
         insta::assert_snapshot!(shown("EXPOSE x"), @"error: `--change EXPOSE x`: `x` is not a port");
     }
 }

@@ -11,6 +11,7 @@ use tug_layer_store::ImportLayer;
 use tug_oci::{History, ImageConfig, Platform, Reference};
 
 use crate::arguments::values;
+use crate::download;
 use crate::error::CommandError;
 use crate::session;
 use crate::settings::Settings;
@@ -21,9 +22,10 @@ use crate::settings::Settings;
 Examples:
   tug import rootfs.tar.xz base:1
   tar c -C rootfs . | tug import - base:1
+  tug import https://example.com/rootfs.tar.gz base:1
   tug import -c 'CMD [\"sh\"]' -c 'ENV PATH=/bin:/usr/bin' rootfs.tar base:1")]
 pub(crate) struct ImportArguments {
-    /// The tar, plain or compressed, or `-` for standard input
+    /// The tar, plain or compressed: a file, an address (http, https), or `-` for standard input
     #[arg(value_name = "FILE")]
     file: PathBuf,
     /// The name to give to the image
@@ -52,14 +54,29 @@ pub(super) fn run(arguments: &ImportArguments, settings: &Settings) -> Result<()
             CommandError::usage("`SOURCE_DATE_EPOCH` is outside of all calendars").because(&error)
         })?,
     };
-    let mut source = open(arguments)?;
-    let store = session::open_store(settings)?;
-    session::tidy_in_background(&store);
-    let layer =
-        store.import_layer(&mut source, &ImportLayer { keep_plain_tar: true, ..ImportLayer::default() })?;
+    let options = ImportLayer { keep_plain_tar: true, ..ImportLayer::default() };
+    let open_store = || {
+        let store = session::open_store(settings)?;
+        session::tidy_in_background(&store);
+        Ok::<_, CommandError>(store)
+    };
+    let (store, layer) = match download::address(&arguments.file)? {
+        Some(url) => {
+            let store = open_store()?;
+            let layer =
+                download::read(&url, settings, |tar| Ok(store.import_layer(&mut { tar }, &options)?))?;
+            (store, layer)
+        }
+        None => {
+            let mut source = open(arguments)?;
+            let store = open_store()?;
+            let layer = store.import_layer(&mut source, &options)?;
+            (store, layer)
+        }
+    };
     config.created = Some(created.to_string());
     config.rootfs.diff_ids = vec![layer.diff_id().clone()];
-    let origin = arguments.file.display();
+    let origin = tug_fetch::hide(&arguments.file.to_string_lossy());
     config.history = vec![History {
         created: config.created.clone(),
         comment: Some(arguments.message.clone().unwrap_or_else(|| format!("Imported from {origin}"))),
@@ -85,11 +102,7 @@ fn open(arguments: &ImportArguments) -> Result<Box<dyn Read>, CommandError> {
     let failed = |error: io::Error| {
         CommandError::failed(format_args!("cannot import `{}`", path.display())).because(&error)
     };
-    let file = File::open(path).map_err(|error| {
-        let address = path.to_string_lossy().contains("://");
-        let failure = failed(error);
-        if address { failure.hint("only files can be imported: fetch it first") } else { failure }
-    })?;
+    let file = File::open(path).map_err(failed)?;
     if file.metadata().map_err(failed)?.is_dir() {
         return Err(CommandError::failed(format_args!("cannot import `{}`: it is a folder", path.display()))
             .hint("make a tar of it: `tar c -C FOLDER . | tug import - NAME`"));

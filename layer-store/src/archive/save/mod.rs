@@ -47,6 +47,30 @@ pub enum ArchiveCompression {
     Zstd,
 }
 
+impl ArchiveCompression {
+    /// Lets `write` write to `out`, compressed.
+    pub(crate) fn around(
+        self,
+        out: &mut dyn Write,
+        write: &mut dyn FnMut(&mut dyn Write) -> Result<()>,
+    ) -> Result<()> {
+        match self {
+            Self::Plain => write(&mut *out)?,
+            Self::Gzip => {
+                let mut blocks = BlockWriter::gzip(&mut *out, GZIP_LEVEL);
+                write(&mut blocks)?;
+                blocks.finish().map_err(unwritable)?;
+            }
+            Self::Zstd => {
+                let mut blocks = BlockWriter::zstd(&mut *out, ZSTD_LEVEL);
+                write(&mut blocks)?;
+                blocks.finish().map_err(unwritable)?;
+            }
+        }
+        out.flush().map_err(unwritable)
+    }
+}
+
 /// How to save.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SaveOptions {
@@ -73,21 +97,7 @@ impl Store {
     /// Every blob is checked against its digest on the way; when one is damaged, `out` has got a part of the archive.
     pub fn save(&self, images: &[SaveImage], options: &SaveOptions, out: &mut dyn Write) -> Result<()> {
         let plan = SavePlan::new(self, images, options.format, &options.platform)?;
-        let finished = |outcome: io::Result<()>| outcome.map_err(unwritable);
-        match options.compression {
-            ArchiveCompression::Plain => tar::write(&plan, &mut *out)?,
-            ArchiveCompression::Gzip => {
-                let mut blocks = BlockWriter::gzip(&mut *out, GZIP_LEVEL);
-                tar::write(&plan, &mut blocks)?;
-                finished(blocks.finish().map(drop))?;
-            }
-            ArchiveCompression::Zstd => {
-                let mut blocks = BlockWriter::zstd(&mut *out, ZSTD_LEVEL);
-                tar::write(&plan, &mut blocks)?;
-                finished(blocks.finish().map(drop))?;
-            }
-        }
-        finished(out.flush())
+        options.compression.around(out, &mut |out| tar::write(&plan, out))
     }
 
     /// Writes images into an OCI image layout in the folder `path`, which is made when missing. What is there already
