@@ -155,7 +155,8 @@ impl Store {
         Ok(layer)
     }
 
-    fn compressed(
+    /// The layer in the wanted form, which is made unless it is known.
+    pub(crate) fn compressed(
         &self,
         diff_id: &DiffId,
         blob: &Descriptor,

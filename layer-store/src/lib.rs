@@ -9,6 +9,7 @@ mod builds;
 mod cache;
 mod cache_mounts;
 mod chunked;
+mod compress_ahead;
 mod compression;
 mod convert;
 mod difference;
@@ -52,6 +53,7 @@ pub use builds::{BuildFolder, BuildLimits, RemovedBuild};
 pub use cache_mounts::{
     CacheId, CacheMount, CacheSharing, CacheSummary, ExportedCaches, ImportedCache, Merge,
 };
+pub use compress_ahead::CompressAhead;
 pub use compression::{BlockWriter, Compression, Decompressed, DecompressionLimits};
 pub use convert::Conversion;
 pub use difference::{Aspect, LayerDifference};

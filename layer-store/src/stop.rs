@@ -19,6 +19,13 @@ impl fmt::Debug for Stop {
     }
 }
 
+impl Stop {
+    /// Whether it is time to give up.
+    pub(crate) fn is_wanted(&self) -> bool {
+        (self.0)()
+    }
+}
+
 impl Store {
     /// The same store, whose long work ends with [`Error::Stopped`] once `stop` says so. It is asked often, from any
     /// thread.
@@ -32,7 +39,7 @@ impl Store {
     /// An error when the work is to be given up.
     pub(crate) fn go_on(&self) -> Result<()> {
         match &self.stop {
-            Some(Stop(stop)) if stop() => Err(Error::Stopped),
+            Some(stop) if stop.is_wanted() => Err(Error::Stopped),
             _ => Ok(()),
         }
     }

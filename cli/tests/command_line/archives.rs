@@ -116,7 +116,8 @@ fn an_archive_comes_from_a_server_even_when_it_breaks_off() {
     }
     assert_eq!(server.requests().iter().filter(|request| request.path == "/anew").count(), 2);
     let shown = other.run(&["load", "-i", &server.url("/none")]);
-    let expected = "exit code 1\n--- stderr\nerror: `[URL]` cannot be fetched: the server answered 404 (not found)\n";
+    let expected =
+        "exit code 1\n--- stderr\nerror: `[URL]` cannot be fetched: the server answered 404 (not found)\n";
     assert!(shown.replace(&server.url("/none"), "[URL]").starts_with(expected), "{shown}");
     let shown = other.run(&["import", &server.url("/none"), "x"]);
     assert!(shown.replace(&server.url("/none"), "[URL]").starts_with(expected), "{shown}");
@@ -131,7 +132,8 @@ fn a_name_on_the_command_line_takes_the_place_of_those_in_the_archive() {
     tug.image(&["db"]);
     tug.data(&["save", "app", "-o", "one.tar"]);
     tug.data(&["save", "app", "db", "-o", "two.tar"]);
-    let other = |words: &[&str]| [&["load", "--store", "other", "--tag", "x:1", "--tag", "y", "-i"], words].concat();
+    let other =
+        |words: &[&str]| [&["load", "--store", "other", "--tag", "x:1", "--tag", "y", "-i"], words].concat();
     insta::assert_snapshot!(tug.run(&other(&["two.tar"])), @"
     exit code 1
     --- stderr
@@ -203,7 +205,10 @@ fn layers_of_an_archive_are_compressed_as_asked() {
     assert!(save("zstd", "again.tar") == zstd, "the same input gives the same bytes");
     tug.data(&["save", "--format", "docker", "--compression", "gzip", "base", "-o", "docker.tar"]);
     for file in ["gzip.tar", "zstd.tar", "docker.tar"] {
-        assert_eq!(tug.data(&["load", "--store", file.trim_end_matches(".tar"), "-i", file]), "Loaded image: base:latest\n");
+        assert_eq!(
+            tug.data(&["load", "--store", file.trim_end_matches(".tar"), "-i", file]),
+            "Loaded image: base:latest\n"
+        );
     }
 }
 

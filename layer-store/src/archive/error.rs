@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use tug_oci::{Digest, DocumentError, ReferenceError};
 
+use crate::error::Error;
 use crate::tar::TarError;
 
 /// Why images cannot be loaded from an archive or layout.
@@ -67,6 +68,14 @@ pub enum ArchiveError {
         expected: Digest,
         /// What it is.
         actual: Digest,
+    },
+    /// A layer has the right digest, and is no tar that could be unpacked.
+    #[error("the layers of {image} cannot be unpacked")]
+    Layers {
+        /// The image: its name, or its digest.
+        image: String,
+        /// What is wrong with one of them.
+        source: Box<Error>,
     },
     /// The archive has two files of one name, and they differ.
     #[error("`{path}` is in the archive twice, with different content")]

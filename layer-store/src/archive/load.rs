@@ -155,7 +155,12 @@ impl LoadPlan {
     fn unpack(&self, store: &Store, platform: &Platform, mountable: Mountable) -> Result<()> {
         for planned in &self.images {
             match store.image(&planned.target, platform) {
-                Ok(image) => store.ensure_layers(image.layers(), mountable)?,
+                Ok(image) => store.ensure_layers(image.layers(), mountable).map_err(|error| match error {
+                    Error::Layer(_) | Error::Stream { .. } if !error.is_disk_full() => {
+                        ArchiveError::Layers { image: planned.shown(), source: Box::new(error) }.into()
+                    }
+                    other => other,
+                })?,
                 // It is for another machine, or no image, and here only to be handed on.
                 Err(Error::NoSuchPlatform { .. } | Error::NotAnImage { .. }) => {}
                 Err(error) => return Err(error),
@@ -177,6 +182,12 @@ impl LoadPlan {
 }
 
 impl PlannedImage {
+    /// What it is called in messages.
+    fn shown(&self) -> String {
+        let name = self.names.first().map(Reference::familiar);
+        format!("`{}`", name.unwrap_or_else(|| self.target.digest.to_string()))
+    }
+
     pub(super) fn add_names(&mut self, names: Vec<Reference>) {
         for name in names {
             if !self.names.contains(&name) {

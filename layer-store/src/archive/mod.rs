@@ -14,6 +14,7 @@
 
 mod docker;
 mod error;
+mod hashing;
 mod layout;
 mod legacy;
 mod load;

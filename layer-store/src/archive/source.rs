@@ -14,9 +14,10 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags, ResolveFlags, openat2};
-use tug_oci::{Algorithm, Digest, Hasher};
+use tug_oci::{Algorithm, Digest};
 
 use super::error::ArchiveError;
+use super::hashing::Hashing;
 use super::syncing::Syncing;
 use crate::compression::{Compression, Decompressed, DecompressionLimits};
 use crate::entry::{NewEntryKind, shown};
@@ -206,7 +207,7 @@ impl Source {
             true => None,
             false => Some(File::create(&target).map_err(failed("create", &target))?),
         };
-        let (mut hasher, mut size, mut head) = (Hasher::new(algorithm), 0, Vec::new());
+        let (mut hashing, mut size, mut head) = (Hashing::new(algorithm), 0, Vec::new());
         let mut buffer = vec![0; BUFFER];
         loop {
             self.store.go_on()?;
@@ -220,7 +221,6 @@ impl Source {
             if head.len() < Compression::HEAD {
                 head.extend_from_slice(&piece[..count.min(Compression::HEAD - head.len())]);
             }
-            hasher.update(piece);
             if let Some(out) = &mut out {
                 out.write_all(piece).map_err(failed("write", &target))?;
                 if (size + count as u64) / Syncing::STEP > size / Syncing::STEP {
@@ -228,11 +228,12 @@ impl Source {
                 }
             }
             size += count as u64;
+            buffer = hashing.update(buffer, count);
         }
         if let Some(out) = out.filter(|_| size >= Syncing::STEP / 8) {
             self.syncing.soon(&out);
         }
-        let digest = hasher.finish();
+        let digest = hashing.finish();
         if let Some(expected) = expected
             && digest != expected
         {

@@ -20,7 +20,9 @@ fn named_a() -> String {
 /// An archive of docker before 1.10 without any layer.
 fn legacy(repositories: &str, configs: &[(&str, &str)]) -> Vec<u8> {
     let archive = Archive::new().file("repositories", repositories.as_bytes());
-    let add = |archive: Archive, (id, config): &(&str, &str)| archive.file(&format!("{id}/json"), config.as_bytes());
+    let add = |archive: Archive, (id, config): &(&str, &str)| {
+        archive.file(&format!("{id}/json"), config.as_bytes())
+    };
     configs.iter().fold(archive, add).finish()
 }
 
@@ -136,7 +138,10 @@ fn archives_that_lie_are_refused_by_name() {
         (legacy("{\"app\":{\"1\":\"../x\"}}", &[]), "`../x` is no id"),
         (legacy(&named_a(), &[]), "the config of layer `aaaa"),
         (legacy(&named_a(), &[(&a(), "{}")]), "a layer, `aaaa"),
-        (legacy(&named_a(), &[(&a(), &format!("{{\"parent\":\"{}\"}}", a()))]), "it is among its own parents"),
+        (
+            legacy(&named_a(), &[(&a(), &format!("{{\"parent\":\"{}\"}}", a()))]),
+            "it is among its own parents",
+        ),
         (legacy(&named_a(), &[(&a(), "{\"parent\":\"..\"}")]), "`..` is no id"),
         (legacy(&named_a(), &[(&a(), "[")]), "/json` in the archive cannot be read"),
         (Archive::new().file("manifest.json", b"[]").finish(), "holds no images"),

@@ -15,9 +15,11 @@ mod sandbox;
 mod sources;
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
 use tug_builder::{BuildOptions, Cancel, DockerfileSource, Error, Event, InspectOptions, Reporter};
+use tug_layer_store::CompressAhead;
 use tug_oci::Platform;
 
 pub(crate) use arguments::{BuildArguments, Call, Format, Method};
@@ -25,6 +27,7 @@ pub(super) use cache::Caches;
 use outcome::Outcome;
 pub(super) use output::Put;
 pub(super) use prepared::Prepared;
+use registries::Compressed;
 pub(super) use registries::Registries;
 use reproducible::Report;
 pub(crate) use sources::of as dockerfile_sources;
@@ -70,6 +73,10 @@ pub(super) fn run(arguments: &BuildArguments, settings: &Settings) -> Result<Exi
     let (destinations, compression) = prepared.destinations();
     let ahead = registries.ahead(&store, destinations, compression);
     let mut elsewhere = registries.elsewhere(arguments.how.pull, ahead.as_ref());
+    let compressing = prepared.compression().map(|how| Arc::new(CompressAhead::start(&session.store, how)));
+    if let Some(compressing) = &compressing {
+        elsewhere.layers = Some(Arc::new(Compressed(Arc::clone(compressing))));
+    }
     let caches = Caches::of([&arguments.cache]);
     caches.join(&mut elsewhere, &registries, &store, &units);
     units.iter_mut().for_each(|unit| unit.elsewhere = elsewhere.clone());
@@ -87,6 +94,9 @@ pub(super) fn run(arguments: &BuildArguments, settings: &Settings) -> Result<Exi
             (Some(ahead), Ok(_)) => ahead.finish(),
             (Some(ahead), Err(_)) => ahead.cancel(),
             (None, _) => {}
+        }
+        if let (Some(compressing), Ok(_)) = (&compressing, &built) {
+            compressing.finish();
         }
         built.map(|built| {
             let put = prepared.put(&store, &built, registries.remote(), &watched, &cancel);

@@ -186,6 +186,11 @@ impl Prepared {
         self.outputs.as_ref().map_or((Vec::new(), LayerCompression::Plain), Outputs::destinations)
     }
 
+    /// What layers can be compressed with while the build runs.
+    pub(super) fn compression(&self) -> Option<LayerCompression> {
+        self.outputs.as_ref().and_then(Outputs::compression)
+    }
+
     /// Puts what was built, one image for each unit, where it was asked for. That can be done once.
     pub(in super::super) fn put(
         &mut self,

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use tug_builder::{Cancel, Elsewhere, Event, ImageSource, LayerListener, NotPulled, PullPolicy, Reporter};
-use tug_layer_store::{Fetcher, Image, LayerCompression, Store, Wanted};
+use tug_layer_store::{CompressAhead, Fetcher, Image, LayerCompression, Store, Wanted};
 use tug_oci::{Descriptor, DiffId, Platform, Reference};
 use tug_registry_client::{Kind, Options};
 use tug_transfer::{self as transfer, Ahead, Layers, PullOptions, Remote};
@@ -119,6 +119,15 @@ struct Sent(Arc<Ahead>);
 impl LayerListener for Sent {
     fn layer(&self, layer: &DiffId, blob: Option<&Descriptor>) {
         self.0.layer(layer, blob);
+    }
+}
+
+/// Layers that are compressed while later steps run.
+pub(super) struct Compressed(pub(super) Arc<CompressAhead>);
+
+impl LayerListener for Compressed {
+    fn layer(&self, layer: &DiffId, _: Option<&Descriptor>) {
+        self.0.layer(layer);
     }
 }
 

@@ -132,6 +132,16 @@ impl Outputs {
         (names, compression.unwrap_or(compression::USUAL))
     }
 
+    /// What layers can be compressed with while the build runs: what the first output asks for that is not pushed. A push
+    /// compresses by itself.
+    pub(super) fn compression(&self) -> Option<LayerCompression> {
+        let is_pushed = self.all.iter().any(|(spec, _)| spec.pushed.is_some());
+        let asked = || {
+            self.all.iter().filter(|(spec, _)| spec.is_image()).find_map(|(spec, _)| spec.form.compression)
+        };
+        if is_pushed { None } else { asked().filter(|asked| *asked != LayerCompression::Plain) }
+    }
+
     /// Whether standard output is taken.
     pub(super) fn take_stdout(&self) -> bool {
         self.all.iter().any(|(spec, _)| spec.is_stdout())
