@@ -8,7 +8,7 @@
 //! | `io.containerd.image.name`          | `docker.io/library/debian:12`   | we, containerd, docker, podman      |
 //!
 //! The whole name stands in the first one too, not the bare tag: a store has many repositories, and `12` would be
-//! ambiguous. An entry of another tool that has only the first is read as if a person had typed it. Entries that are
+//! ambiguous. Where the two disagree, the first one counts: see `names_of`. An entry of another tool that has only the first is read as if a person had typed it. Entries that are
 //! not understood are kept as they are, and so is every field that is not ours.
 //!
 //! `index.json` is read and replaced under a lock, and replaced by rename: readers need no lock, and no update of one
@@ -253,7 +253,7 @@ impl IndexEntry {
         let mut image: Option<Descriptor> = serde_json::from_value(value.clone()).ok();
         let mut annotation = |key: &str| image.as_mut().and_then(|image| image.annotations.remove(key));
         let (full, short) = (annotation(IMAGE_NAME), annotation(REF_NAME));
-        let name = [full, short].into_iter().flatten().find_map(|text| text.parse().ok());
+        let name = names_of(full, short).into_iter().find_map(|text| text.parse().ok());
         Self { value, image, name }
     }
 
@@ -281,6 +281,27 @@ impl IndexEntry {
     }
 }
 
+/// What an entry with these two annotations is called; the first name counts.
+///
+/// That is the full one, unless the other is about something else: then a tool that knows only that one has copied the
+/// entry and named the copy, as umoci does, and the full one is left over from the original.
+pub(crate) fn names_of(full: Option<String>, short: Option<String>) -> Vec<String> {
+    let is_left_over = match (&full, &short) {
+        (Some(full), Some(short)) => !is_short_for(short, full),
+        _ => false,
+    };
+    let names = if is_left_over { [short, full] } else { [full, short] };
+    names.into_iter().flatten().collect()
+}
+
+/// `12`, `debian:12` and `docker.io/library/debian:12` are all short for the last.
+fn is_short_for(short: &str, full: &str) -> bool {
+    let is_end =
+        full.strip_suffix(short).is_some_and(|start| start.is_empty() || start.ends_with(['/', ':', '@']));
+    let parsed = |text: &str| text.parse::<Reference>().ok();
+    is_end || parsed(short).is_some_and(|short| parsed(full) == Some(short))
+}
+
 fn to_value(descriptor: &Descriptor) -> Value {
     serde_json::to_value(descriptor).expect("a descriptor has string keys and no failing parts")
 }
@@ -296,6 +317,26 @@ mod tests {
 
     fn name(text: &str) -> Reference {
         text.parse().unwrap()
+    }
+
+    #[test]
+    fn the_full_name_counts_unless_somebody_has_named_a_copy_of_the_entry() {
+        let first = |full: Option<&str>, short: Option<&str>| {
+            names_of(full.map(str::to_owned), short.map(str::to_owned)).into_iter().next()
+        };
+        let full = "docker.io/library/debian:12";
+        for short in ["12", "debian:12", "library/debian:12", full] {
+            assert_eq!(first(Some(full), Some(short)).as_deref(), Some(full), "{short}");
+        }
+        for short in ["new", "2", "bian:12", "debian"] {
+            assert_eq!(first(Some(full), Some(short)).as_deref(), Some(short));
+        }
+        assert_eq!(
+            first(Some("docker.io/library/debian:latest"), Some("debian")).as_deref().map(str::len),
+            Some(31)
+        );
+        assert_eq!(first(None, Some("x")).as_deref(), Some("x"));
+        assert_eq!(first(Some(full), None).as_deref(), Some(full));
     }
 
     #[test]

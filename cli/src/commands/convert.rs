@@ -19,7 +19,6 @@ use crate::transfers::{self, Transfers};
 
 /// Arguments of `tug convert`.
 #[derive(Debug, clap::Args)]
-#[command(group = clap::ArgGroup::new("what").required(true).multiple(true))]
 #[command(after_help = "\
 Configs and diff ids stay: the image has the same id and the same files. FROM is an image in the store, or a place as in
 `tug copy`: docker://NAME, oci:PATH[:NAME], oci-archive:PATH[:NAME], docker-archive:PATH[:NAME]; so is TO. Standard output
@@ -41,13 +40,13 @@ pub(crate) struct ConvertArguments {
     #[arg(short, long, value_name = "NAME", value_parser = values::new_name, conflicts_with = "to")]
     tag: Option<Reference>,
     /// What layers are compressed with
-    #[arg(long, visible_alias = "compression-format", value_name = "HOW", group = "what")]
+    #[arg(long, visible_alias = "compression-format", value_name = "HOW")]
     compression: Option<LayerFormat>,
     /// How much: 1 (fast) to 12 for gzip, 1 to 19 for zstd [default: 6 and 3]
     #[arg(long, value_name = "LEVEL", requires = "compression")]
     compression_level: Option<i32>,
     /// Whose media types manifests and layers have [default: those that they have]
-    #[arg(long, value_name = "WHOSE", group = "what")]
+    #[arg(long, value_name = "WHOSE")]
     media_types: Option<Words>,
     /// Of an image for several platforms, only this one
     #[arg(long, value_name = "OS/ARCH", conflicts_with = "all")]
@@ -124,6 +123,10 @@ fn place(text: &str) -> Result<Place, String> {
 
 /// Converts the image.
 pub(super) fn run(arguments: &ConvertArguments, settings: &Settings) -> Result<(), CommandError> {
+    if arguments.compression.is_none() && arguments.media_types.is_none() {
+        return Err(CommandError::usage("nothing is said to be converted")
+            .hint("give `--compression HOW`, `--media-types WHOSE` or both"));
+    }
     let mode = transfers::mode(arguments.progress, arguments.quiet, settings)?;
     let compression = match arguments.compression {
         Some(format) => Some(format.with_level(arguments.compression_level)?),

@@ -132,16 +132,15 @@ fn a_name_on_the_command_line_takes_the_place_of_those_in_the_archive() {
     tug.image(&["db"]);
     tug.data(&["save", "app", "-o", "one.tar"]);
     tug.data(&["save", "app", "db", "-o", "two.tar"]);
-    let other =
-        |words: &[&str]| [&["load", "--store", "other", "--tag", "x:1", "--tag", "y", "-i"], words].concat();
-    insta::assert_snapshot!(tug.run(&other(&["two.tar"])), @"
+    let words = |file: &'static str| ["load", "--store", "other", "--tag", "x:1", "--tag", "y", "-i", file];
+    insta::assert_snapshot!(tug.run(&words("two.tar")), @"
     exit code 1
     --- stderr
     error: `--tag` names one image, and the archive holds 2: nothing was loaded
 
     hint: it has `app:latest`, `db:latest`: load them with these names
     ");
-    assert_eq!(tug.data(&other(&["one.tar"])), "Loaded image: x:1\nLoaded image: y:latest\n");
+    assert_eq!(tug.data(&words("one.tar")), "Loaded image: x:1\nLoaded image: y:latest\n");
     assert_eq!(tug.data(&["images", "--store", "other", "--format", "{{.Repository}}"]), "x\ny\n");
 }
 
@@ -161,7 +160,8 @@ fn images_are_converted_without_touching_their_files() {
         let layout = format!("oci:layout-{}:app", name.replace(':', "-"));
         assert_eq!(tug.data(&["convert", "-q", "base", &layout, "--compression", how]), digest);
         assert_eq!(tug.data(&["convert", "-q", &layout, "-t", "back", "--compression", how]), digest);
-        assert_eq!(tug.data(&["export", "back"]).len(), tug.data(&["export", "base"]).len());
+        let exported = |name: &str| tug.command(&["export", name]).output().unwrap().stdout;
+        assert!(exported("back") == exported("base"), "{how}");
     }
     let docker = ["convert", "-q", "base", "docker-archive:docker.tar", "--media-types", "docker"];
     tug.data(&docker);
@@ -201,7 +201,8 @@ fn layers_of_an_archive_are_compressed_as_asked() {
         fs::read(tug.path(file)).unwrap()
     };
     let (gzip, zstd) = (save("gzip", "gzip.tar"), save("zstd", "zstd.tar"));
-    assert!(zstd.len() < gzip.len() && gzip.len() < 3 * zstd.len(), "{} {}", zstd.len(), gzip.len());
+    let plain = save("none", "plain.tar");
+    assert!(zstd.len() < plain.len() * 2 / 3 && gzip.len() < plain.len() * 2 / 3);
     assert!(save("zstd", "again.tar") == zstd, "the same input gives the same bytes");
     tug.data(&["save", "--format", "docker", "--compression", "gzip", "base", "-o", "docker.tar"]);
     for file in ["gzip.tar", "zstd.tar", "docker.tar"] {
@@ -222,9 +223,6 @@ fn files_are_exported_to_a_folder_and_compressed() {
     tug.data(&["export", "base", "--compress", "zstd", "-o", "files.tar.zst"]);
     tug.data(&["import", "files.tar.zst", "back"]);
     assert!(tug.command(&["export", "back"]).output().unwrap().stdout == plain);
-    insta::assert_snapshot!(tug.run(&["export", "base", "--dir", "x", "-o", "y"]).lines().take(3).collect::<Vec<_>>().join("\n"), @"
-    exit code 2
-    --- stderr
-    error: the argument `--dir <DIR>` cannot be used with `--output <FILE>`
-    ");
+    let shown = tug.run(&["export", "base", "--dir", "x", "-o", "y"]);
+    assert!(shown.contains("error: `--dir` does not go together with `--output`\n"), "{shown}");
 }

@@ -15,6 +15,7 @@ use super::source::{Source, SourceFile, blob_name};
 use crate::entry::shown;
 use crate::error::{Error, Result};
 use crate::image::{DEEPEST_INDEX, DOCUMENT_LIMIT, MOST_DOCUMENTS};
+use crate::refs::names_of;
 
 const INDEX_FILE: &str = "index.json";
 
@@ -57,7 +58,8 @@ pub(super) fn plan(source: &mut Source, options: &LoadOptions, plan: &mut LoadPl
 
 /// What it is called: by the name that containerd and docker write, and by the one that everybody writes.
 fn take_names(target: &mut Descriptor) -> Vec<String> {
-    [IMAGE_NAME, REF_NAME].iter().filter_map(|key| target.annotations.remove(*key)).collect()
+    let [full, short] = [IMAGE_NAME, REF_NAME].map(|key| target.annotations.remove(key));
+    names_of(full, short)
 }
 
 /// The first name counts. One that nobody is to be given may be anything.
