@@ -25,7 +25,12 @@ pub struct CompressAhead {
 struct State {
     seen: HashSet<DiffId>,
     /// `None` after the end.
-    thread: Option<(Sender<(DiffId, Descriptor)>, JoinHandle<()>)>,
+    worker: Option<Worker>,
+}
+
+struct Worker {
+    give: Sender<(DiffId, Descriptor)>,
+    thread: JoinHandle<()>,
 }
 
 impl CompressAhead {
@@ -45,7 +50,7 @@ impl CompressAhead {
             }
         };
         let thread = std::thread::Builder::new().name("ahead".to_owned()).spawn(work);
-        let state = State { seen: HashSet::new(), thread: thread.ok().map(|thread| (give, thread)) };
+        let state = State { seen: HashSet::new(), worker: thread.ok().map(|thread| Worker { give, thread }) };
         Self { store, wanted, state: Mutex::new(state), is_given_up }
     }
 
@@ -57,14 +62,14 @@ impl CompressAhead {
         }
         let Ok(Some(layer)) = self.store.layer(diff_id) else { return };
         let blob = layer.blob();
-        if let (true, Some((give, _))) = (self.wanted.changes(&blob, false), &state.thread) {
-            let _ = give.send((diff_id.clone(), blob));
+        if let (true, Some(worker)) = (self.wanted.changes(&blob, false), &state.worker) {
+            let _ = worker.give.send((diff_id.clone(), blob));
         }
     }
 
     /// Waits for what was begun and for what was not.
     pub fn finish(&self) {
-        let Some((give, thread)) = self.state().thread.take() else { return };
+        let Some(Worker { give, thread }) = self.state().worker.take() else { return };
         drop(give);
         let _ = thread.join();
     }

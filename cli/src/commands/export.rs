@@ -54,7 +54,7 @@ pub(super) fn run(arguments: &ExportArguments, settings: &Settings) -> Result<()
         let written = store.write_folder(&view, folder, FolderOptions::default())?;
         if !written.left_out.is_empty() {
             let devices = written.left_out.join("`, `");
-            settings.output.note(&format!("devices need root, and were left out: `{devices}`"));
+            settings.output.note(format_args!("devices need root, and were left out: `{devices}`"));
         }
         return Ok(());
     }

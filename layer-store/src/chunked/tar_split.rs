@@ -57,7 +57,7 @@ impl TarSplit {
     /// Bytes that belong to no file.
     pub(super) fn segment(&mut self, bytes: &[u8]) -> io::Result<()> {
         let payload = Some(BASE64_STANDARD.encode(bytes));
-        self.line(Line { kind: SEGMENT, name: None, size: 0, payload, position: self.position })
+        self.line(&Line { kind: SEGMENT, name: None, size: 0, payload, position: self.position })
     }
 
     /// Some content of the file that [`Self::file`] will name.
@@ -72,15 +72,15 @@ impl TarSplit {
     pub(super) fn file(&mut self, name: &str, size: u64) -> io::Result<()> {
         let checksum = std::mem::replace(&mut self.checksum, u64::MAX);
         let payload = (size > 0).then(|| BASE64_STANDARD.encode((!checksum).to_be_bytes()));
-        self.line(Line { kind: FILE, name: Some(name), size, payload, position: self.position })
+        self.line(&Line { kind: FILE, name: Some(name), size, payload, position: self.position })
     }
 
     pub(super) fn finish(self) -> io::Result<Finished> {
         Ok(Finished { compressed: self.out.finish()?, length: self.length })
     }
 
-    fn line(&mut self, line: Line<'_>) -> io::Result<()> {
-        let mut text = serde_json::to_vec(&line)?;
+    fn line(&mut self, line: &Line<'_>) -> io::Result<()> {
+        let mut text = serde_json::to_vec(line)?;
         text.push(b'\n');
         self.length += text.len() as u64;
         self.position += 1;
