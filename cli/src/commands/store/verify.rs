@@ -175,7 +175,7 @@ fn summary(verified: &Verified, arguments: &VerifyArguments) -> String {
     }
     match (verified.is_in_use, verified.wrong()) {
         (true, _) => {
-            text += "\nnothing was mended: another tug works in the store; try again when it has ended"
+            text += "\nnothing was mended: another tug works in the store; try again when it has ended";
         }
         (false, 1..) if !arguments.repair => {
             text += "\n`tug store verify --repair` does what stands under REPAIR";
