@@ -11,7 +11,7 @@ use crate::toc::FileFacts;
 const MOST: u64 = 1 << 20;
 /// The largest power of two of blocks in a chunk: the format has five bits for it.
 const LARGEST: u32 = 31;
-/// Entries have eight bytes, with a device.
+/// Entries have eight bytes, and could name a device.
 const WITH_INDEXES: u32 = 0x20;
 
 /// The chunks of one file.
@@ -89,7 +89,8 @@ impl ChunkMap {
         self.pieces.iter().map(|piece| piece.length).sum()
     }
 
-    pub(super) fn append_to(&self, bytes: &mut Vec<u8>) {
+    /// The entries. `first` is the number of the first block of the tar.
+    pub(super) fn append_to(&self, bytes: &mut Vec<u8>, first: u32) {
         let chunk = self.block.bytes() << self.bits;
         let mut pieces = self.pieces.iter().peekable();
         let mut passed = 0;
@@ -97,15 +98,12 @@ impl ChunkMap {
             while let Some(piece) = pieces.next_if(|piece| piece.offset + piece.length <= start) {
                 passed += piece.length;
             }
-            let at = pieces.peek().filter(|piece| piece.offset <= start).map(|piece| {
-                let address = self.offset + passed + (start - piece.offset);
-                // An address on the extra device is below the limit that the whole tar was held against.
-                (1_u16, (address >> self.block.bits) as u32)
+            let address = pieces.peek().filter(|piece| piece.offset <= start).map(|piece| {
+                // Blocks of the index and of all tars together have numbers of 32 bits: that was looked at before.
+                first + ((self.offset + passed + (start - piece.offset)) >> self.block.bits) as u32
             });
-            let (device, address) = at.unwrap_or((0, u32::MAX));
-            bytes.extend(0_u16.to_le_bytes());
-            bytes.extend(device.to_le_bytes());
-            bytes.extend(address.to_le_bytes());
+            bytes.extend([0; 4]); // the number of a block says on which device it is
+            bytes.extend(address.unwrap_or(u32::MAX).to_le_bytes());
         }
         debug_assert!(self.size <= self.count * chunk);
     }

@@ -5,7 +5,7 @@
 //! | --------------------- | ------------------------------------------------------------------------ |
 //! | 0                     | nothing: room for boot loaders                                           |
 //! | 1024                  | the superblock, 128 bytes                                                |
-//! | 1152                  | the slot of the extra device, 128 bytes                                  |
+//! | 1152                  | the slots of the extra devices, 128 bytes each                           |
 //! | next block after that | inodes, each with its attributes and what it holds inline                |
 //! | next block after them | directories and links that are too long for that                         |
 //! | next block after them | attributes that several files have                                       |
@@ -51,9 +51,9 @@ impl BlockSize {
         bytes.next_multiple_of(self.bytes())
     }
 
-    /// Where the first inode may be: behind the superblock, the device slot and all that the checksum covers.
-    pub(super) fn header(self) -> u64 {
-        self.round_up(SUPERBLOCK + 256)
+    /// Where the first inode may be: behind the superblock, the slots of devices, and all that the checksum covers.
+    pub(super) fn header(self, devices: usize) -> u64 {
+        self.round_up(SUPERBLOCK + 128 + 128 * devices as u64)
     }
 }
 
@@ -65,18 +65,20 @@ pub(super) struct Superblock {
     pub(super) inodes: u64,
     /// The time of all compact inodes.
     pub(super) epoch: Mtime,
-    /// How many blocks the index has. The data of the device go on with this number.
+    /// How many blocks the index has. The data of the devices go on with this number.
     pub(super) blocks: u32,
     pub(super) shared_xattrs_block: u32,
     pub(super) uuid: [u8; 16],
-    pub(super) device_blocks: u32,
+    /// How many blocks each device has. They are numbered one behind the other.
+    pub(super) devices: Vec<u32>,
 }
 
 impl Superblock {
     /// The first bytes of the index, up to [`BlockSize::header`].
     pub(super) fn to_bytes(&self) -> Vec<u8> {
         let start = SUPERBLOCK as usize;
-        let mut bytes = Vec::with_capacity(self.block.header() as usize);
+        let header = self.block.header(self.devices.len()) as usize;
+        let mut bytes = Vec::with_capacity(header);
         bytes.resize(start, 0);
         put_32(&mut bytes, MAGIC);
         put_32(&mut bytes, 0); // the checksum
@@ -93,13 +95,18 @@ impl Superblock {
         bytes.extend([0; 16]); // the name of the volume
         put_32(&mut bytes, INCOMPAT_CHUNKS | INCOMPAT_DEVICES);
         put_16(&mut bytes, 0); // compression
-        put_16(&mut bytes, 1); // extra devices
+        put_16(&mut bytes, self.devices.len() as u16);
         put_16(&mut bytes, ((start + SUPERBLOCK_SIZE) / 128) as u16);
         bytes.resize(start + SUPERBLOCK_SIZE, 0);
-        bytes.extend([0; 64]); // the tag of the device
-        put_32(&mut bytes, self.device_blocks);
-        put_32(&mut bytes, self.blocks);
-        bytes.resize(self.block.header() as usize, 0);
+        let mut first = self.blocks;
+        for &blocks in &self.devices {
+            bytes.extend([0; 64]); // a name for it
+            put_32(&mut bytes, blocks);
+            put_32(&mut bytes, first);
+            bytes.extend([0; 56]);
+            first += blocks;
+        }
+        bytes.resize(header, 0);
         // Over the block that the superblock begins in, or over 512 bytes where blocks are shorter than what is before.
         let covered = self.block.bytes() as usize;
         let covered = if covered > start { start..covered } else { start..start + covered };
@@ -227,7 +234,9 @@ mod tests {
 
     #[test]
     fn the_first_inode_is_behind_all_that_the_checksum_covers() {
-        assert_eq!(BlockSize::OF_TARS.header(), 1536);
-        assert_eq!(BlockSize { bits: 12 }.header(), 4096);
+        assert_eq!(BlockSize::OF_TARS.header(1), 1536);
+        assert_eq!(BlockSize::OF_TARS.header(3), 1536);
+        assert_eq!(BlockSize::OF_TARS.header(4), 2048);
+        assert_eq!(BlockSize { bits: 12 }.header(1), 4096);
     }
 }

@@ -20,6 +20,8 @@
 //! The kernel reads such images since 5.16 from block devices and since 6.12 from files; older ones know no blocks of
 //! 512 bytes (6.4).
 
+#[cfg_attr(not(test), allow(dead_code, reason = "see `write_chain`"))]
+mod chain;
 mod chunks;
 #[cfg(any(test, feature = "fuzzing"))]
 mod compare;
@@ -38,6 +40,7 @@ use std::io::{self, Write};
 
 use crate::entry::shown;
 use crate::toc::Toc;
+use crate::view::Merged;
 use format::BlockSize;
 use output::Output;
 use plan::{Plan, Rest};
@@ -62,7 +65,18 @@ pub(crate) enum IndexError {
 ///
 /// `out` gets it from front to back, in pieces that need no buffer. Returns its length in bytes.
 pub(crate) fn write(toc: &Toc, tar_size: u64, out: impl Write) -> Result<u64, IndexError> {
-    write_in_blocks(toc, tar_size, BlockSize::OF_TARS, out)
+    write_in_blocks(toc, &[tar_size], BlockSize::OF_TARS, out)
+}
+
+/// Writes one index for a chain of layers laid over each other, whose plain tars have these sizes: they are its extra
+/// devices, lowest first. Of what the layers remove nothing is left in it, and every directory has the metadata that it
+/// has in the chain.
+///
+/// One mount stands for all layers then. A stack of a hundred indexes takes twenty times as long to be mounted, and each
+/// look for a name that is nowhere goes through all of them.
+#[cfg_attr(not(test), allow(dead_code, reason = "chains are mounted layer by layer so far"))]
+pub(crate) fn write_chain(chain: &Merged, tar_sizes: &[u64], out: impl Write) -> Result<u64, IndexError> {
+    write_in_blocks(&chain::table(chain, tar_sizes)?, tar_sizes, BlockSize::OF_TARS, out)
 }
 
 /// What the fuzz targets ask: whether the index of any table, read back, holds what the table says.
@@ -71,8 +85,8 @@ pub fn round_trip(toc: &Toc, tar_size: u64) -> Result<(), String> {
     compare::round_trip(toc, tar_size)
 }
 
-fn write_in_blocks(toc: &Toc, tar_size: u64, block: BlockSize, out: impl Write) -> Result<u64, IndexError> {
-    let plan = Plan::new(toc, tar_size, block)?;
+fn write_in_blocks(toc: &Toc, tars: &[u64], block: BlockSize, out: impl Write) -> Result<u64, IndexError> {
+    let plan = Plan::new(toc, tars, block)?;
     let mut out = Output::new(out);
     out.add(|bytes| bytes.extend(plan.superblock().to_bytes()))?;
     for node in plan.with_inode() {
@@ -87,7 +101,7 @@ fn write_in_blocks(toc: &Toc, tar_size: u64, block: BlockSize, out: impl Write) 
             Rest::Inline => out.add(|bytes| bytes.extend(plan.inline(node)))?,
             Rest::Chunks(map) => {
                 out.pad_to(out.position().next_multiple_of(8))?;
-                out.add(|bytes| map.append_to(bytes))?;
+                out.add(|bytes| map.append_to(bytes, plan.blocks))?;
             }
         }
     }

@@ -30,6 +30,8 @@ mod kind {
 const LONGEST_NAME: usize = 255;
 const LONGEST_LINK: usize = 4095;
 const ROOT: usize = 0;
+/// The inode of the root is behind the slots of all devices, and its number has 16 bits.
+const MOST_TARS: usize = 10_000;
 
 /// Where everything is.
 pub(super) struct Plan<'a> {
@@ -45,9 +47,9 @@ pub(super) struct Plan<'a> {
     data_block: u32,
     /// How many blocks directories and long links take there.
     data_blocks: u32,
-    /// All blocks of the index. On the device, the tar goes on with this number.
-    blocks: u32,
-    tar_size: u64,
+    /// All blocks of the index. The tars go on with this number, one behind the other.
+    pub(super) blocks: u32,
+    tars: &'a [u64],
 }
 
 /// A record, or the root.
@@ -86,7 +88,7 @@ pub(super) enum Rest {
 }
 
 impl<'a> Plan<'a> {
-    pub(super) fn new(toc: &'a Toc, tar_size: u64, block: BlockSize) -> Result<Self, IndexError> {
+    pub(super) fn new(toc: &'a Toc, tars: &'a [u64], block: BlockSize) -> Result<Self, IndexError> {
         let mut plan = Self {
             toc,
             block,
@@ -97,7 +99,7 @@ impl<'a> Plan<'a> {
             data_block: 0,
             data_blocks: 0,
             blocks: 0,
-            tar_size,
+            tars,
         };
         plan.tell_kinds()?;
         plan.resolve_links()?;
@@ -111,7 +113,7 @@ impl<'a> Plan<'a> {
         let shared = u64::from(self.data_block) + u64::from(self.data_blocks);
         let mut hasher = Sha256::new();
         hasher.update(self.toc.as_bytes());
-        hasher.update(self.tar_size.to_le_bytes());
+        self.tars.iter().for_each(|size| hasher.update(size.to_le_bytes()));
         let mut uuid = [0; 16];
         uuid.copy_from_slice(&hasher.finalize()[..16]);
         // RFC 9562: version 8, "custom".
@@ -125,7 +127,7 @@ impl<'a> Plan<'a> {
             blocks: self.blocks,
             shared_xattrs_block: shared as u32,
             uuid,
-            device_blocks: self.block.count(self.tar_size) as u32,
+            devices: self.tars.iter().map(|&size| self.block.count(size) as u32).collect(),
         }
     }
 
@@ -328,7 +330,10 @@ impl<'a> Plan<'a> {
 
     fn place(&mut self) -> Result<(), IndexError> {
         let too_large = || cannot_hold(b"", "the layer is too large");
-        let mut at = self.block.header();
+        let mut at = self.block.header(self.tars.len());
+        if self.tars.len() > MOST_TARS {
+            return Err(cannot_hold(b"", "there are too many layers"));
+        }
         let mut outside = 0_u64;
         for index in self.with_inode().collect::<Vec<_>>() {
             let described = self.describe(index)?;
@@ -346,7 +351,8 @@ impl<'a> Plan<'a> {
         let data = self.block.count(at);
         let all = data + outside + self.block.count(self.shared.length());
         // The number of the last block stands for holes.
-        if all + self.block.count(self.tar_size) >= u64::from(u32::MAX) {
+        let tars = self.tars.iter().map(|&size| self.block.count(size));
+        if tars.fold(all, u64::saturating_add) >= u64::from(u32::MAX) {
             return Err(too_large());
         }
         (self.data_block, self.data_blocks, self.blocks) = (data as u32, outside as u32, all as u32);
@@ -362,9 +368,14 @@ impl<'a> Plan<'a> {
             return Err("its content begins at no block of the tar");
         }
         match offset.checked_add(length) {
-            Some(end) if end <= self.tar_size => Ok(()),
+            Some(end) if end <= self.tar_length() => Ok(()),
             _ => Err("its content is beyond the end of the tar"),
         }
+    }
+
+    /// The length of all tars together, each to the end of its last block but the last one.
+    fn tar_length(&self) -> u64 {
+        self.tars.iter().fold(0, |length, &size| self.block.round_up(length).saturating_add(size))
     }
 
     /// The content of a directory or link, divided as blocks are.

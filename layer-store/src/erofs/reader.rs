@@ -56,7 +56,7 @@ impl<'a> Image<'a> {
         let number = |at: u64| image.u32(1024 + at);
         expect("magic", number(0)?, 0xe0f5_e1e2)?;
         expect("incompatible features", number(80)?, 0xc)?;
-        expect("devices", number(86)? & 0xffff, 1)?;
+        let devices = u64::from(number(86)? & 0xffff);
         expect("device slot", number(88)? & 0xffff, 9)?;
         let block = 1_u64 << (number(12)? & 0xff);
         let covered = if block > 1024 { 1024..block } else { 1024..1024 + block };
@@ -66,8 +66,12 @@ impl<'a> Image<'a> {
         let blocks = u64::from(number(36)?);
         expect("length", blocks * block, bytes.len() as u64)?;
         let epoch = Mtime { seconds: image.u64(1024 + 24)? as i64, nanos: number(32)? };
-        let device = (u64::from(number(196)?), u64::from(number(192)?));
-        expect("first block of the device", device.0, blocks)?;
+        let mut end = blocks;
+        for slot in (0..devices).map(|number| 128 + 128 * number) {
+            expect("first block of a device", u64::from(number(slot + 68)?), end)?;
+            end += u64::from(number(slot + 64)?);
+        }
+        let device = (blocks, end - blocks);
         let root = u64::from(number(12)? >> 16);
         let shared_xattrs = u64::from(number(44)?) * block;
         Ok(Self { bytes, block, root, epoch, shared_xattrs, device })
@@ -226,12 +230,13 @@ impl<'a> Image<'a> {
             if address == u32::MAX {
                 continue;
             }
-            expect("device of a chunk", device, 1)?;
-            let (place, address) = (number * chunk, u64::from(address) * self.block);
-            let length = chunk.min(size - place);
-            if address + length > self.device.1 * self.block {
+            expect("device of a chunk", device, 0)?;
+            let (place, length) = (number * chunk, chunk.min(size - number * chunk));
+            let (address, (start, blocks)) = (u64::from(address), self.device);
+            if address < start || address + length.div_ceil(self.block) > start + blocks {
                 return Err(format!("inode {} lies beside the device", inode.found.inode));
             }
+            let address = (address - start) * self.block;
             match extents.last_mut() {
                 Some(last) if last.0 + last.2 == place && last.1 + last.2 == address => last.2 += length,
                 _ => extents.push((place, address, length)),

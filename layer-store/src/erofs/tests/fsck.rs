@@ -43,7 +43,7 @@ fn other_programs_find_nothing_wrong_and_extract_the_same_needs_root_needs_erofs
     entries[2].xattrs.insert(b"user.note".to_vec(), b"value".to_vec());
     let toc = super::table(&entries);
     let mut image = File::create(&index).unwrap();
-    write_in_blocks(&toc, 16384, PAGES, &mut image).unwrap();
+    write_in_blocks(&toc, &[16384], PAGES, &mut image).unwrap();
     std::io::copy(&mut File::open(&tar).unwrap(), &mut image).unwrap();
 
     let extracted = folder.path().join("extracted");

@@ -1,3 +1,4 @@
+mod chain;
 mod fsck;
 mod mounted;
 mod random;

@@ -1,7 +1,9 @@
 //! Files too large to be written by a test: the tar that they lie in is a hole, but for the bytes that are looked at.
 
 use std::fs::File;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::Path;
 
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsconfig_set_flag, fsconfig_set_string,
@@ -11,6 +13,16 @@ use rustix::mount::{
 use super::{entry, file};
 use crate::tar::Segment;
 use crate::toc::TocWriter;
+
+/// Mounts an index over its tars, nowhere.
+pub(super) fn mount(index: &Path, tars: &[&Path]) -> OwnedFd {
+    let context = fsopen("erofs", FsOpenFlags::FSOPEN_CLOEXEC).unwrap();
+    fsconfig_set_string(&context, "source", index).unwrap();
+    tars.iter().for_each(|tar| fsconfig_set_string(&context, "device", *tar).unwrap());
+    fsconfig_set_flag(&context, "ro").unwrap();
+    fsconfig_create(&context).unwrap();
+    fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty()).unwrap()
+}
 
 #[test]
 #[ignore = "needs root and EROFS"]
@@ -31,12 +43,7 @@ fn files_longer_than_any_disk_are_read_where_they_have_data_needs_root_needs_ero
     toc.entry(&entry("whole", file(5 * GIB, 512)), None).unwrap();
     super::super::write(&toc.finish(), 900 * GIB, File::create(&index).unwrap()).unwrap();
 
-    let context = fsopen("erofs", FsOpenFlags::FSOPEN_CLOEXEC).unwrap();
-    fsconfig_set_string(&context, "source", &index).unwrap();
-    fsconfig_set_string(&context, "device", &tar).unwrap();
-    fsconfig_set_flag(&context, "ro").unwrap();
-    fsconfig_create(&context).unwrap();
-    let mounted = fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty()).unwrap();
+    let mounted = mount(&index, &[&tar]);
     let open = |name: &str| {
         let flags = rustix::fs::OFlags::RDONLY;
         File::from(rustix::fs::openat(&mounted, name, flags, rustix::fs::Mode::empty()).unwrap())

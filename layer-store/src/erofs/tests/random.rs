@@ -1,6 +1,7 @@
 //! Random tables: whatever a layer has, the index has it too.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
@@ -8,9 +9,12 @@ use proptest::sample::select;
 
 use super::{entry, file};
 use crate::entry::{Entry, EntryKind, Mtime, Xattrs, canonical_order, join, split};
-use crate::erofs::compare::round_trip;
+use crate::erofs::compare::{self, round_trip};
+use crate::erofs::{chain, write_chain};
 use crate::tar::Segment;
-use crate::toc::{Toc, TocWriter};
+use crate::toc::{RecordKind, Toc, TocWriter};
+use crate::tree::Attributes;
+use crate::view::{Found, Merged};
 
 const TAR: u64 = 1 << 34;
 
@@ -150,7 +154,35 @@ proptest! {
         let toc = table(things);
         let mut bytes = Vec::new();
         prop_assert!(crate::erofs::write(&toc, TAR, &mut bytes).is_ok(), "it should have found room");
-        prop_assert_eq!(crate::erofs::compare::same(&toc, &bytes), Ok(()));
+        prop_assert_eq!(compare::same(&toc, &bytes), Ok(()));
+    }
+
+    /// Layers over each other: every file that is left lies in the tar of its layer.
+    #[test]
+    fn chains_of_any_layers_are_held(layers in vec(things(), 1..4)) {
+        let layers: Vec<_> = layers.into_iter().map(|things| Arc::new(table(things))).collect();
+        let sizes = vec![TAR - 100; layers.len()];
+        let merged = Merged::new(layers);
+        let toc = chain::table(&merged, &sizes).unwrap();
+        let mut bytes = Vec::new();
+        prop_assert!(write_chain(&merged, &sizes, &mut bytes).is_ok());
+        prop_assert_eq!(compare::same(&toc, &bytes), Ok(()));
+        for entry in toc.entries() {
+            let found = merged.find(&entry.path);
+            let expected = match &found {
+                Some(Found::Directory(place)) => merged.attributes(place),
+                Some(Found::Other(position)) => {
+                    let position = merged.follow_hard_link(*position);
+                    let record = merged.record(position);
+                    if let (EntryKind::File { offset, .. }, RecordKind::File(facts)) = (&entry.kind, record.kind) {
+                        prop_assert_eq!(*offset, position.layer as u64 * TAR + facts.offset);
+                    }
+                    Attributes::of(&record)
+                }
+                None => return Err(TestCaseError::fail("it should not be there")),
+            };
+            prop_assert_eq!((entry.mode, entry.uid, entry.mtime, entry.xattrs), (expected.mode, expected.uid, expected.mtime, expected.xattrs));
+        }
     }
 
     /// Tables that hold together no more: refused, or right.
