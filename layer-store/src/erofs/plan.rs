@@ -30,6 +30,8 @@ mod kind {
 const LONGEST_NAME: usize = 255;
 const LONGEST_LINK: usize = 4095;
 const ROOT: usize = 0;
+/// How many bytes the chunks of all files may take: archives can say with few bytes that there are many holes.
+const MOST_CHUNKS: u64 = 32 << 20;
 /// The inode of the root is behind the slots of all devices, and its number has 16 bits.
 const MOST_TARS: usize = 10_000;
 
@@ -334,9 +336,15 @@ impl<'a> Plan<'a> {
         if self.tars.len() > MOST_TARS {
             return Err(cannot_hold(b"", "there are too many layers"));
         }
-        let mut outside = 0_u64;
+        let (mut outside, mut chunks) = (0_u64, 0);
         for index in self.with_inode().collect::<Vec<_>>() {
             let described = self.describe(index)?;
+            if let Rest::Chunks(map) = &described.rest {
+                chunks += map.length();
+                if chunks > MOST_CHUNKS {
+                    return Err(cannot_hold(b"", "the holes of its files are too fine for their length"));
+                }
+            }
             let left = self.block.round_up(at + 1) - at;
             if matches!(described.rest, Rest::Inline) && described.length > left {
                 at += left;

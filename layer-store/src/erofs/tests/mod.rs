@@ -116,3 +116,18 @@ fn holes_that_lie_on_no_grid_are_refused() {
     assert_eq!(index(&sparse(10_000, &[(512, 512), (9728, 272)])).len(), 2048);
     assert_eq!(index(&sparse(1 << 50, &[])).len(), 2048 + 8 * 1024);
 }
+
+#[test]
+fn few_bytes_of_a_table_do_not_become_a_large_index() {
+    let pieces = [Segment { offset: 512, length: 512 }];
+    let with = |count: u64| {
+        let mut writer = TocWriter::new();
+        for number in 0..count {
+            let file = entry(format!("{number}"), file(1 << 29, 1024));
+            writer.entry(&file, Some(&pieces)).unwrap();
+        }
+        writer.finish()
+    };
+    assert_eq!(index(&with(4)).len() >> 20, 32);
+    assert_eq!(refusal(&with(5)), ": the holes of its files are too fine for their length");
+}
