@@ -48,6 +48,11 @@ pub(super) fn run(arguments: &ExportArguments, settings: &Settings) -> Result<()
     let store = on_demand::store(&session::open_store(settings)?, settings);
     let platform = arguments.platform.clone().unwrap_or_else(Platform::host);
     let image = images::find_for(&store, &arguments.image, &platform)?;
+    if arguments.platform.is_some() && image.config.platform.distance_to(&platform).is_none() {
+        let (name, own) = (arguments.image.as_str(), &image.config.platform);
+        return Err(CommandError::failed(format_args!("`{name}` has no image for {platform}"))
+            .hint(format!("it has images for `{own}`")));
+    }
     if let Some(folder) = &arguments.dir {
         store.ensure_layers(image.layers(), Mountable::Later)?;
         let view = store.view(image.diff_ids())?;

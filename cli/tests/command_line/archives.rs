@@ -223,6 +223,16 @@ fn files_are_exported_to_a_folder_and_compressed() {
     tug.data(&["export", "base", "--compress", "zstd", "-o", "files.tar.zst"]);
     tug.data(&["import", "files.tar.zst", "back"]);
     assert!(tug.command(&["export", "back"]).output().unwrap().stdout == plain);
+    for command in [
+        &["export", "base", "--platform", "linux/s390x"][..],
+        &["convert", "base", "--platform", "linux/s390x", "--compression", "gzip"],
+    ] {
+        let shown = tug.run(command);
+        assert!(
+            shown.starts_with("exit code 1\n") && shown.contains("`base` has no image for linux/s390x"),
+            "{shown}"
+        );
+    }
     let shown = tug.run(&["export", "base", "--dir", "x", "-o", "y"]);
     assert!(shown.contains("error: `--dir` does not go together with `--output`\n"), "{shown}");
 }

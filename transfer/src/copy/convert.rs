@@ -93,6 +93,15 @@ impl Remote {
             }
             other => other.into(),
         })?;
+        if matches!(options.images, Images::Only(_)) && image.config.platform.distance_to(platform).is_none()
+        {
+            let available = vec![image.config.platform.clone()];
+            return Err(Error::NoSuchPlatform {
+                name: name.to_owned(),
+                wanted: Box::new(platform.clone()),
+                available,
+            });
+        }
         if matches!(options.images, Images::AllThatAreHere) && image.descriptor.digest != target.digest {
             let of = images_of(store, target)?;
             self.tell(Event::OnlyOne { platform: image.config.platform.clone(), of });
