@@ -105,12 +105,13 @@ impl FromStr for Digest {
     type Err = DigestError;
 
     fn from_str(text: &str) -> Result<Self, DigestError> {
-        let shown = || text.chars().take(160).collect::<String>();
+        let plain = |c: char| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
+        let shown = || text.chars().take(160).map(plain).collect::<String>();
         let (name, hex) = text.split_once(':').ok_or_else(|| DigestError::NoAlgorithm(shown()))?;
         let algorithm = match name {
             "sha256" => Algorithm::Sha256,
             "sha512" => Algorithm::Sha512,
-            _ => return Err(DigestError::UnknownAlgorithm(name.chars().take(40).collect())),
+            _ => return Err(DigestError::UnknownAlgorithm(name.chars().take(40).map(plain).collect())),
         };
         let well_formed = hex.len() == algorithm.hex_length()
             && hex.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));

@@ -15,6 +15,7 @@ const DEFAULT_REGISTRY: &str = "docker.io";
 const DEFAULT_TAG: &str = "latest";
 const LONGEST_NAME: usize = 255;
 const LONGEST_TAG: usize = 128;
+const LONGEST_SHOWN: usize = 150;
 
 /// Why a text is not a reference.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -23,6 +24,18 @@ pub enum ReferenceError {
     /// Nothing was given.
     #[error("an image name is missing")]
     Empty,
+    /// It begins with the scheme of an address.
+    #[error("`{0}` is an address, and not the name of an image: leave out `{1}://`")]
+    Scheme(String, String),
+    /// There is a tag or a digest, and no name.
+    #[error("`{0}` has no name before its tag or digest")]
+    NoName(String),
+    /// The name ends in a colon.
+    #[error("`{0}` has nothing behind its `:`, where a tag is expected")]
+    NoTag(String),
+    /// The name ends in an at sign.
+    #[error("`{0}` has nothing behind its `@`, where a digest is expected")]
+    NoDigest(String),
     /// The repository has upper-case letters.
     #[error("image name `{0}` must be lower case")]
     UpperCase(String),
@@ -34,6 +47,9 @@ pub enum ReferenceError {
     /// The registry is not `host` or `host:port`.
     #[error("`{0}` is not the address of a registry")]
     Registry(String),
+    /// The registry is an address of IPv6, which has colons of its own.
+    #[error("`{0}` is not the address of a registry: one of IPv6 stands in brackets, such as `[::1]:5000`")]
+    Ipv6(String),
     /// The tag has other characters, or is too long.
     #[error(
         "`{0}` is not a tag: expected up to 128 letters, digits, `.`, `_` or `-`, not starting with `.` or `-`"
@@ -117,19 +133,29 @@ impl FromStr for Reference {
         if text.is_empty() {
             return Err(ReferenceError::Empty);
         }
+        if let Some((scheme, _)) = text.split_once("://")
+            && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
+        {
+            return Err(ReferenceError::Scheme(shown(text), shown(scheme)));
+        }
         let (named, digest) = match text.split_once('@') {
+            Some((_, "")) => return Err(ReferenceError::NoDigest(shown(text))),
             Some((named, digest)) => (named, Some(digest.parse::<Digest>()?)),
             None => (text, None),
         };
         let (name, tag) = split_tag(named);
-        if let Some(tag) = tag
-            && !is_tag(tag)
-        {
-            return Err(ReferenceError::Tag(tag.to_owned()));
+        match tag {
+            _ if name.is_empty() => return Err(ReferenceError::NoName(shown(text))),
+            Some("") => return Err(ReferenceError::NoTag(shown(text))),
+            Some(tag) if !is_tag(tag) => return Err(ReferenceError::Tag(shown(tag))),
+            _ => {}
         }
         let (registry, repository) = split_registry(name);
         if !is_registry(&registry) {
-            return Err(ReferenceError::Registry(registry));
+            return Err(match registry.parse::<std::net::Ipv6Addr>() {
+                Ok(_) => ReferenceError::Ipv6(registry),
+                Err(_) => ReferenceError::Registry(shown(&registry)),
+            });
         }
         check_repository(&repository, name)?;
         let length = registry.len() + 1 + repository.len();
@@ -156,6 +182,16 @@ impl<'de> Deserialize<'de> for Reference {
         let text = String::deserialize(deserializer)?;
         text.parse().map_err(serde::de::Error::custom)
     }
+}
+
+/// A text as people may read it in a message: printable, and not endless.
+fn shown(text: &str) -> String {
+    let plain = text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c });
+    let mut shown: String = plain.take(LONGEST_SHOWN).collect();
+    if text.chars().nth(LONGEST_SHOWN).is_some() {
+        shown.push('…');
+    }
+    shown
 }
 
 /// The last colon starts a tag unless a slash follows it (then it is a port).
@@ -211,14 +247,14 @@ fn is_tag(text: &str) -> bool {
         && bytes.all(|byte| word(byte) || byte == b'.' || byte == b'-')
 }
 
-fn check_repository(repository: &str, shown: &str) -> Result<(), ReferenceError> {
+fn check_repository(repository: &str, name: &str) -> Result<(), ReferenceError> {
     if repository.split('/').all(is_component) {
         return Ok(());
     }
     if has_upper(repository) && repository.to_ascii_lowercase().split('/').all(is_component) {
-        return Err(ReferenceError::UpperCase(shown.to_owned()));
+        return Err(ReferenceError::UpperCase(shown(name)));
     }
-    Err(ReferenceError::Repository(shown.to_owned()))
+    Err(ReferenceError::Repository(shown(name)))
 }
 
 /// `[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*`
@@ -278,7 +314,19 @@ mod tests {
     fn what_is_no_name_is_refused_with_the_reason() {
         assert_eq!(full(""), "an image name is missing");
         assert_eq!(full("App"), "image name `App` must be lower case");
-        assert!(full("app:").contains("is not a tag"));
+        assert!(full(":1").contains("has no name before"));
+        assert!(full("@sha256:12").contains("is not a digest"));
+        assert!(full("app:").contains("nothing behind its `:`"));
+        assert!(full("app@").contains("nothing behind its `@`"));
+        assert!(full("https://a.io/app").contains("leave out `https://`"));
+        assert!(full("docker://app").contains("leave out `docker://`"));
+        assert!(full("::1/app").contains("such as `[::1]:5000`"));
+        assert!(full(&format!("app:{}", "a".repeat(128))).ends_with("aaa"));
+        assert!(full(&format!("app:{}", "a".repeat(129))).contains("is not a tag"));
+        assert!(full("app:é").contains("is not a tag"));
+        assert!(full("ünï").contains("is not an image name"));
+        assert_eq!(full("a\x1b[2J\nb").matches(char::is_control).count(), 0);
+        assert!(full(&"A b".repeat(500)).len() < 400);
         assert!(full("app:-x").contains("is not a tag"));
         assert!(full("a..b").contains("is not an image name"));
         assert!(full("a/../b").contains("is not an image name"));

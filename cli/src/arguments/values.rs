@@ -43,6 +43,9 @@ pub(crate) fn new_name(text: &str) -> Result<Reference, String> {
     let is_like_an_id = repository.len() == 64 && repository.bytes().all(|byte| byte.is_ascii_hexdigit());
     match name.digest() {
         Some(_) => Err(format!("`{text}` has a digest, and an image cannot be given one")),
+        None if repository == "scratch" => {
+            Err(format!("`{text}` is what FROM calls no image at all: choose another name"))
+        }
         None if is_like_an_id || matches!(repository, "sha256" | "sha512") => {
             Err(format!("`{text}` would be taken for a digest: choose another name"))
         }
@@ -159,6 +162,8 @@ mod tests {
             assert!(bad.parse::<ImageName>().is_err(), "{bad}");
         }
         assert!(new_name(&format!("a@sha256:{}", "0".repeat(64))).unwrap_err().contains("has a digest"));
+        assert!(new_name("scratch:1").unwrap_err().contains("no image at all"));
+        assert!(new_name("team/scratch").is_ok());
         for digest in ["sha256:abc".to_owned(), "0".repeat(64), format!("{}:1", "a".repeat(64))] {
             assert!(new_name(&digest).unwrap_err().contains("taken for a digest"), "{digest}");
         }

@@ -8,7 +8,7 @@ use tug_oci::{Descriptor, Platform, Reference};
 use tug_transfer::PushOptions;
 
 use super::pull::repository;
-use crate::arguments::values::ImageName;
+use crate::arguments::values::{self, ImageName};
 use crate::error::CommandError;
 use crate::human;
 use crate::images;
@@ -103,16 +103,8 @@ impl Compression {
 }
 
 /// A name to push to. skopeo and podman put `docker://` before it.
-pub(super) fn destination(text: &str) -> Result<Reference, String> {
-    let name: Reference = text
-        .strip_prefix("docker://")
-        .unwrap_or(text)
-        .parse()
-        .map_err(|error: tug_oci::ReferenceError| error.to_string())?;
-    match name.digest() {
-        Some(_) => Err(format!("`{text}` has a digest, and an image cannot be given one")),
-        None => Ok(name),
-    }
+pub(crate) fn destination(text: &str) -> Result<Reference, String> {
+    values::new_name(text.strip_prefix("docker://").unwrap_or(text))
 }
 
 /// Pushes the image.

@@ -290,3 +290,55 @@ fn removing_by_id_with_force_takes_all_names_away() {
     Deleted: sha256:e5c4e13d2e929c95472231d7f54667ccabca38e286ae971dfe650609b603fcec
     ");
 }
+
+#[test]
+fn filters_are_those_of_docker() {
+    let tug = Tug::new();
+    tug.image(&["debian:12", "ghcr.io/team/tool:v1", "team/app:2"]);
+    tug.data(&["edit", "debian:12", "-t", "newer", "--created", "2024-06-01T00:00:00Z", "-l", "stage=test"]);
+    tug.data(&[
+        "edit",
+        "debian:12",
+        "-t",
+        "newest",
+        "--created",
+        "2099-01-01T00:00:00Z",
+        "--label-rm",
+        "version",
+    ]);
+    let nameless = tug.data(&["inspect", "-f", "{{.Digest}}", "debian:12"]);
+    tug.data(&["edit", nameless.trim(), "-u", "1"]);
+    let names = |filters: &[&str]| {
+        let mut words = vec!["images", "--format", "{{.Repository}}:{{.Tag}}"];
+        words.extend(filters.iter().flat_map(|filter| ["-f", filter]));
+        tug.data(&words).lines().collect::<Vec<_>>().join(" ")
+    };
+    let all = "newest:latest newer:latest <none>:<none> debian:12 team/app:2 ghcr.io/team/tool:v1";
+    assert_eq!(names(&[]), all);
+    assert_eq!(names(&["since=debian:12"]), "newest:latest newer:latest");
+    assert_eq!(names(&["before=newer"]), "<none>:<none> debian:12 team/app:2 ghcr.io/team/tool:v1");
+    assert_eq!(names(&["since=debian:12", "before=newest"]), "newer:latest");
+    assert_eq!(names(&["until=2024-05-07", "dangling=false", "reference=*an*"]), "debian:12");
+    assert_eq!(names(&["until=24h", "label=stage"]), "newer:latest");
+    assert_eq!(names(&["label=stage=prod"]), "");
+    assert_eq!(names(&["label=version=1.2", "label=stage"]), "newer:latest");
+    assert_eq!(names(&["reference=*/app", "reference=ghcr.io/*/*:v?"]), "team/app:2 ghcr.io/team/tool:v1");
+    assert_eq!(names(&["reference=app"]), "");
+    assert_eq!(names(&["dangling=true"]), "<none>:<none>");
+    insta::assert_snapshot!(tug.run(&["images", "-f", "since=nothing"]), @"
+    exit code 1
+    --- stderr
+    error: no image `nothing` in the store
+
+    hint: `tug images` lists what is there
+    ");
+    insta::assert_snapshot!(tug.run(&["images", "-f", "labels=a"]), @"
+    exit code 2
+    --- stderr
+    error: images have no filter `labels`; did you mean `label`?
+
+    hint: this is about `--filter`
+    ");
+    let table = tug.data(&["images", "--digests", "debian"]);
+    assert!(table.contains(nameless.trim()), "{table}");
+}

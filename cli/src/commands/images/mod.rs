@@ -1,5 +1,7 @@
 //! `tug images`: what is in the store.
 
+mod filter;
+
 use jiff::Timestamp;
 use serde_json::json;
 use tug_layer_store::ImageSummary;
@@ -18,12 +20,23 @@ Examples:
   tug images                                          The table
   tug images debian                                   Only images of that name
   tug images -q                                       Only their ids
+  tug images -f 'reference=*/team/*' -f until=24h     Of a team, and older than a day
   tug images --format '{{.Repository}}:{{.Tag}}'      One name a line
   tug images --format json                            For programs: sizes in bytes, times as RFC 3339")]
 pub(crate) struct ImagesArguments {
     /// Show only images of this name, or of this name and tag
     #[arg(value_name = "NAME")]
     name: Option<String>,
+    /// Show only images that are like that (can be repeated): `before=IMAGE`, `since=IMAGE`, `until=TIME`,
+    /// `label=KEY[=VALUE]`, `reference=PATTERN`, `dangling=BOOL`
+    #[arg(short, long = "filter", value_name = "KEY=VALUE")]
+    filters: Vec<filter::Filter>,
+    /// Accepted as in docker: there are no other images
+    #[arg(short, long, hide = true)]
+    all: bool,
+    /// Show digests, too
+    #[arg(long)]
+    digests: bool,
     /// Show only ids
     #[arg(short, long)]
     quiet: bool,
@@ -49,6 +62,8 @@ const TABLE: Table = Table {
     ],
 };
 
+const WITH_DIGESTS: &str = "{{.Repository}}\t{{.Tag}}\t{{.Digest}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}";
+
 /// Lists the images.
 pub(super) fn run(arguments: &ImagesArguments, settings: &Settings) -> Result<(), CommandError> {
     let store = session::open_store(settings)?;
@@ -56,6 +71,7 @@ pub(super) fn run(arguments: &ImagesArguments, settings: &Settings) -> Result<()
     if let Some(name) = &arguments.name {
         images.retain(|image| image.name.as_ref().is_some_and(|reference| is_called(reference, name)));
     }
+    let mut images = filter::filtered(images, &arguments.filters, &store)?;
     // The newest first, as in docker.
     images.sort_by_cached_key(|image| std::cmp::Reverse(created(image)));
     if arguments.quiet {
@@ -67,7 +83,8 @@ pub(super) fn run(arguments: &ImagesArguments, settings: &Settings) -> Result<()
     }
     let now = Timestamp::now();
     let rows: Vec<Row> = images.iter().map(|image| row(image, arguments.no_trunc, now)).collect();
-    format::list(arguments.format.as_deref(), &TABLE, &rows, &settings.output)
+    let table = if arguments.digests { Table { template: WITH_DIGESTS, ..TABLE } } else { TABLE };
+    format::list(arguments.format.as_deref(), &table, &rows, &settings.output)
 }
 
 /// Twelve digits, or the whole digest.
