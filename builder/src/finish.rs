@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use tug_layer_store::{Image, Mountable, Store};
-use tug_oci::{DiffId, History, ImageConfig};
+use tug_layer_store::{Image, Mountable, Store, mark_squashed};
+use tug_oci::{BASE_DIGEST, BASE_NAME, DiffId, History, ImageConfig};
 
 use crate::error::Error;
 use crate::execute::{Blobs, Done, Execution};
 use crate::options::Squash;
-use crate::plan::{PlannedHistory, PlannedUnit, State};
+use crate::plan::{BaseImage, PlannedHistory, PlannedUnit, State};
 use crate::units::Wanted;
 
 /// What docker's builder writes beside each line of the history.
@@ -48,7 +48,8 @@ pub(crate) fn finish(
     if let Some(inline) = &wanted.inline_cache {
         inline.embed(&mut config, &execution.results.without_traces());
     }
-    let image = store.write_image_with(config, BTreeMap::new(), &|layer| blobs.get(layer))?;
+    let base = result.base.as_ref().filter(|_| wanted.squash != Squash::All);
+    let image = store.write_image_with(config, annotations(base), &|layer| blobs.get(layer))?;
     if !wanted.tags.is_empty() {
         let names = wanted.tags.iter();
         let refs: Vec<_> = names.map(|name| (name.clone(), image.descriptor.clone())).collect();
@@ -59,21 +60,20 @@ pub(crate) fn finish(
     Ok(image)
 }
 
-/// Makes one layer of all above the first `below`. As in docker, the lines of the history stay, and one is added that
-/// stands for the layer.
+/// What the manifest tells of the image that it stands on.
+fn annotations(base: Option<&BaseImage>) -> BTreeMap<String, String> {
+    let Some(base) = base else { return BTreeMap::new() };
+    let name = base.name.iter().map(|name| (BASE_NAME.to_owned(), name.clone()));
+    name.chain([(BASE_DIGEST.to_owned(), base.digest.to_string())]).collect()
+}
+
+/// Makes one layer of all above the first `below`.
 fn squash(store: &Store, blobs: &Blobs, config: &mut ImageConfig, below: usize) -> Result<(), Error> {
     blobs.ensure(store, &config.rootfs.diff_ids, Mountable::Later)?;
     let layer = store.squash(&config.rootfs.diff_ids, below)?;
     let count = config.rootfs.diff_ids.split_off(below).len();
     config.rootfs.diff_ids.push(layer.diff_id().clone());
-    // From the end, since images exist whose history does not tell of all their layers.
-    let of_layers = config.history.iter_mut().rev().filter(|line| !line.empty_layer);
-    of_layers.take(count).for_each(|line| line.empty_layer = true);
-    config.history.push(History {
-        created: config.created.clone(),
-        comment: Some(format!("{count} layers as one")),
-        ..History::default()
-    });
+    mark_squashed(config, count);
     Ok(())
 }
 

@@ -30,6 +30,21 @@ const TRANSPORTS: [&str; 3] = ["oci", "oci-archive", "docker-archive"];
 /// How many digits of an id lists show.
 const SHORT_ID: usize = 12;
 
+/// The full name of an image under which later ones may be found: without a digest where there is a tag. What was named by
+/// an id or a path has none.
+pub fn followed_name(name: &str) -> Option<String> {
+    let digits = name.strip_prefix("sha256:").unwrap_or(name);
+    let is_id = digits.len() >= SHORT_ID && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if is_id || at_path(name).is_some() {
+        return None;
+    }
+    let reference = name.parse::<Reference>().ok()?;
+    Some(match reference.tag() {
+        Some(tag) => format!("{}/{}:{tag}", reference.registry(), reference.repository()),
+        None => reference.to_string(),
+    })
+}
+
 /// The image called `name` for `platform`, or what to tell about it not being there.
 pub(crate) fn find(store: &Store, name: &str, platform: &Platform, pulls: &Pulls) -> Result<Image, NoImage> {
     let asks_first = matches!(pulls.policy, PullPolicy::Always | PullPolicy::Newer);
@@ -185,6 +200,24 @@ fn failed(error: tug_layer_store::Error) -> NoImage {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_a_later_image_can_have_is_a_name_to_follow() {
+        let digest = tug_oci::Digest::of(b"");
+        let pinned = format!("debian@{digest}");
+        for (name, expected) in [
+            ("debian", Some("docker.io/library/debian:latest")),
+            ("localhost:5000/a/b:1", Some("localhost:5000/a/b:1")),
+            (&format!("debian:12@{digest}"), Some("docker.io/library/debian:12")),
+            (&pinned, Some(&*format!("docker.io/library/{pinned}"))),
+            ("0123456789ab", None),
+            (&digest.to_string(), None),
+            ("oci:layout:app", None),
+            ("docker-archive:app.tar", None),
+        ] {
+            assert_eq!(followed_name(name).as_deref(), expected, "{name}");
+        }
+    }
 
     #[test]
     fn a_path_may_have_colons_in_it() {

@@ -45,6 +45,7 @@ pub use elsewhere::{
 };
 pub use error::{Ending, Error, Problem, Source, StepFailure};
 pub use event::{BuiltBy, Change, ChangeKind, Event, Recording, Reporter, StepId, StepSummary};
+pub use images::followed_name;
 pub use inspect::{InspectOptions, Inspected};
 pub use lint::{Finding, Findings};
 pub use lower::lower_of;
@@ -52,6 +53,10 @@ pub use options::{
     BuildOptions, ContextSource, DockerfileSource, NamedContext, NetworkMode, PROXY_VARIABLES, RemoteOptions,
     Squash,
 };
+/// Instructions as docker writes them into the history of an image.
+pub mod history_text {
+    pub use crate::plan::history::{bare_list, command, expose, healthcheck};
+}
 pub use product::{Annotation, AnnotationLevel, Product};
 pub use sandbox::{Access, Allowed, Sandbox, Volume, mount_volumes};
 

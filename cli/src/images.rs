@@ -22,12 +22,12 @@ pub(crate) fn find_for(store: &Store, name: &ImageName, platform: &Platform) -> 
 
 /// What `name` points to: an index where it names one, else the manifest of the image.
 pub(crate) fn find_target(store: &Store, name: &ImageName) -> Result<Descriptor, CommandError> {
-    if let Some(reference) = name.reference()
-        && let Some(target) = store.resolve(&reference)?
-    {
-        return Ok(target);
-    }
-    Ok(find(store, name)?.descriptor)
+    look_for_target(store, name)?.ok_or_else(|| not_found(store, name))
+}
+
+/// The same, which may not be there.
+pub(crate) fn look_for_target(store: &Store, name: &ImageName) -> Result<Option<Descriptor>, CommandError> {
+    Ok(store.find_target(name.as_str(), &Platform::host())?)
 }
 
 /// The error that says that there is no such image, with the name that was probably meant.

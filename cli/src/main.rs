@@ -9,6 +9,8 @@
 //! | `registry_settings` | the same for registries: flags, variables and files             |
 //! | `session`     | how the store is opened, and when we become root in a namespace       |
 //! | `commands`    | one file for each command: thin                                       |
+//! | `changes`     | which instructions `--change` takes                                   |
+//! | `mutation`    | what commands have in common that make an image of another one       |
 //! | `progress`    | how a build looks while it runs                                       |
 //! | `output`      | what goes where, in which colour                                      |
 //! | `error`       | what the user reads when something fails                              |
@@ -18,6 +20,7 @@
 
 mod arguments;
 mod builds;
+mod changes;
 mod commands;
 mod crash;
 mod diagnostic;
@@ -30,6 +33,7 @@ mod format;
 mod human;
 mod images;
 mod library_errors;
+mod mutation;
 mod on_demand;
 mod output;
 mod progress;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use tug_layer_store::Store;
 use tug_oci::Reference;
 use tug_registry_client::Options;
 use tug_transfer::{Error, Observer, Remote};
@@ -20,6 +21,7 @@ pub(crate) struct Transfers {
     pub(crate) remote: Remote,
     progress: Arc<TransferProgress>,
     interrupts: Interrupts,
+    stop: Arc<AtomicBool>,
     is_quiet: bool,
     output: Output,
 }
@@ -39,9 +41,10 @@ impl Transfers {
         })?;
         let progress = TransferProgress::start(mode, doing, &settings.output);
         let remote = Remote::new(options, Arc::clone(&progress) as Arc<dyn Observer>)?;
-        let remote = remote.stopping_when(move || stop.load(Ordering::SeqCst));
+        let stopped = Arc::clone(&stop);
+        let remote = remote.stopping_when(move || stopped.load(Ordering::SeqCst));
         let is_quiet = matches!(mode, ProgressMode::Quiet | ProgressMode::None | ProgressMode::RawJson);
-        Ok(Self { remote, progress, interrupts, is_quiet, output: settings.output })
+        Ok(Self { remote, progress, interrupts, stop, is_quiet, output: settings.output })
     }
 
     /// The result of what was done. The view is taken away first; after an interrupt the process ends by its signal.
@@ -50,6 +53,23 @@ impl Transfers {
             self.progress.finish();
             self.interrupts.behind(error.into())
         })
+    }
+
+    /// The store, which ends its long work after an interrupt.
+    pub(crate) fn stopping(&self, store: &Store) -> Store {
+        let stop = Arc::clone(&self.stop);
+        store.stopping_when(move || stop.load(Ordering::SeqCst))
+    }
+
+    /// An error of other work, as [`Self::end`] gives those of transfers.
+    pub(crate) fn behind(&self, error: CommandError) -> CommandError {
+        self.progress.finish();
+        self.interrupts.behind(error)
+    }
+
+    /// Takes the view away, until there is something to show again.
+    pub(crate) fn pause(&self) {
+        self.progress.pause();
     }
 
     /// Takes the view away.

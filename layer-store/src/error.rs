@@ -212,6 +212,9 @@ pub enum Error {
     /// An archive of images is not as it should be.
     #[error(transparent)]
     Archive(#[from] ArchiveError),
+    /// A folder or layer cannot become a layer of an image.
+    #[error(transparent)]
+    Folder(#[from] crate::mutate::FolderError),
     /// The caller gave up: see [`crate::Store::stopping_when`].
     #[error("it was stopped")]
     Stopped,

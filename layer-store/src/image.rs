@@ -118,6 +118,21 @@ impl Store {
         }
     }
 
+    /// What a person means by `name`, as in [`Store::find_image`], but an index where the name or the digits are those of
+    /// one.
+    pub fn find_target(&self, name: &str, platform: &Platform) -> Result<Option<Descriptor>> {
+        if let Ok(reference) = name.parse::<Reference>()
+            && let Some(descriptor) = self.resolve(&reference)?
+        {
+            return Ok(Some(descriptor));
+        }
+        let found = self.find_image(name, platform)?;
+        let digits = name.strip_prefix("sha256:").unwrap_or(name);
+        let roots = self.roots()?.into_iter().map(|(_, target)| target);
+        let mut roots = roots.filter(|target| !digits.is_empty() && target.digest.hex().starts_with(digits));
+        Ok(roots.next().or_else(|| found.map(|image| image.descriptor)))
+    }
+
     /// All images, with and without names, sorted by name. What is no image, or has lost blobs, is left out.
     pub fn images(&self, platform: &Platform) -> Result<Vec<ImageSummary>> {
         let mut summaries = Vec::new();

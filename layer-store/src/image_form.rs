@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::ops::Deref;
 
-use tug_oci::{Descriptor, DiffId, Digest, Index, Raw, media_type};
+use tug_oci::{BASE_DIGEST, BASE_NAME, Descriptor, DiffId, Digest, Index, Raw, media_type};
 
 use crate::chunked::{self, Annotations};
 use crate::compression::BlockWriter;
@@ -105,6 +105,10 @@ impl Store {
         // Documents of the first version of the specification do not say what they are.
         if manifest.media_type.is_some() || form.media_types == MediaTypes::Docker {
             manifest.media_type = Some(manifest_type.to_owned());
+        }
+        if form.media_types == MediaTypes::Docker {
+            // Docker's manifests have none, so only those are in them that somebody asked for.
+            manifest.annotations.retain(|key, _| !matches!(key.as_str(), BASE_NAME | BASE_DIGEST));
         }
         manifest.annotations.extend(form.annotations.clone());
         if manifest == *image.manifest {
@@ -265,7 +269,7 @@ fn is_about_bytes(key: &str) -> bool {
 }
 
 /// What docker calls a layer that OCI calls otherwise.
-fn docker_layer_type(media_type: &str) -> &str {
+pub(crate) fn docker_layer_type(media_type: &str) -> &str {
     match media_type {
         media_type::OCI_LAYER => media_type::DOCKER_LAYER,
         media_type::OCI_LAYER_GZIP => media_type::DOCKER_LAYER_GZIP,

@@ -75,6 +75,11 @@ impl Store {
         Ok(blobs)
     }
 
+    /// The blob in which a layer is kept: as it came, else its plain tar. `None` when the store has neither.
+    pub fn layer_blob(&self, diff_id: &DiffId) -> Result<Option<Descriptor>> {
+        self.known_blob(diff_id)
+    }
+
     /// What the record of the layer says, else its plain tar.
     fn known_blob(&self, diff_id: &DiffId) -> Result<Option<Descriptor>> {
         if let Some(blob) = Record::read(&self.layer_folder(diff_id))?.and_then(|record| record.blob)

@@ -29,6 +29,7 @@ mod image_form;
 mod image_writer;
 mod layer;
 mod lock;
+mod mutate;
 mod origins;
 mod partial;
 mod refs;
@@ -75,6 +76,10 @@ pub use layer::{
     OwnerLookup,
 };
 pub use lock::Lock;
+pub use mutate::{
+    Changed, Difference, Draft, FolderError, Kept, Placement, RebaseError, Rebased, Which, mark_squashed,
+    settle_history,
+};
 pub use partial::{Claim, Partial, PartialReader};
 pub use scratch::ScratchDir;
 pub use store::{Owners, Store, StoreOptions};

@@ -13,6 +13,10 @@ use crate::raw::Document;
 pub const REF_NAME: &str = "org.opencontainers.image.ref.name";
 /// Annotation that containerd and docker write beside [`REF_NAME`]: the full name.
 pub const IMAGE_NAME: &str = "io.containerd.image.name";
+/// Annotation of an image: the name of the image that it was built from. Source: image-spec `annotations.md`.
+pub const BASE_NAME: &str = "org.opencontainers.image.base.name";
+/// Annotation of an image: the digest of the manifest of the image that it was built from.
+pub const BASE_DIGEST: &str = "org.opencontainers.image.base.digest";
 
 /// What points to a blob: its digest, its size and what it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

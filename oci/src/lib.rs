@@ -11,7 +11,7 @@ mod raw;
 mod reference;
 
 pub use config::{Empty, Healthcheck, History, ImageConfig, RootFs, RunConfig};
-pub use descriptor::{Descriptor, IMAGE_NAME, Index, Manifest, REF_NAME};
+pub use descriptor::{BASE_DIGEST, BASE_NAME, Descriptor, IMAGE_NAME, Index, Manifest, REF_NAME};
 pub use digest::{Algorithm, ChainId, DiffId, Digest, DigestError, Hasher};
 pub use platform::{Platform, PlatformError};
 pub use raw::{Document, DocumentError, Raw, json_reason};

@@ -25,18 +25,18 @@ pub(super) fn marked(text: &str) -> String {
 }
 
 /// `CMD ["sh"]`: a JSON array whatever the form was.
-pub(super) fn command(keyword: &str, args: &[String]) -> String {
+pub fn command(keyword: &str, args: &[String]) -> String {
     let quoted: Vec<String> = args.iter().map(|arg| quote(arg)).collect();
     format!("{keyword} [{}]", quoted.join(" "))
 }
 
 /// `SHELL [/bin/bash -c]`, `VOLUME [/data]`.
-pub(super) fn bare_list(keyword: &str, values: &[String]) -> String {
+pub fn bare_list(keyword: &str, values: &[String]) -> String {
     format!("{keyword} [{}]", values.join(" "))
 }
 
 /// `EXPOSE map[80/tcp:{}]`.
-pub(super) fn expose(ports: &[String]) -> String {
+pub fn expose(ports: &[String]) -> String {
     let mut ports: Vec<String> = ports.iter().map(|port| format!("{port}:{{}}")).collect();
     ports.sort();
     ports.dedup();
@@ -44,7 +44,7 @@ pub(super) fn expose(ports: &[String]) -> String {
 }
 
 /// `HEALTHCHECK &{["CMD-SHELL" "true"] "30s" "0s" "0s" "0s" '\x00'}`: Go's print of its own structure.
-pub(super) fn healthcheck(check: &Healthcheck) -> String {
+pub fn healthcheck(check: &Healthcheck) -> String {
     let test: Vec<String> = check.test.iter().map(|word| quote(word)).collect();
     let durations = [check.interval, check.timeout, check.start_period, check.start_interval];
     let durations: Vec<String> =

@@ -11,7 +11,7 @@
 
 mod config;
 mod evaluate;
-mod history;
+pub(crate) mod history;
 mod mounts;
 mod named;
 mod needed;
@@ -216,6 +216,17 @@ pub(crate) struct StageResult {
     /// With the diff ids of no layer.
     pub config: ImageConfig,
     pub history: Vec<PlannedHistory>,
+    /// The image at its bottom, whatever stages are between.
+    pub base: Option<BaseImage>,
+}
+
+/// The image that a stage starts from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct BaseImage {
+    /// Its full name; an image that was named by its id or a path has none.
+    pub name: Option<String>,
+    /// The digest of its manifest.
+    pub digest: Digest,
 }
 
 /// A line of the history in the making.

@@ -12,7 +12,9 @@ use super::evaluate::StageState;
 use super::named::Named;
 use super::needed;
 use super::scope::{Globals, Scope, set_env};
-use super::{Action, CopyFrom, FilesId, Plan, PlannedHistory, PlannedUnit, StageResult, State, Step};
+use super::{
+    Action, BaseImage, CopyFrom, FilesId, Plan, PlannedHistory, PlannedUnit, StageResult, State, Step,
+};
 use crate::cdi::{Device, Registry};
 use crate::changes::ImageChanges;
 use crate::error::{Error, Problem, Source};
@@ -363,6 +365,8 @@ impl Planner<'_> {
             set_env(&mut config.config.env, "PATH", DEFAULT_PATH);
         }
         let scope = scope_of(&config);
+        let base =
+            BaseImage { name: crate::images::followed_name(name), digest: image.descriptor.digest.clone() };
         let step = self.push(NewStep {
             name: format!("FROM {name}"),
             stage: label,
@@ -372,7 +376,7 @@ impl Planner<'_> {
             place: "from",
             platform: &config.platform,
         });
-        let result = StageResult { state: State::After(step), config, history };
+        let result = StageResult { state: State::After(step), config, history, base: Some(base) };
         Ok(Some(Evaluated { result, scope }))
     }
 
@@ -444,5 +448,8 @@ pub(super) fn scratch(platform: Platform) -> Evaluated {
     set_env(&mut config.config.env, "PATH", DEFAULT_PATH);
     config.config.working_dir = "/".to_owned();
     let scope = scope_of(&config);
-    Evaluated { result: StageResult { state: State::Scratch, config, history: Vec::new() }, scope }
+    Evaluated {
+        result: StageResult { state: State::Scratch, config, history: Vec::new(), base: None },
+        scope,
+    }
 }

@@ -4,6 +4,7 @@ pub(crate) mod env_file;
 pub(crate) mod sandbox;
 mod usage;
 pub(crate) mod values;
+pub(crate) mod words;
 
 use std::ffi::OsString;
 use std::path::PathBuf;

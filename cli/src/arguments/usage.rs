@@ -98,7 +98,7 @@ const NOT_YET: [(&str, &[&str]); 3] = [
             "--volumes-from",
         ],
     ),
-    ("images", &["--all", "-a", "--digests", "--filter", "-f", "--sort", "--tree"]),
+    ("images", &["--sort", "--tree"]),
     ("save", &["--platform", "--quiet", "-q"]),
 ];
 

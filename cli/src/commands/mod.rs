@@ -1,5 +1,6 @@
 //! The commands: each takes its arguments and the settings, asks a library, and writes the answer.
 
+mod append;
 mod bake;
 mod build;
 mod builds;
@@ -10,6 +11,7 @@ mod convert;
 mod copy;
 mod debug;
 mod doctor;
+mod edit;
 mod explain;
 mod export;
 mod generate;
@@ -23,15 +25,19 @@ mod login;
 mod logout;
 mod pull;
 mod push;
+mod rebase;
 mod registry;
 mod rmi;
 mod run;
 mod save;
 mod serve;
 mod settle;
+mod squash;
 mod store;
 mod tag;
 mod version;
+
+pub(crate) use push::destination;
 
 use crate::error::CommandError;
 use crate::exit::Exit;
@@ -72,6 +78,16 @@ pub(crate) enum Command {
     Convert(Box<convert::ConvertArguments>),
     /// Give an image another name
     Tag(tag::TagArguments),
+    /// Change how an image runs, and what it says of itself, without a build
+    #[command(alias = "mutate")]
+    Edit(Box<edit::EditArguments>),
+    /// Put files on top of an image, as a new layer, without a build
+    Append(Box<append::AppendArguments>),
+    /// Make one layer of several
+    #[command(visible_alias = "flatten")]
+    Squash(Box<squash::SquashArguments>),
+    /// Put an image on a newer base, without a build
+    Rebase(Box<rebase::RebaseArguments>),
     /// Remove images
     Rmi(rmi::RmiArguments),
     /// Load images from an archive
@@ -146,6 +162,10 @@ impl Command {
             Self::Convert(arguments) => convert::run(arguments, settings)?,
             Self::Copy(arguments) => copy::run(arguments, settings)?,
             Self::Tag(arguments) => tag::run(arguments, settings)?,
+            Self::Edit(arguments) => edit::run(arguments, settings)?,
+            Self::Append(arguments) => append::run(arguments, settings)?,
+            Self::Squash(arguments) => squash::run(arguments, settings)?,
+            Self::Rebase(arguments) => return rebase::run(arguments, settings),
             Self::Rmi(arguments) => rmi::run(arguments, settings)?,
             Self::Load(arguments) => load::run(arguments, settings)?,
             Self::Save(arguments) => save::run(arguments, settings)?,

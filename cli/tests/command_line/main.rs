@@ -14,6 +14,8 @@ mod flags;
 mod images;
 mod interrupt;
 mod login;
+mod mutation;
+mod names;
 mod outputs;
 mod pty;
 mod pushed_builds;

@@ -30,6 +30,7 @@ pub use import::ImportLayer;
 pub(crate) use import::{Derive, Surveyed};
 pub(crate) use lower::IMPLIED;
 pub use mountable::Lower;
+pub(crate) use writer::check as check_entry;
 pub use writer::{LayerWriter, LayerWriterOptions};
 
 use crate::compression::{Decompressed, DecompressionLimits};

@@ -25,7 +25,7 @@ use tug_oci::Platform;
 pub(crate) use arguments::{BuildArguments, Call, Format, Method};
 pub(super) use cache::Caches;
 use outcome::Outcome;
-pub(super) use output::Put;
+pub(super) use output::{Annotations, Put, annotations};
 pub(super) use prepared::Prepared;
 use registries::Compressed;
 pub(super) use registries::Registries;

@@ -15,7 +15,7 @@ const LEVELS: [(&str, AnnotationLevel); 4] = [
 
 /// One `--annotation`: the same note in one document or several.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Annotations(pub(super) Vec<Annotation>);
+pub(crate) struct Annotations(pub(crate) Vec<Annotation>);
 
 /// `[LEVEL[[PLATFORM]][,LEVEL…]:]KEY=VALUE`.
 pub(crate) fn annotations(text: &str) -> Result<Annotations, String> {

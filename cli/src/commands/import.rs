@@ -1,7 +1,5 @@
 //! `tug import`: an image of one layer from a tar of files.
 
-mod changes;
-
 use std::fs::File;
 use std::io::{self, IsTerminal, Read};
 use std::path::PathBuf;
@@ -11,6 +9,7 @@ use tug_layer_store::ImportLayer;
 use tug_oci::{History, ImageConfig, Platform, Reference};
 
 use crate::arguments::values;
+use crate::changes;
 use crate::download;
 use crate::error::CommandError;
 use crate::session;

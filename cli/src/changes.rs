@@ -1,4 +1,4 @@
-//! `tug import --change`: instructions of the Dockerfile language that change a config.
+//! `--change`: instructions of the Dockerfile language that change a config.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ const KNOWN: &str =
     "CMD, ENTRYPOINT, ENV, EXPOSE, HEALTHCHECK, LABEL, ONBUILD, SHELL, STOPSIGNAL, USER, VOLUME and WORKDIR";
 
 /// Applies the instruction `text` to `config`.
-pub(super) fn apply(config: &mut RunConfig, text: &str) -> Result<(), CommandError> {
+pub(crate) fn apply(config: &mut RunConfig, text: &str) -> Result<(), CommandError> {
     let wrong =
         |problem: &dyn std::fmt::Display| CommandError::usage(format_args!("`--change {text}`: {problem}"));
     let keyword = text.split_whitespace().next().unwrap_or_default().to_ascii_uppercase();
@@ -63,12 +63,7 @@ pub(super) fn apply(config: &mut RunConfig, text: &str) -> Result<(), CommandErr
         InstructionKind::Shell(shell) => config.shell = Some(shell.clone()),
         InstructionKind::User(word) => config.user = value(word)?,
         InstructionKind::Workdir(word) => {
-            let folder = value(word)?;
-            let base = if config.working_dir.is_empty() { "/" } else { &config.working_dir };
-            config.working_dir = match folder.starts_with('/') {
-                true => folder,
-                false => format!("{}/{folder}", base.trim_end_matches('/')),
-            };
+            config.working_dir = folder(&config.working_dir, &value(word)?);
         }
         InstructionKind::Expose(words) => {
             for word in words {
@@ -99,7 +94,17 @@ fn value(word: &Word, env: &[String]) -> Result<String, tug_dockerfile::ExpandEr
     Ok(expand(&word.raw, Escape::default(), &lookup)?.text)
 }
 
-fn set_variable(env: &mut Vec<String>, name: &str, value: &str) {
+/// A working directory, seen from the one before.
+pub(crate) fn folder(before: &str, folder: &str) -> String {
+    let base = if before.is_empty() { "/" } else { before };
+    match folder.starts_with('/') {
+        true => folder.to_owned(),
+        false => format!("{}/{folder}", base.trim_end_matches('/')),
+    }
+}
+
+/// Gives a variable a value, in its place if it is there.
+pub(crate) fn set_variable(env: &mut Vec<String>, name: &str, value: &str) {
     let entry = format!("{name}={value}");
     match env.iter_mut().find(|entry| entry.split('=').next() == Some(name)) {
         Some(old) => *old = entry,
@@ -118,7 +123,8 @@ fn arguments(command: &Command, shell: Option<&[String]>) -> Vec<String> {
     }
 }
 
-fn healthcheck(written: &Written) -> Healthcheck {
+/// The check that a HEALTHCHECK says.
+pub(crate) fn healthcheck(written: &Written) -> Healthcheck {
     let Written::Probe(probe) = written else {
         return Healthcheck { test: vec!["NONE".to_owned()], ..Healthcheck::default() };
     };
