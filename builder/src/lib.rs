@@ -5,6 +5,7 @@
 mod archive_kind;
 mod builds;
 mod built_in;
+mod cache_names;
 mod cancel;
 mod cdi;
 mod changes;
@@ -37,6 +38,7 @@ mod units;
 
 pub use archive_kind::is_archive;
 pub use builds::{Build, BuildRecord, BuildStatus, ErrorRecord, Replay, StepState, UnitRecord, When};
+pub use cache_names::{StepNames, result_kind};
 pub use cancel::{Cancel, CancelGuard};
 pub use changes::ImageChanges;
 pub use comparison::{Comparison, DifferentField, DifferentLayer};

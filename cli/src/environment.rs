@@ -8,6 +8,8 @@ use std::path::PathBuf;
 
 /// Where images, layers and the build cache are kept, unless `--store` says otherwise.
 pub(crate) const STORE: &str = "TUG_STORE";
+/// How large the build cache may be after a build: `20g`, `15%` of the disk, or `off` for any size.
+pub(crate) const CACHE_LIMIT: &str = "TUG_CACHE_LIMIT";
 /// Set to anything: an internal error shows where in the program it happened.
 pub(crate) const BACKTRACE: &str = "TUG_BACKTRACE";
 /// `root`, `many-ids` or `single-id`: how to get the ids of containers, instead of the best way that works.

@@ -5,13 +5,13 @@
 //! the process has a single thread: no command may start one before it has called [`Session::enter`].
 //!
 //! Those who write to the store tidy it up as well, without letting anybody wait: what killed processes left behind, and
-//! records of old builds, are removed on a thread. Waiting for the disk is for a process of its own, `tug settle`, which is started now and then
-//! and ends by itself.
+//! records of old builds, are removed on a thread. Waiting for the disk, unlinking what `tug rmi` has removed, and keeping the
+//! build cache small are for a process of its own, `tug settle`, which is started now and then and ends by itself.
 
 use std::os::unix::process::CommandExt;
-use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
+use std::time::Duration;
 
 use tug_layer_store::{BuildLimits, Owners, Store, StoreOptions};
 use tug_runtime::{Mode, ModePreference, Runtime};
@@ -19,6 +19,9 @@ use tug_runtime::{Mode, ModePreference, Runtime};
 use crate::environment;
 use crate::error::CommandError;
 use crate::settings::Settings;
+
+/// How often is looked whether the build cache is too large.
+const BOUND_EVERY: Duration = Duration::from_secs(10 * 60);
 
 /// The store and the runtime.
 pub(crate) struct Session {
@@ -89,6 +92,17 @@ fn plain_options() -> StoreOptions {
     StoreOptions { owners, in_user_namespace: !is_root, indexed_layers: false }
 }
 
+/// Opens the store for looking at, and removing, all files in it: those of other owners too, if there is a way.
+pub(crate) fn open_whole_store(settings: &Settings) -> Result<Store, CommandError> {
+    if rustix::process::geteuid().is_root() {
+        return open_store(settings);
+    }
+    match Session::enter(settings) {
+        Ok(session) => Ok(session.store),
+        Err(_) => open_store(settings),
+    }
+}
+
 /// Starts a thread that tidies up the store. What it does not manage, the next command does.
 pub(crate) fn tidy_in_background(store: &Store) {
     let store = store.clone();
@@ -96,17 +110,34 @@ pub(crate) fn tidy_in_background(store: &Store) {
         // What fails now is tried again by the next command.
         let _ = store.prune_builds(&BuildLimits::default());
         let _ = store.remove_left_behind();
+        let _ = give_up_what_is_dear(&store);
         if store.is_settling_due().unwrap_or(false) {
-            settle_in_background(store.root());
+            settle_in_background(&store);
         }
     };
     drop(thread::Builder::new().name("tidy".to_owned()).spawn(tidy));
 }
 
+/// What a build does last: on a full disk, gives up what failed steps have left, and says so; now and then, has the build
+/// cache made smaller, if it is too large.
+pub(crate) fn after_build(store: &Store, settings: &Settings) {
+    if matches!(give_up_what_is_dear(store), Ok(1..)) {
+        settings.output.warning("the disk is full: the files that failed steps had left were given up");
+        settle_in_background(store);
+    } else if store.is_bounding_due(BOUND_EVERY) {
+        settle_in_background(store);
+    }
+}
+
+/// Gives up what failed steps have left when the disk is nearly full; how many had left any.
+fn give_up_what_is_dear(store: &Store) -> Result<usize, tug_layer_store::Error> {
+    if store.disk_room()?.is_scarce() { store.give_up_leftovers() } else { Ok(0) }
+}
+
 /// Starts `tug settle`. It is not waited for, and a terminal does not interrupt it.
-fn settle_in_background(store: &Path) {
+pub(crate) fn settle_in_background(store: &Store) {
     let mut command = Command::new("/proc/self/exe");
-    command.arg("settle").arg("--store").arg(store).current_dir("/").process_group(0);
+    command.arg("settle").arg("--store").arg(store.root()).current_dir("/").process_group(0);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     drop(command.spawn());
 }

@@ -47,6 +47,16 @@ impl Settings {
         self.store.as_ref().map_or_else(String::new, |folder| format!(" --store {}", folder.display()))
     }
 
+    /// How large the build cache may be after a build.
+    pub(crate) fn cache_limit(&self) -> Result<CacheLimit, CommandError> {
+        let variable = environment::CACHE_LIMIT;
+        let Some(text) = self.environment.text(variable) else { return Ok(CacheLimit::default()) };
+        text.parse().map_err(|error| {
+            CommandError::usage(format_args!("`{variable}={text}`: {error}"))
+                .hint("use a size such as `20g`, a part of the disk such as `15%`, or `off`")
+        })
+    }
+
     /// The time of everything new, if the environment says one: seconds since 1970.
     pub(crate) fn source_date_epoch(&self) -> Result<Option<i64>, CommandError> {
         let variable = environment::SOURCE_DATE_EPOCH;
@@ -57,6 +67,52 @@ impl Settings {
             );
             CommandError::usage(error).hint(hint)
         })
+    }
+}
+
+/// How large the build cache may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CacheLimit {
+    /// As large as it gets.
+    Off,
+    /// So many bytes.
+    Bytes(u64),
+    /// So many hundredths of the disk, but at least so many bytes.
+    Part { percent: u64, least: u64 },
+}
+
+impl Default for CacheLimit {
+    fn default() -> Self {
+        Self::Part { percent: 10, least: 5 << 30 }
+    }
+}
+
+impl std::str::FromStr for CacheLimit {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.strip_suffix('%') {
+            _ if text == "off" => Ok(Self::Off),
+            Some(percent) => match percent.parse() {
+                Ok(percent @ 0..=100) => Ok(Self::Part { percent, least: 0 }),
+                _ => Err("expected a whole number from 0 to 100 before `%`".to_owned()),
+            },
+            None => values::bytes(text).map(Self::Bytes),
+        }
+    }
+}
+
+impl CacheLimit {
+    /// How many bytes that are on a disk of `total` bytes; `None` for any number.
+    pub(crate) fn bytes(self, total: u64) -> Option<u64> {
+        match self {
+            Self::Off => None,
+            Self::Bytes(bytes) => Some(bytes),
+            Self::Part { percent, least } => {
+                let part = u128::from(total) * u128::from(percent) / 100;
+                Some(u64::try_from(part).unwrap_or(u64::MAX).max(least))
+            }
+        }
     }
 }
 
@@ -74,6 +130,19 @@ fn default_store(environment: &Environment, is_root: bool) -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_build_cache_is_limited_by_size_or_part_of_the_disk() {
+        let bytes = |text: &str, total| text.parse::<CacheLimit>().unwrap().bytes(total);
+        assert_eq!(bytes("off", 1000), None);
+        assert_eq!(bytes("2k", 1000), Some(2048));
+        assert_eq!(bytes("15%", 1000), Some(150));
+        assert_eq!(CacheLimit::default().bytes(100 << 30), Some(10 << 30));
+        assert_eq!(CacheLimit::default().bytes(10 << 30), Some(5 << 30));
+        for text in ["", "much", "101%", "1.5%", "-1%", "%"] {
+            assert!(text.parse::<CacheLimit>().is_err(), "{text} was taken");
+        }
+    }
 
     #[test]
     fn the_store_is_where_the_user_keeps_data() {

@@ -135,16 +135,35 @@ impl Store {
             if leftover.exists() {
                 leftovers += 1;
                 if leftovers > limits.leftovers {
-                    self.remove_leftover(&path, &leftover)?;
+                    self.remove_leftover(id)?;
                 }
             }
         }
         Ok(removed)
     }
 
-    fn remove_leftover(&self, build: &Path, leftover: &Path) -> Result<()> {
-        let Ok(opened) = File::open(build) else { return Ok(()) };
-        if try_flock(&opened, build)? { self.trash().throw(leftover) } else { Ok(()) }
+    /// Removes what failed steps left of their files, of all builds that nobody uses. Returns how many had any.
+    pub fn give_up_leftovers(&self) -> Result<usize> {
+        let mut count = 0;
+        for id in self.build_ids()? {
+            let has_any = self.build_path(&id)?.join(LEFTOVER).exists();
+            if has_any && self.remove_leftover(&id)? {
+                count += 1;
+            }
+        }
+        Ok(count)
+    }
+
+    /// Removes what a failed step of a build left of its files. `false`, and nothing is removed, while the build runs or
+    /// somebody reads it.
+    pub(crate) fn remove_leftover(&self, id: &str) -> Result<bool> {
+        let build = self.build_path(id)?;
+        let Ok(opened) = File::open(&build) else { return Ok(true) };
+        if !try_flock(&opened, &build)? {
+            return Ok(false);
+        }
+        self.trash().throw(&build.join(LEFTOVER))?;
+        Ok(true)
     }
 
     fn build_path(&self, id: &str) -> Result<PathBuf> {

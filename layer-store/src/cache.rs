@@ -9,6 +9,8 @@
 //! | `cache/<xx>/<key>.json`    | the result of the step with this key; its mtime says when it was used   |
 //! | `cache/slots/<slot>.json`  | the newest record for one place in one build, to explain a miss with    |
 
+use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -16,10 +18,11 @@ use tug_oci::Digest;
 
 use crate::error::{Result, failed};
 use crate::file::{self, Durability};
+use crate::garbage::names_in;
 use crate::store::Store;
 
 /// Records are a few kilobytes; one with a hundred thousand inputs is still below this.
-const RECORD_LIMIT: u64 = 64 * 1024 * 1024;
+pub(crate) const RECORD_LIMIT: u64 = 64 * 1024 * 1024;
 /// How exactly the time of the last use is kept.
 const USE_GRAIN: Duration = Duration::from_secs(60);
 
@@ -47,6 +50,59 @@ impl Store {
     /// Writes the newest record for this place in this build. Does not wait for the disk.
     pub fn put_last_record(&self, slot: &Digest, bytes: &[u8]) -> Result<()> {
         self.write_record(&self.slot_path(slot), bytes)
+    }
+
+    /// Shows all records that [`Store::last_record`] gives, in no order.
+    pub fn each_last_record(&self, show: &mut dyn FnMut(&[u8])) -> Result<()> {
+        for path in names_in(&self.path("cache/slots"))? {
+            self.go_on()?;
+            if let Some(bytes) = read_record(&path)? {
+                show(&bytes);
+            }
+        }
+        Ok(())
+    }
+
+    /// Forgets the result of the step with this key.
+    pub(crate) fn remove_cache_record(&self, key: &Digest) -> Result<()> {
+        let path = self.record_path(key);
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed("remove", path)(error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Forgets what explains misses, and digests of files, that were not written for `age`: builds that nobody repeats for so
+    /// long need no explanation.
+    pub fn forget_old_memory(&self, age: Duration) -> Result<()> {
+        for folder in ["cache/slots", "cache/files"] {
+            for path in names_in(&self.path(folder))? {
+                let modified = std::fs::symlink_metadata(&path).and_then(|metadata| metadata.modified());
+                if modified.is_ok_and(|modified| modified.elapsed().is_ok_and(|elapsed| elapsed >= age)) {
+                    self.trash().bury(&path)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Forgets what explains misses, and the digests of files.
+    pub(crate) fn remove_cache_memory(&self) -> Result<()> {
+        ["cache/slots", "cache/files"].iter().try_for_each(|name| self.trash().bury(&self.path(name)))
+    }
+
+    /// The files of all results, in the order of their keys.
+    pub(crate) fn record_files(&self) -> Result<Vec<PathBuf>> {
+        let is_of_results = |path: &PathBuf| {
+            let name = path.file_name().map_or(&[][..], OsStrExt::as_bytes);
+            name.len() == 2 && name.iter().all(u8::is_ascii_hexdigit) && path.is_dir()
+        };
+        let mut files = Vec::new();
+        for folder in names_in(&self.path("cache"))?.into_iter().filter(is_of_results) {
+            let names = names_in(&folder)?;
+            files.extend(names.into_iter().filter(|path| path.extension() == Some("json".as_ref())));
+        }
+        Ok(files)
     }
 
     fn write_record(&self, path: &Path, bytes: &[u8]) -> Result<()> {

@@ -32,7 +32,9 @@ mod lock;
 mod mutate;
 mod origins;
 mod partial;
+mod prune;
 mod refs;
+mod reserve;
 mod scratch;
 mod settle;
 mod squash;
@@ -42,6 +44,7 @@ pub mod tar;
 mod toc;
 mod trash;
 mod tree;
+mod usage;
 mod verify;
 mod view;
 mod xattr;
@@ -81,9 +84,17 @@ pub use mutate::{
     settle_history,
 };
 pub use partial::{Claim, Partial, PartialReader};
+pub use prune::{
+    BuildPrune, CacheKind, CacheLimits, CachePrune, DiskRoom, ImagePrune, Patience, Planned, Prunable,
+    PruneOptions, PrunePlan, Pruned, StoreUser, Why,
+};
 pub use scratch::ScratchDir;
 pub use store::{Owners, Store, StoreOptions};
 pub use toc::{Toc, TocDamaged};
+pub use usage::{
+    BuildUsage, DiskSize, DownloadUsage, ImageUsage, MountUsage, RepositoryUsage, ResultKind, ResultUsage,
+    Survey,
+};
 pub use verify::{
     Fault, Finding, LostImage, Outcome, Remedy, Severity, Verified, VerifyOptions, VerifyProgress,
 };

@@ -11,6 +11,7 @@
 //! | `locks/origins`      | –                       | adding to `origins`, and making it short         |
 //! | `ingest/partial-<blob>` | –                    | downloading one blob, so that it is downloaded once |
 //! | `locks/settle`       | –                       | making written layers durable                    |
+//! | `locks/bounded`      | –                       | making the build cache smaller                   |
 //! | `locks/cache-<name>…` | steps that share a cache mount | those that have it alone, see `cache_mounts` |
 //! | `locks/<cache file>` | –                       | merging remembered file digests                  |
 //! | `builds/<id>`        | using a build           | removing it; see [`crate::BuildFolder`]          |
@@ -125,6 +126,12 @@ impl StoreLock {
         let outcome = if try_flock(&self.file, path)? { work().map(Some) } else { Ok(None) };
         retry_on_intr(|| flock(&self.file, FlockOperation::LockShared)).map_err(failed("lock", path))?;
         outcome
+    }
+
+    /// Gives the lock up for a while, so that two who wait to be alone do not wait for each other. Until
+    /// [`StoreLock::alone`] takes it again, nothing in the store may be relied on.
+    pub(crate) fn give_up(&self) -> Result<()> {
+        retry_on_intr(|| flock(&self.file, FlockOperation::Unlock)).map_err(failed("unlock", "locks/store"))
     }
 }
 

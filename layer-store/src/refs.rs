@@ -62,7 +62,7 @@ impl Store {
     /// Takes a name away. Returns what it pointed to; `None` when there was no such name.
     pub fn untag(&self, name: &Reference) -> Result<Option<Descriptor>> {
         let mut removed = None;
-        self.change_index(|entries| {
+        self.shorten_index(|entries| {
             if let Some(place) = entries.iter().position(|entry| entry.name.as_ref() == Some(name)) {
                 removed = entries.remove(place).image;
             }
@@ -72,10 +72,18 @@ impl Store {
 
     /// Takes all names of an image away, and the mark of [`Store::keep`]. Returns the names.
     pub fn forget(&self, image: &Digest) -> Result<Vec<Reference>> {
+        self.forget_all(std::slice::from_ref(image))
+    }
+
+    /// The same for several images, all at once or not at all.
+    pub(crate) fn forget_all(&self, images: &[Digest]) -> Result<Vec<Reference>> {
         let mut names = Vec::new();
-        self.change_index(|entries| {
-            let (removed, kept) =
-                std::mem::take(entries).into_iter().partition(|entry| entry.points_to(image));
+        if images.is_empty() {
+            return Ok(names);
+        }
+        self.shorten_index(|entries| {
+            let is_meant = |entry: &IndexEntry| images.iter().any(|image| entry.points_to(image));
+            let (removed, kept) = std::mem::take(entries).into_iter().partition(is_meant);
             *entries = kept;
             let removed: Vec<IndexEntry> = removed;
             names = removed.into_iter().filter_map(|entry| entry.name).collect();
@@ -135,6 +143,11 @@ impl Store {
             std::fs::rename(&path, &aside).map_err(failed("rename", &path))?;
         }
         file::replace(&path, &self.path("ingest"), &index_bytes(&entries), Durability::Synced)
+    }
+
+    /// Takes entries away, also on a full disk.
+    fn shorten_index(&self, mut change: impl FnMut(&mut Vec<IndexEntry>)) -> Result<()> {
+        self.with_reserve(|| self.change_index(&mut change))
     }
 
     fn change_index(&self, change: impl FnOnce(&mut Vec<IndexEntry>)) -> Result<()> {

@@ -19,6 +19,9 @@ use crate::store::Store;
 /// Linux writes what is older than 30 seconds, and looks for that every 5.
 const WRITTEN_BY_ITSELF: Duration = Duration::from_secs(60);
 
+/// Its time says when somebody began to bound the build cache; locked while that is done.
+const BOUNDED: &str = "locks/bounded";
+
 impl Store {
     /// Waits until the disk has every layer that is in the store now. Returns how many were not there yet; none when
     /// another process is doing the same.
@@ -53,6 +56,32 @@ impl Store {
             modified.is_some_and(|time| time.elapsed().is_ok_and(|age| age < WRITTEN_BY_ITSELF))
         };
         Ok(!unsettled.is_empty() && !unsettled.iter().any(is_young))
+    }
+
+    /// Whether it is `every` or longer ago that somebody began to bound the build cache. The first time that is asked, it is
+    /// not: a new store is small.
+    pub fn is_bounding_due(&self, every: Duration) -> bool {
+        let path = self.path(BOUNDED);
+        match std::fs::metadata(&path).and_then(|metadata| metadata.modified()) {
+            Ok(modified) => modified.elapsed().is_ok_and(|age| age >= every),
+            Err(_) => {
+                // Where nothing can be written, nothing can be removed either.
+                let _ = File::create(&path);
+                false
+            }
+        }
+    }
+
+    /// Takes the task to bound the build cache, for as long as the answer lives; `None` when another process has it.
+    pub fn begin_bounding(&self) -> Result<Option<Lock>> {
+        let lock = Lock::try_exclusive(&self.path(BOUNDED))?;
+        if lock.is_some()
+            && let Ok(opened) = File::options().append(true).open(self.path(BOUNDED))
+        {
+            // If it fails, somebody looks again sooner.
+            let _ = opened.set_modified(std::time::SystemTime::now());
+        }
+        Ok(lock)
     }
 
     /// Layers written on this boot of the machine and never synced. Those of an earlier one are not to be trusted.

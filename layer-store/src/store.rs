@@ -12,6 +12,7 @@
 //! | `cache/`                     | results of build steps, and remembered file digests                   |
 //! | `mounts/`, `builds/`         | cache mounts; events and logs of builds                               |
 //! | `origins`                    | in which repositories blobs were seen                                 |
+//! | `reserve`                    | room that is given up to remove things when the disk is full          |
 //! | `git/`                       | shallow copies of repositories, kept by whoever fetches from them     |
 //! | `ingest/`                    | what is being written                                                 |
 //! | `trash/`                     | what is being deleted                                                 |
@@ -119,7 +120,9 @@ impl Store {
             tocs: TocCache::default(),
             lock,
         };
-        Ok(Self { inner: Arc::new(inner), stop: None, fetching: None })
+        let store = Self { inner: Arc::new(inner), stop: None, fetching: None };
+        store.make_reserve();
+        Ok(store)
     }
 
     /// The folder of the store, absolute.
@@ -225,6 +228,7 @@ fn refuse_foreign(root: &Path) -> Result<()> {
         "mounts",
         "oci-layout",
         "origins",
+        "reserve",
         "trash",
     ];
     if root.join(META_FILE).exists() || root.join("oci-layout").exists() {

@@ -70,6 +70,12 @@ impl Trash {
         match std::fs::rename(path, &target) {
             Ok(()) => Ok(Some(target)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            // The trash needs room for one more name.
+            Err(error)
+                if matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) =>
+            {
+                remove(path).map_err(failed("remove", path)).map(|()| None)
+            }
             Err(error) => Err(failed("remove", path)(error)),
         }
     }

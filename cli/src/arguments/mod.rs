@@ -1,6 +1,7 @@
 //! The command line: which commands there are, and what holds for all of them.
 
 pub(crate) mod env_file;
+pub(crate) mod moment;
 pub(crate) mod sandbox;
 mod usage;
 pub(crate) mod values;

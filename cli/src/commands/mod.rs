@@ -16,6 +16,7 @@ mod explain;
 mod export;
 mod generate;
 mod history;
+mod image;
 mod images;
 mod import;
 mod inspect;
@@ -23,6 +24,7 @@ mod load;
 mod log;
 mod login;
 mod logout;
+mod prune;
 mod pull;
 mod push;
 mod rebase;
@@ -34,6 +36,7 @@ mod serve;
 mod settle;
 mod squash;
 mod store;
+mod system;
 mod tag;
 mod version;
 
@@ -131,9 +134,13 @@ pub(crate) enum Command {
     Logout(logout::LogoutArguments),
     /// Write completions for a shell to standard output
     Completion(completion::CompletionArguments),
-    /// The spelling of other tools
-    #[command(hide = true)]
-    Image(Box<registry::tags::ImageArguments>),
+    /// Show what takes how much room in the store, and remove what is not used
+    System(Box<system::SystemArguments>),
+    /// Remove images that are not used
+    Image(Box<image::ImageArguments>),
+    /// The spelling of other tools for what is about the build cache
+    #[command(hide = true, alias = "buildx")]
+    Builder(Box<system::BuilderArguments>),
     /// Write man pages or completions into a folder
     #[command(hide = true)]
     Generate(generate::GenerateArguments),
@@ -172,7 +179,9 @@ impl Command {
             Self::Import(arguments) => import::run(arguments, settings)?,
             Self::Export(arguments) => export::run(arguments, settings)?,
             Self::Tags(arguments) => registry::tags::run(arguments, settings)?,
-            Self::Image(arguments) => registry::tags::run_image(arguments, settings)?,
+            Self::Image(arguments) => image::run(arguments, settings)?,
+            Self::System(arguments) => system::run(arguments, settings)?,
+            Self::Builder(arguments) => system::run_builder(arguments, settings)?,
             Self::Catalog(arguments) => registry::catalog::run(arguments, settings)?,
             Self::Search(arguments) => registry::search::run(arguments, settings)?,
             Self::Digest(arguments) => registry::digest::run(arguments, settings)?,

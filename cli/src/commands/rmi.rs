@@ -1,7 +1,7 @@
 //! `tug rmi`: takes names away, and images that lose their last one.
 //!
 //! Blobs and layers that no other image and no record of the build cache needs go, too, unless another tug is at work
-//! in the store: then the next removal takes them.
+//! in the store: then whoever tidies up next takes them.
 
 use tug_layer_store::Store;
 use tug_oci::{Platform, Reference};
@@ -11,7 +11,7 @@ use crate::error::CommandError;
 use crate::exit::Exit;
 use crate::human;
 use crate::images;
-use crate::session::{self, Session};
+use crate::session;
 use crate::settings::Settings;
 
 /// Arguments of `tug rmi`.
@@ -32,11 +32,7 @@ pub(crate) struct RmiArguments {
 
 /// Removes the images; those that can be removed are, also when others cannot.
 pub(super) fn run(arguments: &RmiArguments, settings: &Settings) -> Result<(), CommandError> {
-    // Trees of layers may have owners whose files only root of a user namespace can remove.
-    let store = match Session::enter(settings) {
-        Ok(session) => session.store,
-        Err(_) => session::open_store(settings)?,
-    };
+    let store = session::open_store(settings)?;
     let mut failures = Vec::new();
     for name in &arguments.images {
         match remove(&store, name, arguments.force) {
@@ -44,7 +40,9 @@ pub(super) fn run(arguments: &RmiArguments, settings: &Settings) -> Result<(), C
             Err(error) => failures.push(error),
         }
     }
-    store.remove_unreferenced()?;
+    // Unlinking a layer takes as long as it has files, so that is for a process that nobody waits for.
+    store.bury_unreferenced()?;
+    session::settle_in_background(&store);
     let Some(last) = failures.pop() else { return Ok(()) };
     for failure in &failures {
         settings.output.talk(&failure.text(settings.output.stderr));

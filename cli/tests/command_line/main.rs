@@ -17,6 +17,7 @@ mod login;
 mod mutation;
 mod names;
 mod outputs;
+mod pruning;
 mod pty;
 mod pushed_builds;
 mod registries;

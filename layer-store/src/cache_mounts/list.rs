@@ -1,7 +1,5 @@
 //! Which caches there are, and removing them.
 
-use std::collections::HashSet;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::SystemTime;
 
@@ -9,6 +7,7 @@ use super::{CacheId, RECORD};
 use crate::error::{Result, failed};
 use crate::lock::Lock;
 use crate::store::Store;
+use crate::usage::{DiskSize, FolderSize, folder_size};
 
 /// One cache.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,8 +16,8 @@ pub struct CacheSummary {
     pub id: CacheId,
     /// How many directories it has: more than one after steps wanted one to themselves at the same time.
     pub directories: usize,
-    /// Bytes on the disk, files with several names counted once.
-    pub size: u64,
+    /// Its room on the disk, files with several names counted once.
+    pub size: DiskSize,
     /// Files, folders and everything else.
     pub entries: u64,
     /// When a step, or an import, used it last.
@@ -37,10 +36,13 @@ impl Store {
             // Removed meanwhile.
             let Ok(record) = std::fs::metadata(folder.join(RECORD)) else { continue };
             let numbers = self.cache_directories(&name)?;
-            let mut count = Count::default();
+            let mut count =
+                FolderSize { size: DiskSize::at(&folder) + DiskSize::of(&record), ..FolderSize::default() };
             let mut in_use = false;
             for number in &numbers {
-                count.add(&folder.join(number.to_string()));
+                let found = folder_size(&folder.join(number.to_string()));
+                count.size += found.size;
+                count.entries += found.entries;
                 in_use |= Lock::try_exclusive(&self.cache_directory_lock(&name, *number))?.is_none();
             }
             caches.push(CacheSummary {
@@ -80,36 +82,6 @@ impl Store {
     }
 }
 
-#[derive(Default)]
-struct Count {
-    size: u64,
-    entries: u64,
-    /// Files with several names that were counted.
-    seen: HashSet<(u64, u64)>,
-}
-
-impl Count {
-    /// Steps may be at work in it, so what vanishes or cannot be read is not counted, and no error.
-    fn add(&mut self, folder: &Path) {
-        let mut open = vec![folder.to_owned()];
-        while let Some(folder) = open.pop() {
-            let Ok(entries) = std::fs::read_dir(&folder) else { continue };
-            for entry in entries.flatten() {
-                let Ok(metadata) = entry.metadata() else { continue };
-                self.entries += 1;
-                let has_names = metadata.nlink() > 1 && !metadata.is_dir();
-                if has_names && !self.seen.insert((metadata.dev(), metadata.ino())) {
-                    continue;
-                }
-                self.size += metadata.blocks() * 512;
-                if metadata.is_dir() {
-                    open.push(entry.path());
-                }
-            }
-        }
-    }
-}
-
 fn names(folder: &Path) -> Result<Vec<String>> {
     let entries = match std::fs::read_dir(folder) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -141,7 +113,7 @@ mod tests {
         std::os::unix::fs::symlink("/", path.join("root")).unwrap();
         let listed = store.caches().unwrap();
         assert_eq!((listed.len(), &listed[0].id, listed[0].entries), (1, &id, 3));
-        assert!((100_000..200_000).contains(&listed[0].size), "{}", listed[0].size);
+        assert!((100_000..200_000).contains(&listed[0].size.allocated), "{:?}", listed[0].size);
         assert!(listed[0].in_use && !store.remove_cache(&id).unwrap());
         drop(mount);
         assert!(!store.caches().unwrap()[0].in_use && store.remove_cache(&id).unwrap());

@@ -135,6 +135,19 @@ impl Store {
         }
     }
 
+    /// Removes what there is of an unfinished download. `false`, and nothing is removed, while somebody is at it.
+    pub(crate) fn remove_partial(&self, digest: &Digest) -> Result<bool> {
+        let name = format!("{PREFIX}{}-{}", digest.algorithm().name(), digest.hex());
+        let path = self.path("ingest").join(&name);
+        let Some(file) = crate::file::open(&path)? else { return Ok(true) };
+        if !try_flock(&file, &path)? {
+            return Ok(false);
+        }
+        self.trash().bury(&path)?;
+        self.trash().bury(&self.path("ingest").join(name + RANGES))?;
+        Ok(true)
+    }
+
     /// Like [`Store::try_partial`], but waits while somebody else is at it. `None` when the blob is there.
     pub fn partial(&self, digest: &Digest, size: u64) -> Result<Option<Partial>> {
         loop {

@@ -72,6 +72,7 @@ pub(super) fn run(plan: &Plan, arguments: &BakeArguments, settings: &Settings) -
         })
     });
     progress.finish();
+    session::after_build(&session.store, settings);
     let took = start.elapsed();
     match done {
         Ok(Ok(done)) => {

@@ -107,6 +107,7 @@ pub(super) fn run(arguments: &BuildArguments, settings: &Settings) -> Result<Exi
     let build = watched.into_build();
     log.finish();
     progress.finish();
+    session::after_build(&session.store, settings);
     let took = start.elapsed();
     if let (true, Some(build)) = (arguments.tell.explain && mode != ProgressMode::RawJson, &build) {
         super::explain::after_build(&session.store, build, &settings.output)?;

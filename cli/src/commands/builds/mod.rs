@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde_json::json;
 use tug_builder::{Build, BuildStatus};
 
+use crate::commands::prune;
 use crate::error::CommandError;
 use crate::format::{self, Row, Table};
 use crate::human;
@@ -25,6 +26,7 @@ Examples:
   tug builds --format '{{.ID}} {{.Error}}'        One line for each
   tug builds --format json                        For programs
   tug builds rm --all                             Take all records away
+  tug builds prune --keep 20                      All but the newest 20
 
 `tug log`, `tug explain` and `tug debug` look into one build. The records of old builds are taken away by
 themselves: the last 200 are kept, and of their logs 512 MB."
@@ -51,6 +53,8 @@ pub(crate) struct BuildsArguments {
 enum BuildsCommand {
     /// Take records of builds away: events and logs, not the images
     Rm(rm::RmArguments),
+    /// Take records of old builds away
+    Prune(prune::builds::BuildsPruneArguments),
 }
 
 /// Which builds are shown.
@@ -113,8 +117,10 @@ const TABLE: Table = Table {
 
 /// Lists the builds, or takes some away.
 pub(super) fn run(arguments: &BuildsArguments, settings: &Settings) -> Result<(), CommandError> {
-    if let Some(BuildsCommand::Rm(arguments)) = &arguments.command {
-        return rm::run(arguments, settings);
+    match &arguments.command {
+        Some(BuildsCommand::Rm(arguments)) => return rm::run(arguments, settings),
+        Some(BuildsCommand::Prune(arguments)) => return prune::builds::run(arguments, settings),
+        None => {}
     }
     let store = session::open_store(settings)?;
     let mut builds = Build::all(&store)?;

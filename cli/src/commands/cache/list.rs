@@ -36,7 +36,7 @@ const TABLE: Table = Table {
 pub(super) fn run(arguments: &ListArguments, settings: &Settings) -> Result<(), CommandError> {
     let session = Session::enter(settings)?;
     let mut caches = session.store.caches()?;
-    caches.sort_by_key(|cache| std::cmp::Reverse(cache.size));
+    caches.sort_by_key(|cache| std::cmp::Reverse(cache.size.allocated));
     let now = Timestamp::now();
     let rows: Vec<Row> = caches.iter().map(|cache| row(cache, now)).collect();
     format::list(arguments.format.as_deref(), &TABLE, &rows, &settings.output)
@@ -52,7 +52,7 @@ fn row(cache: &CacheSummary, now: Timestamp) -> Row {
             "id": cache.id.id,
             "variant": cache.id.variant,
             "used": used,
-            "size": cache.size,
+            "size": cache.size.allocated,
             "entries": cache.entries,
             "directories": cache.directories,
             "inUse": cache.in_use,
@@ -63,7 +63,7 @@ fn row(cache: &CacheSummary, now: Timestamp) -> Row {
             "Variant": human::one_line(&cache.id.variant),
             "UsedSince": if cache.in_use { "now".to_owned() } else { since },
             "UsedAt": used,
-            "Size": human::short_size(cache.size),
+            "Size": human::short_size(cache.size.allocated),
             "Entries": cache.entries,
             "InUse": cache.in_use,
         }),

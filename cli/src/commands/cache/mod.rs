@@ -8,6 +8,7 @@ mod remove;
 use tug_dockerfile::closest;
 use tug_layer_store::{CacheId, CacheSummary};
 
+use crate::commands::prune;
 use crate::error::CommandError;
 use crate::settings::Settings;
 
@@ -20,6 +21,7 @@ Examples:
   tug cache export /root/.cache/pip | ssh other tug cache import
   tug cache import caches.tar.zst           Take them; what is there already stays
   tug cache rm /root/.cache/pip             Remove one
+  tug cache prune --keep-storage 20g        Remove the least recently used of the whole build cache
 
 A cache is named by its `id=`; without one, that is its target as the Dockerfile has it.")]
 pub(crate) struct CacheArguments {
@@ -40,6 +42,8 @@ enum CacheCommand {
     /// Remove caches
     #[command(visible_alias = "remove")]
     Rm(remove::RemoveArguments),
+    /// Remove what of the whole build cache is not needed
+    Prune(prune::cache::CachePruneArguments),
 }
 
 /// Does it.
@@ -49,6 +53,7 @@ pub(super) fn run(arguments: &CacheArguments, settings: &Settings) -> Result<(),
         CacheCommand::Export(arguments) => export::run(arguments, settings),
         CacheCommand::Import(arguments) => import::run(arguments, settings),
         CacheCommand::Rm(arguments) => remove::run(arguments, settings),
+        CacheCommand::Prune(arguments) => prune::cache::run(arguments, settings),
     }
 }
 

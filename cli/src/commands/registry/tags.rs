@@ -43,25 +43,6 @@ pub(crate) struct TagsArguments {
     registry: RegistryArguments,
 }
 
-/// Arguments of `tug image`.
-#[derive(Debug, clap::Args)]
-pub(crate) struct ImageArguments {
-    #[command(subcommand)]
-    what: ImageCommand,
-}
-
-#[derive(Debug, clap::Subcommand)]
-enum ImageCommand {
-    /// List the tags of a repository on a registry
-    LsRemote(TagsArguments),
-}
-
-/// The spelling of `git ls-remote`.
-pub(crate) fn run_image(arguments: &ImageArguments, settings: &Settings) -> Result<(), CommandError> {
-    let ImageCommand::LsRemote(arguments) = &arguments.what;
-    run(arguments, settings)
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum Order {
     /// As the registry gives them: mostly by letters

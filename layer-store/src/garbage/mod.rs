@@ -5,16 +5,17 @@
 //! | from                          | by                                                                           |
 //! | ----------------------------- | ---------------------------------------------------------------------------- |
 //! | `index.json`                  | every digest spelled in it: named, nameless, or put there by another tool    |
-//! | a build cache record          | every digest spelled in it                                                   |
+//! | the result of a build step    | every digest spelled in it                                                   |
 //! | a kept blob that is JSON      | every digest spelled in it: index → manifest → config, layers → diff ids     |
 //! | the record of a kept layer    | every digest spelled in it: the blob that the layer came in                  |
 //!
-//! Looking for spelled digests instead of parsing each kind of document errs on the safe side: what we do not know yet
-//! is kept.
+//! What steps had as inputs (`cache/slots/`) explains a miss and holds nothing: else no result could ever be let go.
 //!
 //! Whoever works in the store holds its lock, shared. Garbage is marked and renamed into `trash/` under the exclusive
 //! lock, so nothing is removed under somebody's hands; when somebody is at work, nothing is removed now. What is in
 //! `trash/` is unlinked without a lock.
+
+mod spelled;
 
 use std::collections::HashSet;
 use std::ffi::OsStr;
@@ -22,7 +23,6 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
 use tug_oci::{Algorithm, DiffId, Digest};
 
 use crate::error::{Result, failed};
@@ -30,7 +30,12 @@ use crate::file;
 use crate::image::DOCUMENT_LIMIT;
 use crate::lock::{Lock, try_flock};
 use crate::partial;
+use crate::prune::Patience;
 use crate::store::Store;
+pub(crate) use spelled::{digests_in, digests_in_file};
+
+/// Is there while there is garbage that could not be collected.
+const PUT_OFF: &str = "locks/garbage";
 
 /// What was removed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -46,19 +51,49 @@ pub struct Removed {
 impl Store {
     /// Removes blobs and layers that no ref and no cache record leads to, and what killed processes left.
     ///
-    /// Returns `None`, and removes nothing, when the store is open elsewhere: a later call will. The caller must not
-    /// be writing to the store at the same time on another thread.
+    /// Returns `None`, and removes nothing that others might have seen, when the store is open elsewhere: a later call
+    /// will. The caller must not be writing to the store at the same time on another thread.
     pub fn remove_unreferenced(&self) -> Result<Option<Removed>> {
-        let removed = self.lock().alone(|| {
-            let reachable = self.reachable()?;
-            let mut removed = Removed::default();
-            self.remove_blobs(&reachable, &mut removed)?;
-            self.remove_layers(&reachable, &mut removed)?;
-            self.remove_idle_locks()?;
-            self.forget_origins(&reachable)?;
-            Ok(removed)
-        })?;
+        let removed = self.lock().alone(|| self.collect())?;
         self.remove_left_behind()?;
+        Ok(removed)
+    }
+
+    /// The same, but unlinks nothing: what is gone lies in the trash, until [`Store::remove_left_behind`]. So it takes the
+    /// same time however many files a layer has.
+    pub fn bury_unreferenced(&self) -> Result<Option<Removed>> {
+        let removed = self.lock().alone(|| self.collect())?;
+        self.mark_garbage(removed.is_none());
+        Ok(removed)
+    }
+
+    /// Collects what an earlier [`Store::bury_unreferenced`] had to leave, once nobody else works in the store.
+    pub fn collect_what_was_put_off(&self, patience: &Patience<'_>) -> Result<()> {
+        if self.path(PUT_OFF).exists() && self.alone_within(patience, || self.collect())?.is_some() {
+            self.mark_garbage(false);
+        }
+        Ok(())
+    }
+
+    /// Notes that there is garbage that could not be collected, for others who can.
+    pub(crate) fn mark_garbage(&self, is_left: bool) {
+        let path = self.path(PUT_OFF);
+        // If it fails, the garbage stays until the next removal.
+        let _ = if is_left { std::fs::write(&path, "").map(drop) } else { std::fs::remove_file(&path) };
+    }
+
+    /// Moves what nothing leads to into the trash. Nobody else may have the store open.
+    pub(crate) fn collect(&self) -> Result<Removed> {
+        let reachable = self.reachable()?;
+        let mut removed = Removed::default();
+        self.remove_blobs(&reachable, &mut removed)?;
+        self.remove_layers(&reachable, &mut removed)?;
+        self.remove_idle_locks()?;
+        match self.with_reserve(|| self.forget_origins(&reachable)) {
+            // It is only a hint, and others forget it the next time.
+            Err(error) if error.is_disk_full() => {}
+            other => other?,
+        }
         Ok(removed)
     }
 
@@ -85,27 +120,27 @@ impl Store {
         self.roots()?;
         let mut reachable = HashSet::new();
         let mut pending: Vec<Digest> = digests_in_file(&self.path("index.json"))?;
-        for folder in folders_in(&self.path("cache"))? {
-            for record in names_in(&folder)? {
-                if record.extension() == Some(OsStr::new("json")) {
-                    pending.extend(digests_in_file(&record)?);
-                }
-            }
+        for record in self.record_files()? {
+            pending.extend(digests_in_file(&record)?);
         }
         while let Some(digest) = pending.pop() {
             if reachable.contains(&digest) {
                 continue;
             }
             pending.extend(self.digests_in_blob(&digest)?);
-            let record = self.layer_folder(&DiffId::new(digest.clone())).join("record.json");
-            pending.extend(digests_in_file(&record)?);
+            pending.extend(self.digests_in_layer(&DiffId::new(digest.clone()))?);
             reachable.insert(digest);
         }
         Ok(reachable)
     }
 
+    /// What the record of a layer names; nothing when there is no such layer.
+    pub(crate) fn digests_in_layer(&self, diff_id: &DiffId) -> Result<Vec<Digest>> {
+        digests_in_file(&self.layer_folder(diff_id).join("record.json"))
+    }
+
     /// Only documents name others: they are small and begin with a brace.
-    fn digests_in_blob(&self, digest: &Digest) -> Result<Vec<Digest>> {
+    pub(crate) fn digests_in_blob(&self, digest: &Digest) -> Result<Vec<Digest>> {
         let path = self.blob_path(digest);
         let Some(mut opened) = file::open(&path)? else { return Ok(Vec::new()) };
         let mut first = [0];
@@ -180,43 +215,7 @@ pub(crate) fn is_kept_download(path: &Path) -> bool {
     }
 }
 
-fn digests_in_file(path: &Path) -> Result<Vec<Digest>> {
-    const LARGEST_RECORD: u64 = 64 * 1024 * 1024;
-    Ok(file::read_small(path, LARGEST_RECORD)?.map_or_else(Vec::new, |bytes| digests_in(&bytes)))
-}
-
-/// Every digest that is spelled in the texts of a JSON document, or in bytes that are none.
-fn digests_in(bytes: &[u8]) -> Vec<Digest> {
-    let mut found = Vec::new();
-    match serde_json::from_slice::<Value>(bytes) {
-        Ok(document) => collect(&document, &mut found),
-        Err(_) => collect_spelled(&String::from_utf8_lossy(bytes), &mut found),
-    }
-    found
-}
-
-fn collect(value: &Value, found: &mut Vec<Digest>) {
-    match value {
-        Value::String(text) => collect_spelled(text, found),
-        Value::Array(items) => items.iter().for_each(|item| collect(item, found)),
-        Value::Object(fields) => fields.iter().for_each(|(key, item)| {
-            collect_spelled(key, found);
-            collect(item, found);
-        }),
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
-    }
-}
-
-fn collect_spelled(text: &str, found: &mut Vec<Digest>) {
-    for algorithm in [Algorithm::Sha256, Algorithm::Sha512] {
-        let prefix = format!("{}:", algorithm.name());
-        for (place, _) in text.match_indices(&prefix) {
-            let digits = text[place + prefix.len()..].bytes().take_while(u8::is_ascii_hexdigit).count();
-            found.extend(text[place..place + prefix.len() + digits].parse::<Digest>().ok());
-        }
-    }
-}
-
+/// The digest that a file or folder is called by.
 pub(crate) fn digest_of_name(algorithm: Algorithm, path: &Path) -> Option<Digest> {
     let name = path.file_name()?.to_str()?;
     format!("{}:{name}", algorithm.name()).parse().ok()
@@ -312,8 +311,10 @@ mod tests {
         let (kept, lost) = (image(&store, &["kept"]), image(&store, &["lost"]));
         let record = format!(r#"{{"layer":["{}"]}}"#, kept.diff_ids()[0]);
         store.put_cache_record(&Digest::of(b"key"), record.as_bytes()).unwrap();
-        let slot = format!("not JSON, {} all the same", kept.descriptor.digest);
-        store.put_last_record(&Digest::of(b"slot"), slot.as_bytes()).unwrap();
+        let other = format!("not JSON, {} all the same", kept.descriptor.digest);
+        store.put_cache_record(&Digest::of(b"other"), other.as_bytes()).unwrap();
+        let explains = format!(r#"{{"layer":["{}"]}}"#, lost.descriptor.digest);
+        store.put_last_record(&Digest::of(b"slot"), explains.as_bytes()).unwrap();
         store.remove_unreferenced().unwrap().unwrap();
         assert!(has_all(&store, &kept) && !has_all(&store, &lost));
     }
@@ -364,15 +365,5 @@ mod tests {
         std::fs::write(store.path("blobs/sha256/README"), "").unwrap();
         store.remove_unreferenced().unwrap().unwrap();
         assert!(store.path("blobs/sha256/README").exists());
-    }
-
-    #[test]
-    fn digests_are_found_wherever_they_are_spelled() {
-        let (one, two) = (Digest::of(b"one"), Digest::of(b"two"));
-        let document = format!(r#"{{"{one}":[{{"x":"docker.io/app@{two}"}}],"short":"sha256:12"}}"#);
-        assert_eq!(digests_in(document.as_bytes()), [one.clone(), two.clone()]);
-        let escaped = format!(r#"["sha256\u003a{}"]"#, one.hex());
-        assert_eq!(digests_in(escaped.as_bytes()), std::slice::from_ref(&one));
-        assert_eq!(digests_in(format!("{one}0 {two}").as_bytes()), [two]);
     }
 }
