@@ -10,6 +10,8 @@ use std::path::PathBuf;
 pub(crate) const STORE: &str = "TUG_STORE";
 /// How large the build cache may be after a build: `20g`, `15%` of the disk, or `off` for any size.
 pub(crate) const CACHE_LIMIT: &str = "TUG_CACHE_LIMIT";
+/// Stores that are only read, with `:` between, as with `--add-store`.
+pub(crate) const EXTRA_STORES: &str = "TUG_EXTRA_STORES";
 /// Set to anything: an internal error shows where in the program it happened.
 pub(crate) const BACKTRACE: &str = "TUG_BACKTRACE";
 /// `root`, `many-ids` or `single-id`: how to get the ids of containers, instead of the best way that works.

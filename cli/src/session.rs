@@ -13,7 +13,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use tug_layer_store::{BuildLimits, Owners, Store, StoreOptions};
+use tug_layer_store::{BuildLimits, Error as StoreError, Owners, Store, StoreOptions};
 use tug_runtime::{Mode, ModePreference, Runtime};
 
 use crate::environment;
@@ -55,7 +55,8 @@ impl Session {
         // Where layers are mounted is where they are kept.
         let indexed_layers = wants_indexes(settings)? && tug_runtime::mounts_indexed_layers(mode, &root);
         let options = StoreOptions { indexed_layers, ..options(mode) };
-        Ok(Self { store: Store::open(&root, &options)?, runtime: Runtime::new(mode) })
+        let store = with_others(Store::open(&root, &options)?, settings)?;
+        Ok(Self { store, runtime: Runtime::new(mode) })
     }
 }
 
@@ -67,12 +68,52 @@ pub(crate) fn open_damaged(settings: &Settings) -> Result<Store, CommandError> {
         Ok(mode) => options(mode),
         Err(_) => plain_options(),
     };
-    Ok(Store::open_damaged(&settings.store()?, &options)?)
+    let root = settings.store()?;
+    let opened = Store::open_damaged(&root, &options);
+    with_others(or_read_only(opened, &root, &options)?, settings)
+}
+
+/// Opens the store for work that only reads: it may be another user's, or on a file system that cannot be written to.
+pub(crate) fn open_to_read(settings: &Settings) -> Result<Store, CommandError> {
+    let (root, options) = (settings.store()?, plain_options());
+    let opened = Store::open(&root, &options);
+    with_others(or_read_only(opened, &root, &options)?, settings)
+}
+
+/// The store as it was opened; one that cannot be written to is opened to be read.
+fn or_read_only(
+    opened: Result<Store, StoreError>,
+    root: &Path,
+    options: &StoreOptions,
+) -> Result<Store, CommandError> {
+    match opened {
+        Err(
+            error @ (StoreError::ReadOnly { .. }
+            | StoreError::NotAllowed { .. }
+            | StoreError::OtherOwner { .. }),
+        ) => {
+            // Where there is nothing to read either, the first error says more.
+            Store::open_read_only(root, options).map_err(|_| error.into())
+        }
+        other => Ok(other?),
+    }
+}
+
+/// The store, which finds what it does not have in those that were named besides.
+fn with_others(store: Store, settings: &Settings) -> Result<Store, CommandError> {
+    let mut others = Vec::new();
+    for root in settings.added_stores() {
+        let other = Store::open_read_only(&root, store.options())?;
+        if other.root() != store.root() {
+            others.push(other);
+        }
+    }
+    Ok(if others.is_empty() { store } else { store.with_others(others) })
 }
 
 /// Opens the store for work that makes no trees.
 pub(crate) fn open_store(settings: &Settings) -> Result<Store, CommandError> {
-    Ok(Store::open(&settings.store()?, &plain_options())?)
+    with_others(Store::open(&settings.store()?, &plain_options())?, settings)
 }
 
 /// How a store is used in this mode, without indexes.

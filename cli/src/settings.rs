@@ -16,6 +16,8 @@ pub(crate) struct Settings {
     pub(crate) output: Output,
     /// `--store`, if given.
     store: Option<PathBuf>,
+    /// `--add-store`.
+    added_stores: Vec<PathBuf>,
     is_root: bool,
 }
 
@@ -24,7 +26,8 @@ impl Settings {
     pub(crate) fn new(arguments: &GlobalArguments, environment: Environment) -> Self {
         let output = Output::of_process(arguments.color, &environment);
         let is_root = rustix::process::geteuid().is_root();
-        Self { environment, output, store: arguments.store.clone(), is_root }
+        let (store, added_stores) = (arguments.store.clone(), arguments.add_store.clone());
+        Self { environment, output, store, added_stores, is_root }
     }
 
     /// The folder of the store. It may not exist yet.
@@ -40,6 +43,23 @@ impl Settings {
             CommandError::usage("there is no place for the store: `HOME` is not set")
                 .hint("name a folder with `--store DIR` or the variable `TUG_STORE`")
         })
+    }
+
+    /// Where the folder of the store was named, if it was: `--store`, or the variable.
+    pub(crate) fn store_named_by(&self) -> Option<&'static str> {
+        match (&self.store, self.environment.path(environment::STORE)) {
+            (Some(_), _) => Some("--store"),
+            (None, Some(_)) => Some(environment::STORE),
+            (None, None) => None,
+        }
+    }
+
+    /// Stores that are only read: those of flags first, then those of the variable.
+    pub(crate) fn added_stores(&self) -> Vec<PathBuf> {
+        let variable = self.environment.path(environment::EXTRA_STORES);
+        let named = variable.iter().flat_map(std::env::split_paths);
+        let all = self.added_stores.iter().cloned().chain(named);
+        all.filter(|path| !path.as_os_str().is_empty()).collect()
     }
 
     /// ` --store DIR` if that was given, for commands that messages show.

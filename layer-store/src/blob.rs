@@ -43,7 +43,8 @@ impl Store {
     pub(crate) fn write_documents(&self, documents: &[&[u8]]) -> Result<()> {
         let mut last = None;
         for bytes in documents {
-            let is_there = match self.read_blob(&Digest::of(bytes), bytes.len() as u64) {
+            // Other stores may not be there tomorrow.
+            let is_there = match self.only_own().read_blob(&Digest::of(bytes), bytes.len() as u64) {
                 Ok(_) => true,
                 Err(Error::MissingBlob { .. } | Error::BlobDamaged { .. } | Error::TooLarge { .. }) => false,
                 Err(error) => return Err(error),
@@ -78,7 +79,10 @@ impl Store {
 
     /// Opens a blob for reading; `None` when it is not in the store. Its digest is not checked.
     pub fn open_blob(&self, digest: &Digest) -> Result<Option<File>> {
-        file::open(&self.blob_path(digest))
+        if let Some(opened) = file::open(&self.blob_path(digest))? {
+            return Ok(Some(opened));
+        }
+        self.elsewhere(|other| other.open_blob(digest))
     }
 
     /// The bytes of a blob of at most `limit` bytes, checked against its digest.
@@ -111,7 +115,9 @@ impl Store {
         let path = self.blob_path(digest);
         match std::fs::symlink_metadata(&path) {
             Ok(metadata) => Ok(metadata.is_file().then_some(metadata.len())),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.elsewhere(|other| other.blob_size(digest))
+            }
             Err(error) => Err(failed("look at", path)(error)),
         }
     }

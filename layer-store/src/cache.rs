@@ -33,8 +33,9 @@ impl Store {
         let bytes = read_record(&path)?;
         if bytes.is_some() {
             mark_as_used(&path);
+            return Ok(bytes);
         }
-        Ok(bytes)
+        self.elsewhere(|other| read_record(&other.record_path(key)))
     }
 
     /// Writes the record of the step with this key. Does not wait for the disk.
@@ -44,7 +45,10 @@ impl Store {
 
     /// The newest record for this place in this build.
     pub fn last_record(&self, slot: &Digest) -> Result<Option<Vec<u8>>> {
-        read_record(&self.slot_path(slot))
+        match read_record(&self.slot_path(slot))? {
+            None => self.elsewhere(|other| other.last_record(slot)),
+            found => Ok(found),
+        }
     }
 
     /// Writes the newest record for this place in this build. Does not wait for the disk.

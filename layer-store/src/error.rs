@@ -68,6 +68,38 @@ pub enum Error {
         /// Its owner.
         owner: u32,
     },
+    /// Somebody else works in the store, and this needs it alone.
+    #[error("another tug works in the store `{}`", path.display())]
+    InUse {
+        /// The store.
+        path: PathBuf,
+    },
+    /// Files cannot share blocks on the file system of the store.
+    #[error("files in `{}` cannot share blocks: its file system has no reflinks", path.display())]
+    NoReflinks {
+        /// The tree of a layer.
+        path: PathBuf,
+    },
+    /// A store cannot be moved into itself, nor around itself.
+    #[error("the store cannot be moved to `{}`: one of the two is inside of the other", path.display())]
+    MoveInside {
+        /// Where it should go.
+        path: PathBuf,
+    },
+    /// What was copied is not whole. The store is still where it was.
+    #[error("{count} things are wrong in the copy in `{}`, so the store stays where it was", path.display())]
+    BadCopy {
+        /// The copy.
+        path: PathBuf,
+        /// How many.
+        count: usize,
+    },
+    /// There is no store in a folder that is only to be read.
+    #[error("there is no store in `{}`", path.display())]
+    NoStore {
+        /// The folder.
+        path: PathBuf,
+    },
     /// Something that is no folder is where the store should be, or above it.
     #[error("`{}` cannot be a store: a file is in its place", path.display())]
     FileInPlace {
@@ -236,6 +268,18 @@ impl Error {
             }
             Self::OtherOwner { .. } => {
                 Some("use it as that user: what root makes in it, the owner could not change".to_owned())
+            }
+            Self::NoReflinks { .. } => Some(
+                "xfs and btrfs have them; `--hard-links` works everywhere, for files that are equal in all"
+                    .to_owned(),
+            ),
+            Self::InUse { .. } => Some("do it again when that has ended".to_owned()),
+            Self::BadCopy { .. } => Some(
+                "`tug store verify` shows whether the store was like that before; then do it again"
+                    .to_owned(),
+            ),
+            Self::NoStore { .. } => {
+                Some("name the folder that `tug store path` shows to its owner".to_owned())
             }
             Self::NotAStore { .. } | Self::FileInPlace { .. } => {
                 Some("give an empty or new folder as the store".to_owned())

@@ -5,12 +5,14 @@
 //! read, and none is read twice.
 
 use std::collections::HashSet;
+use std::path::PathBuf;
 
 use tug_oci::{
     Descriptor, DiffId, Digest, ImageConfig, Index, Manifest, Platform, Raw, Reference, media_type,
 };
 
 use crate::error::{Error, Result};
+use crate::second::Root;
 use crate::store::Store;
 
 /// Registries must take 4 MiB; nobody writes more than a few times that.
@@ -61,6 +63,8 @@ pub struct ImageSummary {
     pub target: Descriptor,
     /// The image itself, for the platform asked for, else for the first platform there is.
     pub image: Image,
+    /// The store that it is in, if that is another one, which is only read.
+    pub other_store: Option<PathBuf>,
 }
 
 impl Store {
@@ -95,7 +99,7 @@ impl Store {
             return Ok(None);
         }
         let mut found: Vec<Image> = Vec::new();
-        for (_, target) in self.roots()? {
+        for Root { target, .. } in self.all_roots()? {
             let image = match self.image(&target, platform) {
                 Ok(image) => image,
                 Err(Error::NoSuchPlatform { .. } | Error::MissingBlob { .. } | Error::NotAnImage { .. }) => {
@@ -136,7 +140,7 @@ impl Store {
     /// All images, with and without names, sorted by name. What is no image, or has lost blobs, is left out.
     pub fn images(&self, platform: &Platform) -> Result<Vec<ImageSummary>> {
         let mut summaries = Vec::new();
-        for (name, target) in self.roots()? {
+        for Root { name, target, other_store } in self.all_roots()? {
             let mut walk =
                 Walk { store: self, wanted: platform, seen: HashSet::new(), available: Vec::new() };
             let found = match walk.find(&target, 0) {
@@ -147,7 +151,7 @@ impl Store {
                 other => other,
             };
             if let Ok(Some(image)) = found {
-                summaries.push(ImageSummary { name, target, image });
+                summaries.push(ImageSummary { name, target, image, other_store });
             }
         }
         summaries.sort_by(|left, right| left.name.cmp(&right.name));

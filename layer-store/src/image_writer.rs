@@ -7,6 +7,7 @@ use tug_oci::{Descriptor, DiffId, ImageConfig, Manifest, Raw, media_type};
 use crate::error::{Error, Result};
 use crate::image::Image;
 use crate::layer::Record;
+use crate::second::Root;
 use crate::store::Store;
 
 impl Store {
@@ -82,7 +83,11 @@ impl Store {
 
     /// What the record of the layer says, else its plain tar.
     fn known_blob(&self, diff_id: &DiffId) -> Result<Option<Descriptor>> {
-        if let Some(blob) = Record::read(&self.layer_folder(diff_id))?.and_then(|record| record.blob)
+        let record = match Record::read(&self.layer_folder(diff_id))? {
+            None => self.elsewhere(|other| Record::read(&other.layer_folder(diff_id)))?,
+            found => found,
+        };
+        if let Some(blob) = record.and_then(|record| record.blob)
             && self.has_blob(&blob.digest)?
         {
             return Ok(Some(in_oci_words(&blob)));
@@ -96,7 +101,7 @@ impl Store {
     fn layers_of_images(&self) -> Result<BTreeMap<DiffId, Descriptor>> {
         let mut blobs = BTreeMap::new();
         let seen = self.seen_elsewhere()?;
-        for (_, target) in self.roots()? {
+        for Root { target, .. } in self.all_roots()? {
             self.each_image(&target, &mut |image| {
                 for (diff_id, blob) in image.layers() {
                     let is_here = matches!(self.has_blob(&blob.digest), Ok(true));

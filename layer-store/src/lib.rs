@@ -12,6 +12,7 @@ mod chunked;
 mod compress_ahead;
 mod compression;
 mod convert;
+mod dedup;
 mod difference;
 mod entry;
 mod erofs;
@@ -35,7 +36,9 @@ mod partial;
 mod prune;
 mod refs;
 mod reserve;
+mod relocate;
 mod scratch;
+mod second;
 mod settle;
 mod squash;
 mod stop;
@@ -60,6 +63,7 @@ pub use cache_mounts::{
 pub use compress_ahead::CompressAhead;
 pub use compression::{BlockWriter, Compression, Decompressed, DecompressionLimits};
 pub use convert::Conversion;
+pub use dedup::{DedupOptions, Deduplicated};
 pub use difference::{Aspect, LayerDifference};
 pub use entry::{Entry, EntryKind, Mtime, NewEntry, NewEntryKind, Xattrs, canonical_order};
 #[cfg(feature = "fuzzing")]
@@ -88,6 +92,7 @@ pub use prune::{
     BuildPrune, CacheKind, CacheLimits, CachePrune, DiskRoom, ImagePrune, Patience, Planned, Prunable,
     PruneOptions, PrunePlan, Pruned, StoreUser, Why,
 };
+pub use relocate::Moved;
 pub use scratch::ScratchDir;
 pub use store::{Owners, Store, StoreOptions};
 pub use toc::{Toc, TocDamaged};

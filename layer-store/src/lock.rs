@@ -107,14 +107,23 @@ pub(crate) fn still_named(file: &File, path: &Path) -> bool {
 /// The lock of the whole store: shared while anybody works in it.
 #[derive(Debug)]
 pub(crate) struct StoreLock {
-    file: File,
+    /// None in a store that is only read, where none could be had.
+    file: Option<File>,
+    is_read_only: bool,
 }
 
 impl StoreLock {
     pub(crate) fn shared(path: &Path) -> Result<Self> {
         let file = open(path)?;
         retry_on_intr(|| flock(&file, FlockOperation::LockShared)).map_err(failed("lock", path))?;
-        Ok(Self { file })
+        Ok(Self { file: Some(file), is_read_only: false })
+    }
+
+    /// For a store that is only read: nothing is made. Whoever may read the file of the lock has it, which works on a
+    /// read-only file system as well; everybody else has none.
+    pub(crate) fn shared_if_possible(path: &Path) -> Self {
+        let locked = |file: &File| retry_on_intr(|| flock(file, FlockOperation::LockShared)).is_ok();
+        Self { file: File::open(path).ok().filter(locked), is_read_only: true }
     }
 
     /// Runs `work` while no other process, and no other opened store, works here; `None` when one does.
@@ -123,8 +132,9 @@ impl StoreLock {
     /// rely on what was seen before.
     pub(crate) fn alone<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<Option<T>> {
         let path = Path::new("locks/store");
-        let outcome = if try_flock(&self.file, path)? { work().map(Some) } else { Ok(None) };
-        retry_on_intr(|| flock(&self.file, FlockOperation::LockShared)).map_err(failed("lock", path))?;
+        let Some(file) = self.file.as_ref().filter(|_| !self.is_read_only) else { return Ok(None) };
+        let outcome = if try_flock(file, path)? { work().map(Some) } else { Ok(None) };
+        retry_on_intr(|| flock(file, FlockOperation::LockShared)).map_err(failed("lock", path))?;
         outcome
     }
 

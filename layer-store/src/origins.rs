@@ -77,7 +77,7 @@ impl Store {
 
     /// The repositories in which the blob was seen, the last first.
     pub fn origins(&self, digest: &Digest) -> Result<Vec<String>> {
-        let lines = self.lines()?;
+        let lines = self.all_lines()?;
         let wanted = digest.to_string();
         let mut found: Vec<String> = Vec::new();
         for line in lines.lines().rev() {
@@ -94,7 +94,7 @@ impl Store {
 
     /// All blobs of which it is known who has them.
     pub(crate) fn seen_elsewhere(&self) -> Result<HashSet<Digest>> {
-        let lines = self.lines()?;
+        let lines = self.all_lines()?;
         let digests = lines.lines().filter_map(|line| line.split_once(' ')?.0.parse().ok());
         Ok(digests.collect())
     }
@@ -109,6 +109,19 @@ impl Store {
         };
         let kept: String = lines.lines().filter(is_kept).flat_map(|line| [line, "\n"]).collect();
         if kept.len() == lines.len() { Ok(()) } else { self.replace_lines(&kept) }
+    }
+
+    /// Also those of other stores, which count less.
+    fn all_lines(&self) -> Result<String> {
+        let mut all = String::new();
+        for store in self.others.iter().rev() {
+            all += &store.lines()?;
+            if !all.is_empty() && !all.ends_with('\n') {
+                all.push('\n');
+            }
+        }
+        all += &self.lines()?;
+        Ok(all)
     }
 
     fn lines(&self) -> Result<String> {

@@ -106,7 +106,10 @@ impl Store {
                 .iter()
                 .find(|entry| entry.points_to(digest) && entry.name.as_ref().is_some_and(same_repository))
         });
-        Ok(found.and_then(|entry| entry.image.clone()))
+        match found.and_then(|entry| entry.image.clone()) {
+            None => self.elsewhere(|other| other.resolve(name)),
+            found => Ok(found),
+        }
     }
 
     /// All names and what they point to, sorted by name.
@@ -151,6 +154,9 @@ impl Store {
     }
 
     fn change_index(&self, change: impl FnOnce(&mut Vec<IndexEntry>)) -> Result<()> {
+        if self.is_read_only() {
+            return Err(Error::ReadOnly { action: "change", path: self.path(INDEX_FILE) });
+        }
         let _lock = Lock::exclusive(&self.path("locks/index"))?;
         let mut index = Index::read(&self.path(INDEX_FILE))?;
         let before = index.to_bytes();

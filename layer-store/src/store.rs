@@ -13,6 +13,7 @@
 //! | `mounts/`, `builds/`         | cache mounts; events and logs of builds                               |
 //! | `origins`                    | in which repositories blobs were seen                                 |
 //! | `reserve`                    | room that is given up to remove things when the disk is full          |
+//! | `shared`                     | which trees share the room of equal files, and what that saves        |
 //! | `git/`                       | shallow copies of repositories, kept by whoever fetches from them     |
 //! | `ingest/`                    | what is being written                                                 |
 //! | `trash/`                     | what is being deleted                                                 |
@@ -67,6 +68,8 @@ pub struct Store {
     inner: Arc<Inner>,
     pub(crate) stop: Option<Stop>,
     pub(crate) fetching: Option<Fetching>,
+    /// Stores that are only read: see [`mod@crate::second`].
+    pub(crate) others: Arc<[Self]>,
 }
 
 #[derive(Debug)]
@@ -77,6 +80,7 @@ struct Inner {
     trash: Trash,
     tocs: TocCache,
     lock: StoreLock,
+    is_read_only: bool,
 }
 
 impl Store {
@@ -119,10 +123,38 @@ impl Store {
             trash,
             tocs: TocCache::default(),
             lock,
+            is_read_only: false,
         };
-        let store = Self { inner: Arc::new(inner), stop: None, fetching: None };
+        let store = Self::of(inner);
         store.make_reserve();
         Ok(store)
+    }
+
+    /// Opens a store to read what is in it. Nothing in it is changed, not even a lock is made, so it may be another
+    /// user's, or on a file system that cannot be written to. What would write to it fails.
+    ///
+    /// Its owner may remove things meanwhile, unless the file of its lock may be read. What is open stays readable; what
+    /// is gone is missing, as if it had never been there.
+    pub fn open_read_only(root: &Path, options: &StoreOptions) -> Result<Self> {
+        let root = std::path::absolute(root).map_err(failed("find", root))?;
+        if !std::fs::metadata(&root).map_err(failed("open", &root))?.is_dir() {
+            return Err(Error::FileInPlace { path: root });
+        }
+        let Some(meta) = Meta::read(&root)? else { return Err(Error::NoStore { path: root }) };
+        meta.agree_to_read(&root)?;
+        let lock = StoreLock::shared_if_possible(&root.join("locks/store"));
+        let trash = Trash::new(root.join("trash"));
+        let (boot_id, tocs, options) = (boot_id()?, TocCache::default(), options.clone());
+        Ok(Self::of(Inner { root, options, boot_id, trash, tocs, lock, is_read_only: true }))
+    }
+
+    fn of(inner: Inner) -> Self {
+        Self { inner: Arc::new(inner), stop: None, fetching: None, others: Arc::default() }
+    }
+
+    /// Whether it was opened by [`Store::open_read_only`].
+    pub fn is_read_only(&self) -> bool {
+        self.inner.is_read_only
     }
 
     /// The folder of the store, absolute.
@@ -142,6 +174,9 @@ impl Store {
 
     /// Waits until nobody else makes the layer, and keeps others from making it.
     pub(crate) fn lock_layer(&self, diff_id: &DiffId) -> Result<Lock> {
+        if self.is_read_only() {
+            return Err(Error::ReadOnly { action: "change", path: self.layer_folder(diff_id) });
+        }
         Lock::exclusive(&self.path("locks").join(format!("layer-{}", diff_id.hex())))
     }
 
@@ -194,21 +229,34 @@ impl Meta {
     const FORMAT: u32 = 1;
 
     fn agree(root: &Path) -> Result<()> {
-        let path = root.join(META_FILE);
-        let Some(bytes) = file::read_small(&path, META_LIMIT)? else {
+        let Some(meta) = Self::read(root)? else {
             let meta = Self { format: Self::FORMAT, ..Self::default() };
             let bytes = serde_json::to_vec(&meta).expect("the meta data are plain texts and numbers");
-            return file::replace(&path, &root.join("ingest"), &bytes, Durability::Synced);
+            return file::replace(&root.join(META_FILE), &root.join("ingest"), &bytes, Durability::Synced);
         };
-        let meta: Self = serde_json::from_slice(&bytes)
-            .map_err(|error| Error::Damaged { path: path.clone(), reason: json_reason(&error) })?;
-        let unknown = |feature: String| Error::UnknownFeature { path: root.to_owned(), feature };
-        if meta.format != Self::FORMAT {
-            return Err(unknown(format!("format {}", meta.format)));
+        meta.agree_to_read(root)?;
+        Self::know(root, &meta.read_only_compatible)
+    }
+
+    /// `None` when there is no store.
+    fn read(root: &Path) -> Result<Option<Self>> {
+        let path = root.join(META_FILE);
+        let Some(bytes) = file::read_small(&path, META_LIMIT)? else { return Ok(None) };
+        let parsed = serde_json::from_slice(&bytes);
+        parsed.map(Some).map_err(|error| Error::Damaged { path, reason: json_reason(&error) })
+    }
+
+    fn agree_to_read(&self, root: &Path) -> Result<()> {
+        if self.format != Self::FORMAT {
+            let feature = format!("format {}", self.format);
+            return Err(Error::UnknownFeature { path: root.to_owned(), feature });
         }
-        let needed = meta.incompatible.into_iter().chain(meta.read_only_compatible);
-        match needed.into_iter().find(|feature| !KNOWN_FEATURES.contains(&feature.as_str())) {
-            Some(feature) => Err(unknown(feature)),
+        Self::know(root, &self.incompatible)
+    }
+
+    fn know(root: &Path, needed: &[String]) -> Result<()> {
+        match needed.iter().find(|feature| !KNOWN_FEATURES.contains(&feature.as_str())) {
+            Some(feature) => Err(Error::UnknownFeature { path: root.to_owned(), feature: feature.clone() }),
             None => Ok(()),
         }
     }
@@ -229,6 +277,7 @@ fn refuse_foreign(root: &Path) -> Result<()> {
         "oci-layout",
         "origins",
         "reserve",
+        "shared",
         "trash",
     ];
     if root.join(META_FILE).exists() || root.join("oci-layout").exists() {

@@ -71,6 +71,11 @@ pub(crate) struct NewFile {
 const SHORTEST_HOLE: usize = 32 * 1024;
 
 impl NewFile {
+    /// An empty file that is open for writing.
+    pub(crate) fn new(file: File) -> Self {
+        Self { file, has_hole_at_end: false }
+    }
+
     /// Writes the next bytes; long runs of zeros become holes.
     pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         if bytes.len() >= SHORTEST_HOLE && bytes.iter().all(|&byte| byte == 0) {
@@ -90,7 +95,8 @@ impl NewFile {
         Ok(())
     }
 
-    fn complete(mut self) -> io::Result<File> {
+    /// The file, as long as what was written to it.
+    pub(crate) fn complete(mut self) -> io::Result<File> {
         if self.has_hole_at_end {
             let end = self.file.stream_position()?;
             self.file.set_len(end)?;

@@ -54,6 +54,11 @@ pub(crate) struct GlobalArguments {
     /// `~/.local/share/tug` for everybody else.
     #[arg(long, global = true, value_name = "DIR")]
     pub(crate) store: Option<PathBuf>,
+    /// Find images, layers and the build cache in this store, too, without ever writing to it (can be repeated)
+    ///
+    /// The variable `TUG_EXTRA_STORES` names more of them, with `:` between.
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) add_store: Vec<PathBuf>,
     /// Use colours [default: auto]
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto", hide_default_value = true)]
     #[arg(hide_possible_values = true)]

@@ -50,7 +50,7 @@ const TABLE: Table = Table {
 
 /// Explains a past build.
 pub(super) fn run(arguments: &ExplainArguments, settings: &Settings) -> Result<(), CommandError> {
-    let store = session::open_store(settings)?;
+    let store = session::open_to_read(settings)?;
     let build = builds::find(&store, arguments.build.as_deref())?;
     let outcomes = outcomes(&build)?;
     if arguments.format.is_none() {

@@ -45,7 +45,7 @@ pub(crate) struct ExportArguments {
 
 /// Writes the tar.
 pub(super) fn run(arguments: &ExportArguments, settings: &Settings) -> Result<(), CommandError> {
-    let store = on_demand::store(&session::open_store(settings)?, settings);
+    let store = on_demand::store(&session::open_to_read(settings)?, settings);
     let platform = arguments.platform.clone().unwrap_or_else(Platform::host);
     let image = images::find_for(&store, &arguments.image, &platform)?;
     if arguments.platform.is_some() && image.config.platform.distance_to(&platform).is_none() {

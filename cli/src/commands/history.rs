@@ -53,7 +53,7 @@ const COMMAND: usize = 45;
 
 /// Lists the steps.
 pub(super) fn run(arguments: &HistoryArguments, settings: &Settings) -> Result<(), CommandError> {
-    let store = session::open_store(settings)?;
+    let store = session::open_to_read(settings)?;
     let image = images::find(&store, &arguments.image)?;
     if arguments.quiet {
         let whole = arguments.no_trunc;

@@ -100,7 +100,7 @@ pub(super) fn run(arguments: &InspectArguments, settings: &Settings) -> Result<(
             (Some(remote), _) => values.push(remote.describe(platform)?),
             (None, Place::Registry(_)) => {}
             (None, Place::Store(name)) => {
-                let store = session::open_store(settings)?;
+                let store = session::open_to_read(settings)?;
                 let image = find(&store, name, platform)?;
                 match (arguments.raw, arguments.config) {
                     (true, _) => settings.output.data(image.manifest.bytes())?,

@@ -42,7 +42,7 @@ pub(crate) struct LogArguments {
 
 /// Writes the log.
 pub(super) fn run(arguments: &LogArguments, settings: &Settings) -> Result<(), CommandError> {
-    let store = session::open_store(settings)?;
+    let store = session::open_to_read(settings)?;
     let (build, step) = match (arguments.build.as_deref(), arguments.step.as_deref()) {
         // One word that can only be a step is one of the newest build.
         (Some(step), None) if builds::is_step(step) => (None, Some(step)),

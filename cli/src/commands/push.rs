@@ -118,7 +118,7 @@ pub(super) fn run(arguments: &PushArguments, settings: &Settings) -> Result<(), 
         checks_blobs: arguments.check_blobs,
         ..PushOptions::new(Platform::host())
     };
-    let store = session::open_store(settings)?;
+    let store = session::open_to_read(settings)?;
     session::tidy_in_background(&store);
     let jobs = jobs(arguments, &store)?;
     let names: Vec<Reference> = jobs.iter().flat_map(|job| job.destinations.clone()).collect();

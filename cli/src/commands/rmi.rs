@@ -70,6 +70,15 @@ fn remove(store: &Store, name: &ImageName, force: bool) -> Result<String, Comman
         None => return Err(images::not_found(store, name)),
     };
     let digest = &image.descriptor.digest;
+    let target = images::find_target(store, name)?;
+    if let Some(other) = store.other_store_of(&target.digest)? {
+        let shown = other.display();
+        return Err(CommandError::failed(format_args!(
+            "image `{}` is in the store `{shown}`, which is only read",
+            name.as_str()
+        ))
+        .hint(format!("its owner can remove it: `tug --store {shown} rmi {}`", name.as_str())));
+    }
     let refs = store.refs()?;
     let names: Vec<&Reference> =
         refs.iter().filter(|(_, target)| target.digest == *digest).map(|(name, _)| name).collect();

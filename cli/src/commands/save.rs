@@ -103,11 +103,11 @@ pub(super) fn run(arguments: &SaveArguments, settings: &Settings) -> Result<(), 
         if arguments.compress != Compress::None {
             return Err(CommandError::usage("`--compress` does not go together with `--format oci-dir`"));
         }
-        let store = on_demand::store(&session::open_store(settings)?, settings);
+        let store = on_demand::store(&session::open_to_read(settings)?, settings);
         let images = to_save(&store, &arguments.images, compression)?;
         return Ok(store.save_layout(&images, &platform, folder)?);
     }
-    let store = on_demand::store(&session::open_store(settings)?, settings);
+    let store = on_demand::store(&session::open_to_read(settings)?, settings);
     let images = to_save(&store, &arguments.images, compression)?;
     let options = SaveOptions {
         format: if arguments.format == Format::OciArchive {

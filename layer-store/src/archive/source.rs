@@ -154,7 +154,7 @@ impl Source {
     pub(super) fn open(&self, file: &SourceFile) -> Result<File> {
         let path = match &file.place {
             Place::Scratch(path) => path.clone(),
-            Place::Store => self.store.blob_path(&file.digest),
+            Place::Store => self.store.found_blob_path(&file.digest)?,
         };
         File::open(&path).map_err(failed("open", path))
     }

@@ -102,6 +102,9 @@ impl Store {
     /// Whoever writes something holds a lock on it, and looks again after locking whether it still has its name.
     /// A download that nobody is at stays for a while: see [`crate::Partial`].
     pub fn remove_left_behind(&self) -> Result<()> {
+        if self.is_read_only() {
+            return Ok(());
+        }
         for path in names_in(&self.path("ingest"))? {
             if is_kept_download(&path) {
                 continue;

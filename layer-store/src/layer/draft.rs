@@ -52,7 +52,7 @@ impl Draft {
         };
         for blob in self.blobs {
             // A blob that nobody vouches for is written over.
-            if existing.is_none() || !store.has_blob(blob.digest())? {
+            if existing.is_none() || !store.only_own().has_blob(blob.digest())? {
                 blob.keep()?;
             }
         }

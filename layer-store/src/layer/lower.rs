@@ -49,6 +49,17 @@ impl Store {
         Ok(lower.into_iter().rev().filter(|layer| seen.insert(layer.clone())).collect())
     }
 
+    /// Makes sure that a layer has a folder in this store, though it may be in another one.
+    fn own_layer(&self, diff_id: &DiffId) -> Result<()> {
+        match self.layer(diff_id)?.filter(|layer| layer.home.is_some()) {
+            None => Ok(()),
+            Some(layer) => {
+                let lock = self.lock_layer(diff_id)?;
+                layer.take_over(&lock).map(drop)
+            }
+        }
+    }
+
     fn find_layers(&self, layers: &[DiffId]) -> Result<Vec<Layer>> {
         let find =
             |diff_id: &DiffId| self.layer(diff_id)?.ok_or_else(|| Error::MissingLayer(diff_id.clone()));
@@ -73,6 +84,7 @@ impl Store {
         let (Some(top), Some(chain)) = (layers.last(), ChainId::of(layers)) else {
             return self.squash(layers, first);
         };
+        self.own_layer(top)?;
         let note = self.layer_folder(top).join(format!("squashed-{}", chain.hex()));
         let noted = file::read_small(&note, LARGEST_NOTE)?;
         let noted = noted.and_then(|bytes| std::str::from_utf8(&bytes).ok()?.parse::<DiffId>().ok());
@@ -110,6 +122,7 @@ impl Store {
             return Ok(None);
         }
         if !path.exists() {
+            self.own_layer(top)?;
             self.make_implied(&view, &candidates, &path)?;
         }
         Ok(Some(path))

@@ -17,12 +17,13 @@ mod writer;
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use tug_oci::{Descriptor, DiffId, media_type};
 
 pub use commit::{CommitOptions, OwnerLookup};
-pub(crate) use commit::{Facts, Kind, names_in};
+pub(crate) use commit::{Facts, Kind, attribute_names, attribute_value, names_in};
 pub use ensure::Mountable;
 pub(crate) use ensure::in_parallel;
 pub use error::LayerError;
@@ -49,6 +50,8 @@ pub(crate) const INDEX: &str = "erofs";
 #[derive(Clone, Debug)]
 pub struct Layer {
     store: Store,
+    /// Where it is, if that is another store, which is only read.
+    home: Option<Store>,
     record: Arc<Record>,
     toc: Arc<OnceLock<Arc<Toc>>>,
 }
@@ -60,7 +63,7 @@ impl Store {
     pub fn layer(&self, diff_id: &DiffId) -> Result<Option<Layer>> {
         match self.known_layer(diff_id)? {
             Known::Good(layer) => Ok(Some(layer)),
-            Known::Nothing => Ok(None),
+            Known::Nothing => self.layer_elsewhere(diff_id),
             Known::Doubtful => self.renewed_layer(diff_id, &|_| true),
         }
     }
@@ -79,7 +82,15 @@ impl Store {
         Ok(Box::new(plain.map_err(failed("read", self.blob_path(&blob.digest)))?))
     }
 
-    /// What the record of a layer says about it, without looking further.
+    /// The same in other stores. What they are not sure of themselves is not believed.
+    fn layer_elsewhere(&self, diff_id: &DiffId) -> Result<Option<Layer>> {
+        self.elsewhere(|other| match other.known_layer(diff_id)? {
+            Known::Good(found) => Ok(Some(Layer { store: self.clone(), home: Some(other.clone()), ..found })),
+            Known::Doubtful | Known::Nothing => Ok(None),
+        })
+    }
+
+    /// What the record of a layer says about it, without looking further. Other stores are not asked.
     fn known_layer(&self, diff_id: &DiffId) -> Result<Known> {
         let Some(record) = Record::read(&self.layer_folder(diff_id))? else { return Ok(Known::Nothing) };
         let is_trusted = record.durable || record.boot_id == self.boot_id();
@@ -101,7 +112,7 @@ impl Store {
         self.trash().throw(&folder)?;
         let plain = Descriptor::new(media_type::OCI_LAYER, diff_id.digest().clone(), 0);
         let came_as = record.and_then(|record| record.blob).filter(|blob| blob.digest != plain.digest);
-        if self.has_blob(diff_id.digest())? {
+        if self.only_own().has_blob(diff_id.digest())? {
             match self.derive_layer(diff_id, &plain, Derive::Nothing, &lock) {
                 Ok(layer) => return Ok(Some(layer)),
                 // It says nothing about the blob.
@@ -127,7 +138,7 @@ enum Known {
 
 impl Layer {
     fn new(store: &Store, record: Record) -> Self {
-        Self { store: store.clone(), record: Arc::new(record), toc: Arc::default() }
+        Self { store: store.clone(), home: None, record: Arc::new(record), toc: Arc::default() }
     }
 
     /// Its name: the digest of the plain tar.
@@ -172,7 +183,7 @@ impl Layer {
     }
 
     fn read_toc(&self) -> Result<Arc<Toc>> {
-        let path = self.store.layer_folder(self.diff_id()).join(TOC);
+        let path = self.folder().join(TOC);
         let damaged = |reason: String| Error::Damaged { path: path.clone(), reason };
         let bytes = match std::fs::read(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(damaged(error.to_string())),
@@ -182,9 +193,19 @@ impl Layer {
     }
 
     fn renewed_toc(&self) -> Result<Arc<Toc>> {
+        if self.home.is_some() {
+            let lock = self.store.lock_layer(self.diff_id())?;
+            let made = self.store.derive_layer(self.diff_id(), &self.blob(), Derive::Nothing, &lock)?;
+            return made.read_toc();
+        }
         let is_whole = |layer: &Self| layer.read_toc().is_ok();
         let missing = || Error::MissingLayer(self.diff_id().clone());
         self.store.renewed_layer(self.diff_id(), &is_whole)?.ok_or_else(missing)?.read_toc()
+    }
+
+    /// Where it is kept.
+    fn folder(&self) -> PathBuf {
+        self.home.as_ref().unwrap_or(&self.store).layer_folder(self.diff_id())
     }
 
     /// Its plain tar, if that is kept.

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 use super::import::Derive;
 use super::record::{INDEX_VERSION, Record, TreeForm};
-use super::{INDEX, Known, Layer, TREE};
+use super::{Draft, INDEX, Known, Layer, TREE};
 use crate::entry::Mtime;
 use crate::erofs::{self, IndexError};
 use crate::error::{Error, Result, failed};
@@ -23,7 +23,7 @@ use crate::fetch::Wanted;
 use crate::file;
 use crate::lock::Lock;
 use crate::scratch::ScratchDir;
-use crate::toc::Toc;
+use crate::toc::{Toc, TocDamaged};
 use crate::tree::times;
 
 /// What is merged into the root of a container.
@@ -49,8 +49,8 @@ impl Layer {
         if !self.is_indexed() || !self.store.has_blob(self.diff_id().digest())? {
             return Ok(None);
         }
-        let data = self.store.blob_path(self.diff_id().digest());
-        let index = self.store.layer_folder(self.diff_id()).join(INDEX);
+        let data = self.store.found_blob_path(self.diff_id().digest())?;
+        let index = self.folder().join(INDEX);
         Ok(Some(Lower::Indexed { index, data }))
     }
 
@@ -73,6 +73,7 @@ impl Layer {
         let missing = || Error::MissingLayer(self.diff_id().clone());
         let mut layer = match self.store.known_layer(self.diff_id())? {
             Known::Good(layer) => layer,
+            Known::Nothing if self.home.is_some() => self.take_over(&lock)?,
             Known::Doubtful | Known::Nothing => return Err(missing()),
         };
         if let Some(lower) = layer.lower()? {
@@ -89,10 +90,29 @@ impl Layer {
         layer.lower()?.ok_or_else(missing)
     }
 
+    /// A layer of another store as one of our own: record and table of contents are ours then, the blob stays there. The
+    /// lock of the layer is held.
+    pub(super) fn take_over(&self, lock: &Lock) -> Result<Self> {
+        let toc = Toc::from_bytes(self.toc()?.as_bytes().to_vec());
+        let damaged = |error: TocDamaged| Error::Damaged { path: self.folder(), reason: error.to_string() };
+        let draft = Draft {
+            folder: self.store.scratch("layer")?,
+            has_tree: false,
+            mountable: false,
+            blobs: Vec::new(),
+            diff_id: self.diff_id().clone(),
+            tar_size: self.tar_size(),
+            toc: toc.map_err(damaged)?,
+            content_size: self.content_size(),
+            came_as: self.record.blob.clone(),
+        };
+        draft.publish(&self.store, Some(lock))
+    }
+
     /// The tree that a process with the options of this store can read, if there is one.
     pub(crate) fn tree(&self) -> Option<PathBuf> {
         let is_ours = self.record.tree == Some(TreeForm::of(self.store.options()));
-        is_ours.then(|| self.store.layer_folder(self.diff_id()).join(TREE))
+        is_ours.then(|| self.folder().join(TREE))
     }
 
     /// The plain tar, made from the blob if it is not kept. That takes one pass, and no more files than one.

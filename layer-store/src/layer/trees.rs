@@ -23,7 +23,7 @@ impl Layer {
         let toc = self.toc()?;
         let mut tree = TreeWriter::new(&folder.path().join(TREE), self.store.options())?;
         let mut copy =
-            Copy { tar, blob: self.store.blob_path(self.diff_id().digest()), buffer: vec![0; BUFFER] };
+            Copy { tar, blob: self.store.found_blob_path(self.diff_id().digest())?, buffer: vec![0; BUFFER] };
         for record in toc.records() {
             self.store.go_on()?;
             copy.add(&mut tree, &record)?;

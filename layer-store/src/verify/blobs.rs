@@ -124,7 +124,7 @@ impl Store {
             return Ok(None);
         }
         // Somebody may have made it anew between two of the things that were read.
-        let _lock = self.lock_layer(layer)?;
+        let _lock = if self.is_read_only() { None } else { Some(self.lock_layer(layer)?) };
         self.compare_with_tar(layer, surveyed)
     }
 

@@ -30,7 +30,7 @@ impl Store {
             return Ok(found);
         }
         // It may have been made anew, or have got another tree, while we looked.
-        let _lock = self.lock_layer(layer)?;
+        let _lock = if self.is_read_only() { None } else { Some(self.lock_layer(layer)?) };
         self.see_layer(layer, list, watch)
     }
 

@@ -59,14 +59,18 @@ const TABLE: Table = Table {
         ("CreatedAt", "CREATED AT"),
         ("Size", "SIZE"),
         ("Platform", "PLATFORM"),
+        ("ReadOnly", "READ-ONLY"),
+        ("Store", "STORE"),
     ],
 };
 
 const WITH_DIGESTS: &str = "{{.Repository}}\t{{.Tag}}\t{{.Digest}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}";
+/// Where there are images of stores that are only read.
+const WITH_OTHERS: &str = "{{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}\t{{.ReadOnly}}";
 
 /// Lists the images.
 pub(super) fn run(arguments: &ImagesArguments, settings: &Settings) -> Result<(), CommandError> {
-    let store = session::open_store(settings)?;
+    let store = session::open_to_read(settings)?;
     let mut images = store.images(&Platform::host())?;
     if let Some(name) = &arguments.name {
         images.retain(|image| image.name.as_ref().is_some_and(|reference| is_called(reference, name)));
@@ -83,7 +87,12 @@ pub(super) fn run(arguments: &ImagesArguments, settings: &Settings) -> Result<()
     }
     let now = Timestamp::now();
     let rows: Vec<Row> = images.iter().map(|image| row(image, arguments.no_trunc, now)).collect();
-    let table = if arguments.digests { Table { template: WITH_DIGESTS, ..TABLE } } else { TABLE };
+    let has_others = images.iter().any(|image| image.other_store.is_some());
+    let table = match (arguments.digests, has_others) {
+        (true, _) => Table { template: WITH_DIGESTS, ..TABLE },
+        (false, true) => Table { template: WITH_OTHERS, ..TABLE },
+        (false, false) => TABLE,
+    };
     format::list(arguments.format.as_deref(), &table, &rows, &settings.output)
 }
 
@@ -118,6 +127,7 @@ fn row(summary: &ImageSummary, no_trunc: bool, now: Timestamp) -> Row {
             "created": time,
             "size": image.size(),
             "platform": image.config.platform.to_string(),
+            "readOnly": summary.other_store.is_some(),
         }),
         shown: json!({
             "Repository": repository.unwrap_or_else(none),
@@ -128,6 +138,10 @@ fn row(summary: &ImageSummary, no_trunc: bool, now: Timestamp) -> Row {
             "CreatedSince": since.unwrap_or_else(|| "N/A".to_owned()),
             "Size": human::short_size(image.size()),
             "Platform": human::one_line(&image.config.platform.to_string()),
+            "ReadOnly": summary.other_store.is_some(),
+            "Store": summary.other_store.as_ref().map_or_else(String::new, |store| {
+                human::one_line(&store.to_string_lossy())
+            }),
         }),
     }
 }

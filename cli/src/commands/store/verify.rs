@@ -4,9 +4,7 @@ use std::sync::Mutex;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
-use tug_layer_store::{
-    Finding, LostImage, Outcome, Severity, Store, Verified, VerifyOptions, VerifyProgress,
-};
+use tug_layer_store::{Finding, LostImage, Outcome, Severity, Verified, VerifyOptions, VerifyProgress};
 use tug_oci::Reference;
 
 use crate::arguments::values::ImageName;
@@ -67,7 +65,10 @@ pub(super) fn run(arguments: &VerifyArguments, settings: &Settings) -> Result<Ex
         repair: arguments.repair,
         images: named.collect::<Result<_, _>>()?,
     };
-    let verified = watched(&store, &options, settings)?;
+    let bar = Bar::new("verifying", settings);
+    let verified = store.verify(&options, &|progress| bar.show(progress));
+    bar.end();
+    let verified = verified?;
     let format = arguments.format.as_deref();
     let rows: Vec<Row> = verified.findings.iter().map(row).collect();
     if !rows.is_empty() || format.is_some() {
@@ -80,29 +81,42 @@ pub(super) fn run(arguments: &VerifyArguments, settings: &Settings) -> Result<Ex
     Ok(if verified.wrong() == 0 { Exit::Success } else { Exit::Failed })
 }
 
-fn watched(store: &Store, options: &VerifyOptions, settings: &Settings) -> Result<Verified, CommandError> {
-    let stream = settings.output.stderr;
-    if !stream.terminal || !stream.redraws || options.quick {
-        return Ok(store.verify(options, &|_| ())?);
+/// How far it has come, on a terminal.
+pub(super) struct Bar {
+    bar: Option<ProgressBar>,
+    last: Mutex<u64>,
+}
+
+impl Bar {
+    pub(super) fn new(what: &str, settings: &Settings) -> Self {
+        let stream = settings.output.stderr;
+        if !stream.terminal || !stream.redraws {
+            return Self { bar: None, last: Mutex::new(0) };
+        }
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10));
+        let style = ProgressStyle::with_template("{prefix}  {bytes} of {total_bytes}  {eta} left");
+        if let Ok(style) = style {
+            bar.set_style(style);
+        }
+        bar.set_prefix(what.to_owned());
+        Self { bar: Some(bar), last: Mutex::new(0) }
     }
-    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10));
-    let style = ProgressStyle::with_template("verifying  {bytes} of {total_bytes}  {eta} left");
-    if let Ok(style) = style {
-        bar.set_style(style);
-    }
-    let last = Mutex::new(0);
-    let report = |progress: VerifyProgress| {
+
+    pub(super) fn show(&self, progress: VerifyProgress) {
         const STEP: u64 = 1 << 22;
-        let Ok(mut last) = last.try_lock() else { return };
+        let (Some(bar), Ok(mut last)) = (&self.bar, self.last.try_lock()) else { return };
         if progress.done >= *last + STEP {
             *last = progress.done;
             bar.set_length(progress.total);
             bar.set_position(progress.done);
         }
-    };
-    let verified = store.verify(options, &report);
-    bar.finish_and_clear();
-    Ok(verified?)
+    }
+
+    pub(super) fn end(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
 }
 
 fn row(finding: &Finding) -> Row {

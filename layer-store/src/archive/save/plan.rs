@@ -73,7 +73,7 @@ impl SavePlan {
     pub(super) fn copy(&self, blob: &PlannedBlob, out: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
         let path = match &blob.content {
             Content::Bytes(bytes) => return out(bytes),
-            Content::InStore => self.store.blob_path(&blob.digest),
+            Content::InStore => self.store.found_blob_path(&blob.digest)?,
             Content::Unpacked(path) => path.clone(),
         };
         let opened = File::open(&path).map_err(failed("open", &path))?;

@@ -125,18 +125,18 @@ impl Facts {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let file = File::from(openat(parent, name, flags, Mode::empty())?);
         let prefix = overlay_prefix(options);
-        for attribute in names(|buffer| flistxattr(&file, buffer))? {
+        for attribute in attribute_names(|buffer| flistxattr(&file, buffer))? {
             if xattr::is_kept(&attribute) {
-                let value = value(|buffer| fgetxattr(&file, attribute.as_slice(), buffer))?;
+                let value = attribute_value(|buffer| fgetxattr(&file, attribute.as_slice(), buffer))?;
                 self.attributes.xattrs.insert(attribute, value);
                 continue;
             }
             if let Some(overlay) = attribute.strip_prefix(prefix) {
                 self.is_redirected |= matches!(overlay, b"redirect" | b"metacopy");
                 self.is_opaque |= overlay == b"opaque"
-                    && value(|buffer| fgetxattr(&file, attribute.as_slice(), buffer))? == b"y";
+                    && attribute_value(|buffer| fgetxattr(&file, attribute.as_slice(), buffer))? == b"y";
             } else if attribute == OWNER.as_bytes() && options.owners == Owners::Recorded {
-                let text = value(|buffer| fgetxattr(&file, attribute.as_slice(), buffer))?;
+                let text = attribute_value(|buffer| fgetxattr(&file, attribute.as_slice(), buffer))?;
                 if let Some((uid, gid)) = pair(&text) {
                     (self.attributes.uid, self.attributes.gid) = (uid, gid);
                 }
@@ -144,7 +144,7 @@ impl Facts {
             } else if attribute == DEVICE.as_bytes()
                 && self.kind == Kind::Thing(NewEntryKind::File { size: 0 })
             {
-                let text = value(|buffer| fgetxattr(&file, attribute.as_slice(), buffer))?;
+                let text = attribute_value(|buffer| fgetxattr(&file, attribute.as_slice(), buffer))?;
                 self.stands_for = device(&text);
                 continue;
             }
@@ -184,11 +184,12 @@ fn superfluous_of_special(
         return Ok(Vec::new());
     }
     let path = by_descriptor(parent, name);
-    let mut attributes = names(|buffer| llistxattr(path.as_slice(), buffer))?;
+    let mut attributes = attribute_names(|buffer| llistxattr(path.as_slice(), buffer))?;
     attributes.retain(|attribute| is_superfluous(attribute));
     // Reading one tells whether it could be removed: outside of its user namespace, root's cannot.
-    attributes
-        .retain(|attribute| value(|buffer| lgetxattr(path.as_slice(), attribute.as_slice(), buffer)).is_ok());
+    attributes.retain(|attribute| {
+        attribute_value(|buffer| lgetxattr(path.as_slice(), attribute.as_slice(), buffer)).is_ok()
+    });
     Ok(attributes)
 }
 
@@ -200,7 +201,9 @@ fn by_descriptor(parent: BorrowedFd<'_>, name: &[u8]) -> Vec<u8> {
 }
 
 /// Names of attributes, which the kernel separates with NUL.
-fn names(list: impl Fn(&mut [u8]) -> rustix::io::Result<usize>) -> io::Result<Vec<Vec<u8>>> {
+pub(crate) fn attribute_names(
+    list: impl Fn(&mut [u8]) -> rustix::io::Result<usize>,
+) -> io::Result<Vec<Vec<u8>>> {
     let mut small = [0; 512];
     let mut large = Vec::new();
     let listed = match list(&mut small) {
@@ -218,7 +221,7 @@ fn names(list: impl Fn(&mut [u8]) -> rustix::io::Result<usize>) -> io::Result<Ve
 }
 
 /// The value of an attribute: the kernel has none longer than 64 KiB.
-fn value(read: impl Fn(&mut [u8]) -> rustix::io::Result<usize>) -> io::Result<Vec<u8>> {
+pub(crate) fn attribute_value(read: impl Fn(&mut [u8]) -> rustix::io::Result<usize>) -> io::Result<Vec<u8>> {
     let mut value = vec![0; 64 * 1024];
     let length = read(&mut value)?;
     value.truncate(length);

@@ -45,7 +45,7 @@ use crate::error::{Error, Result, failed};
 use crate::folder::Folder;
 use crate::store::Store;
 use crate::tree::{OWNER, times};
-pub(crate) use facts::{Facts, Kind};
+pub(crate) use facts::{Facts, Kind, attribute_names, attribute_value};
 use walk::Walk;
 pub(crate) use walk::names_in;
 
