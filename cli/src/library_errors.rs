@@ -14,7 +14,7 @@ impl From<tug_layer_store::Error> for CommandError {
             | Store::ReadOnly { .. }
             | Store::NotAllowed { .. }
             | Store::OtherOwner { .. } => Exit::Host,
-            Store::NoReflinks { .. } => Exit::Host,
+            Store::NoReflinks { .. } | Store::Unfit { .. } => Exit::Host,
             Store::MoveInside { .. } => Exit::Usage,
             _ if error.is_disk_full() => Exit::Host,
             Store::Fetch(source) => match source.downcast_ref::<tug_transfer::Error>() {

@@ -80,6 +80,14 @@ pub enum Error {
         /// The tree of a layer.
         path: PathBuf,
     },
+    /// The file system cannot hold what layers have.
+    #[error("`{}` cannot be made: its file system {lacks}", path.display())]
+    Unfit {
+        /// What was to be made.
+        path: PathBuf,
+        /// What it cannot do: `has no symbolic links`.
+        lacks: &'static str,
+    },
     /// A store cannot be moved into itself, nor around itself.
     #[error("the store cannot be moved to `{}`: one of the two is inside of the other", path.display())]
     MoveInside {
@@ -271,6 +279,10 @@ impl Error {
             }
             Self::NoReflinks { .. } => Some(
                 "xfs and btrfs have them; `--hard-links` works everywhere, for files that are equal in all"
+                    .to_owned(),
+            ),
+            Self::Unfit { .. } => Some(
+                "keep the store on ext4, xfs, btrfs or tmpfs: images without RUN can be built anywhere"
                     .to_owned(),
             ),
             Self::InUse { .. } => Some("do it again when that has ended".to_owned()),

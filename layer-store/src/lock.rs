@@ -141,7 +141,8 @@ impl StoreLock {
     /// Gives the lock up for a while, so that two who wait to be alone do not wait for each other. Until
     /// [`StoreLock::alone`] takes it again, nothing in the store may be relied on.
     pub(crate) fn give_up(&self) -> Result<()> {
-        retry_on_intr(|| flock(&self.file, FlockOperation::Unlock)).map_err(failed("unlock", "locks/store"))
+        let Some(file) = &self.file else { return Ok(()) };
+        retry_on_intr(|| flock(file, FlockOperation::Unlock)).map_err(failed("unlock", "locks/store"))
     }
 }
 

@@ -146,7 +146,8 @@ impl TreeWriter {
     }
 
     pub(crate) fn symlink(&mut self, path: &[u8], target: &[u8], attributes: &Attributes) -> Result<()> {
-        self.make(path, |parent, name| Ok(symlinkat(target, parent, name)?))?;
+        let made = self.make(path, |parent, name| Ok(symlinkat(target, parent, name)?));
+        made.map_err(|error| self.unfit(error, path, "has no symbolic links"))?;
         self.set_by_name(path, None, attributes)
     }
 
@@ -268,7 +269,13 @@ impl TreeWriter {
     ) -> Result<T> {
         let (directory, name) = split(path);
         let made = self.folder.enter(directory).and_then(|parent| action(parent, name));
-        made.map_err(|error| failed("create", self.shown(path))(error))
+        made.map_err(|error| match error.kind() {
+            // A layer has each path once. What is there is another one that the file system takes for the same.
+            io::ErrorKind::AlreadyExists => {
+                Error::Unfit { path: self.shown(path), lacks: "does not tell upper case from lower" }
+            }
+            _ => failed("create", self.shown(path))(error),
+        })
     }
 
     /// Sets metadata through a descriptor. Only a change of owner clears bits of the mode, so that comes first.
@@ -291,7 +298,20 @@ impl TreeWriter {
             }
             Ok(futimens(fd, &times(attributes.mtime))?)
         };
-        set().map_err(failed("write", self.shown(path)))
+        set().map_err(|error| match error.kind() {
+            io::ErrorKind::Unsupported => {
+                Error::Unfit { path: self.shown(path), lacks: "keeps no attributes of files" }
+            }
+            _ => failed("write", self.shown(path))(error),
+        })
+    }
+
+    /// A folder that we have just made, and a kind of thing that everybody may make in it, lead to no other refusal.
+    fn unfit(&self, error: Error, path: &[u8], lacks: &'static str) -> Error {
+        match error {
+            Error::NotAllowed { .. } => Error::Unfit { path: self.shown(path), lacks },
+            other => other,
+        }
     }
 
     /// Sets metadata of what cannot be opened. `created` is its mode, when it has one of its own.

@@ -19,7 +19,7 @@ const SIZE: u64 = 1 << 20;
 /// A layer with a tree: `large` with the same content in all, `mode` differs from layer to layer, `small` is too short.
 fn tree(store: &Store, mode: u32) -> (DiffId, PathBuf) {
     let mut writer = store.layer_writer(&LayerWriterOptions::default()).unwrap();
-    let content: Vec<u8> = (0..SIZE).map(|at| (at * at >> 7) as u8).collect();
+    let content: Vec<u8> = (0..SIZE).map(|at| ((at * at) >> 7) as u8).collect();
     writer.add(&NewEntry::file("large", 0o644, SIZE), Some(&mut &content[..])).unwrap();
     writer.add(&NewEntry::file("mode", mode, SIZE), Some(&mut &content[..])).unwrap();
     writer.add(&NewEntry::file("small", 0o644, 5), Some(&mut &b"hello"[..])).unwrap();

@@ -45,7 +45,8 @@ fn images_are_listed_as_a_table_as_json_and_by_template() {
             "digest": "sha256:4bbc6861aa69fd856f9b565dbaa47e113a1d8a54200b2fcba18131c81626f5e6",
             "created": "2024-05-06T07:08:09Z",
             "size": 704,
-            "platform": "linux/amd64"
+            "platform": "linux/amd64",
+            "readOnly": false
         }
     ]
     "#);

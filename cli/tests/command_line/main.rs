@@ -27,6 +27,7 @@ mod run;
 mod serve;
 mod serve_guard;
 mod steps;
+mod store;
 mod terminal;
 mod tidy;
 mod transfers;

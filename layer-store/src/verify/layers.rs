@@ -224,7 +224,7 @@ fn read_toc(path: &Path) -> std::result::Result<Toc, Fault> {
     }
 }
 
-/// Whether the store can do without it: see [`Error::MissingBlob`].
+/// Whether an error says that something is lost, and not that it could not be looked at.
 pub(super) fn is_about_missing(error: &Error) -> bool {
     matches!(
         error,
