@@ -9,6 +9,7 @@
 //! build cache small are for a process of its own, `tug settle`, which is started now and then and ends by itself.
 
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
