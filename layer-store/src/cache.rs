@@ -19,6 +19,7 @@ use tug_oci::Digest;
 use crate::error::{Result, failed};
 use crate::file::{self, Durability};
 use crate::garbage::names_in;
+use crate::lock::Lock;
 use crate::store::Store;
 
 /// Records are a few kilobytes; one with a hundred thousand inputs is still below this.
@@ -109,6 +110,15 @@ impl Store {
         Ok(files)
     }
 
+    /// The right to do the step with this key; `None` while another process, or another thread, has it.
+    ///
+    /// Whoever gets it looks for the record once more: somebody may just have written it.
+    pub fn try_lock_step(&self, key: &Digest) -> Result<Option<StepLock>> {
+        let path = self.path("locks").join(format!("{STEP_LOCK}{}", key.hex()));
+        let lock = Lock::try_exclusive(&path)?;
+        Ok(lock.map(|lock| StepLock { path, _lock: lock }))
+    }
+
     fn write_record(&self, path: &Path, bytes: &[u8]) -> Result<()> {
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder).map_err(failed("create", folder))?;
@@ -122,6 +132,24 @@ impl Store {
 
     fn slot_path(&self, slot: &Digest) -> PathBuf {
         self.path("cache/slots").join(format!("{}.json", slot.hex()))
+    }
+}
+
+/// The names of locks of steps begin with it.
+pub(crate) const STEP_LOCK: &str = "step-";
+
+/// The right to do a step, until this is dropped. Its file goes with it; that of a killed process is for the garbage
+/// collection.
+#[derive(Debug)]
+pub struct StepLock {
+    path: PathBuf,
+    _lock: Lock,
+}
+
+impl Drop for StepLock {
+    fn drop(&mut self) {
+        // Whoever has opened it meanwhile sees that it lost its name, and makes another.
+        let _ = std::fs::remove_file(&self.path);
     }
 }
 
@@ -155,6 +183,32 @@ mod tests {
         assert_eq!(store.last_record(&key).unwrap(), None);
         store.put_last_record(&key, b"[]").unwrap();
         assert_eq!(store.last_record(&key).unwrap().unwrap(), b"[]");
+    }
+
+    #[test]
+    fn one_at_a_time_has_the_right_to_a_step() {
+        let (_folder, store) = store();
+        let key = Digest::of(b"key");
+        let held = store.try_lock_step(&key).unwrap().unwrap();
+        assert!(store.try_lock_step(&key).unwrap().is_none());
+        assert!(store.try_lock_step(&Digest::of(b"other")).unwrap().is_some());
+        drop(held);
+        assert_eq!(
+            std::fs::read_dir(store.path("locks"))
+                .unwrap()
+                .filter(|entry| {
+                    entry.as_ref().unwrap().file_name().to_string_lossy().starts_with(STEP_LOCK)
+                })
+                .count(),
+            0
+        );
+        // What a killed process leaves of it goes with the garbage.
+        let left = store.path("locks").join(format!("{STEP_LOCK}{}", key.hex()));
+        std::fs::write(&left, "").unwrap();
+        assert!(store.try_lock_step(&key).unwrap().is_some());
+        std::fs::write(&left, "").unwrap();
+        store.remove_unreferenced().unwrap().unwrap();
+        assert!(!left.exists());
     }
 
     #[test]

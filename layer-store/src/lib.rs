@@ -57,6 +57,7 @@ pub use archive::{
 };
 pub use blob::{BlobWriter, SealedBlob};
 pub use builds::{BuildFolder, BuildLimits, RemovedBuild};
+pub use cache::StepLock;
 pub use cache_mounts::{
     CacheId, CacheMount, CacheSharing, CacheSummary, ExportedCaches, ImportedCache, Merge,
 };

@@ -8,6 +8,7 @@
 //! | `locks/store`        | every open [`Store`]    | marking garbage and moving it to `trash/`        |
 //! | `locks/index`        | –                       | changing `index.json`                            |
 //! | `locks/layer-<id>`   | –                       | making one layer, so that it is made once        |
+//! | `locks/step-<key>`   | –                       | doing one step of a build, so that it is done once |
 //! | `locks/origins`      | –                       | adding to `origins`, and making it short         |
 //! | `ingest/partial-<blob>` | –                    | downloading one blob, so that it is downloaded once |
 //! | `locks/settle`       | –                       | making written layers durable                    |

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tug_layer_store::{Layer, Mountable};
+use tug_layer_store::{Layer, Mountable, StepLock};
 use tug_oci::{DiffId, Digest};
 
 use super::claims::Claimed;
@@ -23,6 +23,17 @@ use crate::run::{self, Ran, RunContext};
 
 /// How often a step is tried when its files change.
 const ATTEMPTS: usize = 3;
+
+/// How long to wait before looking again whether another build is done with a step.
+const LOOK_AGAIN: Duration = Duration::from_millis(15);
+
+/// Whose turn it is to do a step.
+enum Turn {
+    /// Ours, until the lock is dropped.
+    Ours(StepLock),
+    /// Somebody has done it.
+    Done(Box<StepResult>),
+}
 
 impl Execution<'_> {
     /// Carries out one step, or finds its result.
@@ -136,6 +147,19 @@ impl Execution<'_> {
                 }
             }
         }
+        let _lock = match anew.is_none() && self.unit(step).remember {
+            true => match self.turn(step, &key)? {
+                Turn::Ours(lock) => Some(lock),
+                Turn::Done(result) => {
+                    self.tell_hit(step, &result);
+                    self.keep_quick(step, quick.as_ref(), &key, &result)?;
+                    self.hand_on(Some(&key), quick.as_ref(), &result);
+                    claim.fulfil(&result);
+                    return Ok(done(below, *result, true));
+                }
+            },
+            false => None,
+        };
         let layer = self.work(step, &work, below)?;
         let result = StepResult {
             layer: layer.diff_id().clone(),
@@ -160,6 +184,31 @@ impl Execution<'_> {
         });
         claim.fulfil(&result);
         Ok(done(below, result, false))
+    }
+
+    /// Waits while another build does the very same step: what it makes is ours as well. Whoever waits holds no lock of a
+    /// step that others could wait for in turn: those are held only by who is at work.
+    fn turn(&self, step: &Step, key: &Digest) -> Result<Turn, Error> {
+        let mut waited = false;
+        loop {
+            let lock = self.store.try_lock_step(key)?;
+            // Between our last look and now somebody may have finished it.
+            if let Some(result) = record::known(self.store, key)? {
+                return Ok(Turn::Done(Box::new(result)));
+            }
+            if let Some(lock) = lock {
+                return Ok(Turn::Ours(lock));
+            }
+            if self.stop.is_cancelled() {
+                return Err(Error::Cancelled);
+            }
+            if !waited {
+                let reason = "another build is doing this step; waiting for its result".to_owned();
+                self.tell_miss(step, Miss { reason, ..Miss::default() });
+                waited = true;
+            }
+            std::thread::sleep(LOOK_AGAIN);
+        }
     }
 
     fn tell_hit(&self, step: &Step, result: &StepResult) {

@@ -114,7 +114,8 @@ fn run(
     reporter: &dyn Reporter,
 ) -> Result<Vec<Done>, Error> {
     let stop = Cancel::default();
-    let number = store.build_ids().unwrap().len();
+    static BUILDS: AtomicUsize = AtomicUsize::new(0);
+    let number = BUILDS.fetch_add(1, Ordering::SeqCst);
     let (build, _events) = store.create_build(&number.to_string()).unwrap().unwrap();
     let execution = Execution {
         store,
@@ -198,6 +199,28 @@ fn steps_with_the_same_key_are_done_once() {
     assert_eq!(done[..2].iter().filter(|done| done.cached).count(), 1);
     let missed = recording.events().into_iter().filter(|event| matches!(event, Event::Missed { .. })).count();
     assert_eq!(missed, 0);
+}
+
+#[test]
+fn builds_that_run_at_once_do_a_step_once() {
+    let (_folder, store) = store();
+    let anew = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for number in 0..6 {
+            let (store, anew) = (&store, &anew);
+            scope.spawn(move || {
+                // Each is a build of its own, with other steps behind the one that all have.
+                let text = format!("FROM scratch\nCOPY log /\nCOPY log /{number}\n");
+                let done = run(store, &text, Shifting::files(0), &Recording::default()).unwrap();
+                anew.fetch_add(usize::from(!done[0].cached), Ordering::SeqCst);
+                assert!(!done[1].cached);
+            });
+        }
+    });
+    assert_eq!(anew.into_inner(), 1);
+    let left = std::fs::read_dir(store.root().join("locks")).unwrap().map(|entry| entry.unwrap().file_name());
+    let left: Vec<_> = left.filter(|name| name.to_string_lossy().starts_with("step-")).collect();
+    assert!(left.is_empty(), "{left:?}");
 }
 
 #[test]

@@ -25,6 +25,7 @@ use std::path::{Path, PathBuf};
 
 use tug_oci::{Algorithm, DiffId, Digest};
 
+use crate::cache::STEP_LOCK;
 use crate::error::{Result, failed};
 use crate::file;
 use crate::image::DOCUMENT_LIMIT;
@@ -86,8 +87,9 @@ impl Store {
     pub(crate) fn collect(&self) -> Result<Removed> {
         let reachable = self.reachable()?;
         let mut removed = Removed::default();
-        self.remove_blobs(&reachable, &mut removed)?;
+        // A layer says that its blob is there: so it goes first, wherever this is killed.
         self.remove_layers(&reachable, &mut removed)?;
+        self.remove_blobs(&reachable, &mut removed)?;
         self.remove_idle_locks()?;
         match self.with_reserve(|| self.forget_origins(&reachable)) {
             // It is only a hint, and others forget it the next time.
@@ -196,7 +198,7 @@ impl Store {
             let layer = name.strip_prefix("layer-").map(|hex| self.path("layers").join(hex));
             let cache = name.strip_prefix("cache-").and_then(|name| name.split('-').next());
             let cache = cache.map(|name| self.path("mounts").join(name));
-            layer.or(cache).is_some_and(|folder| !folder.exists())
+            name.starts_with(STEP_LOCK) || layer.or(cache).is_some_and(|folder| !folder.exists())
         });
         Ok(paths)
     }
