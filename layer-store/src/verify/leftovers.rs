@@ -29,7 +29,11 @@ impl Store {
                 names_in(&self.path("trash"))?.iter().filter(|path| is_old(path)).count(),
                 "files and folders that are still to be deleted",
             ),
-            ("locks", self.idle_locks()?.len(), "locks of layers and caches that are gone"),
+            (
+                "locks",
+                self.idle_locks()?.iter().filter(|path| is_old(path)).count(),
+                "locks of layers and caches that are gone",
+            ),
         ];
         let found = counts.into_iter().filter(|(_, count, _)| *count > 0);
         Ok(found
