@@ -37,7 +37,10 @@ mod secret;
 mod units;
 
 pub use archive_kind::is_archive;
-pub use builds::{Build, BuildRecord, BuildStatus, ErrorRecord, Replay, StepState, UnitRecord, When};
+pub use builds::{
+    Build, BuildRecord, BuildStatus, ErrorRecord, LayerOrigin, Replay, StepState, UnitRecord, When,
+    build_of_image, layer_origins,
+};
 pub use cache_names::{StepNames, result_kind};
 pub use cancel::{Cancel, CancelGuard};
 pub use changes::ImageChanges;

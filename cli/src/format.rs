@@ -114,7 +114,7 @@ pub(crate) fn listing(format: Option<&str>, table: &Table, rows: &[Row]) -> Resu
 }
 
 /// Lines with tabs as columns of equal width.
-fn aligned(lines: &[String]) -> String {
+pub(crate) fn aligned(lines: &[String]) -> String {
     let mut widths: Vec<usize> = Vec::new();
     for line in lines {
         for (column, cell) in line.split('\t').enumerate() {

@@ -32,6 +32,7 @@ mod file_output;
 mod format;
 mod human;
 mod images;
+mod inside;
 mod library_errors;
 mod mutation;
 mod on_demand;

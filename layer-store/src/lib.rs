@@ -28,6 +28,7 @@ mod growing;
 mod image;
 mod image_form;
 mod image_writer;
+mod inside;
 mod layer;
 mod lock;
 mod mutate;
@@ -71,7 +72,7 @@ pub use entry::{Entry, EntryKind, Mtime, NewEntry, NewEntryKind, Xattrs, canonic
 pub use erofs::round_trip as index_round_trip;
 pub use error::{Error, Result};
 pub use exchange::{ExportedResult, FoundResult};
-pub use export::{FolderOptions, WrittenFolder};
+pub use export::{FolderOptions, Part, WrittenFolder};
 pub use fetch::{Fetcher, Wanted};
 pub use file::Durability;
 pub use file_digests::{FileDigests, FileIdentity};
@@ -79,6 +80,10 @@ pub use garbage::Removed;
 pub use growing::{Growing, GrowingReader};
 pub use image::{Image, ImageSummary};
 pub use image_form::{ImageForm, LayerCompression, MediaTypes};
+pub use inside::{
+    ChangedAspect, Duplicate, FileChange, Hidden, HiddenBy, Leftover, LeftoverKind, Package, PackageKind, Packages,
+    Score, Walk, Waste,
+};
 pub use layer::{
     CommitOptions, ImportLayer, Layer, LayerError, LayerWriter, LayerWriterOptions, Lower, Mountable,
     OwnerLookup,
@@ -104,4 +109,4 @@ pub use usage::{
 pub use verify::{
     Fault, Finding, LostImage, Outcome, Remedy, Severity, Verified, VerifyOptions, VerifyProgress,
 };
-pub use view::{Node, View};
+pub use view::{LastLink, Node, PathError, View};

@@ -370,6 +370,6 @@ fn give(fd: BorrowedFd<'_>, uid: u32, gid: u32) -> io::Result<()> {
     Ok(fchown(fd, uid, gid)?)
 }
 
-fn owner(uid: u32, gid: u32) -> (Option<Uid>, Option<Gid>) {
+pub(crate) fn owner(uid: u32, gid: u32) -> (Option<Uid>, Option<Gid>) {
     (Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))
 }

@@ -15,6 +15,7 @@
 //! Nothing waits for the disk, and each line is one write: when the process is killed or the power fails, at most the
 //! last lines are missing. What cannot be written is missing too; it does not fail the build.
 
+mod origins;
 mod recorder;
 mod replay;
 mod states;
@@ -29,6 +30,7 @@ use tug_oci::Digest;
 
 use crate::error::Error;
 use crate::event::StepId;
+pub use origins::{LayerOrigin, build_of_image, layer_origins};
 pub(crate) use recorder::Recorder;
 pub use replay::Replay;
 pub use states::{StepState, When};

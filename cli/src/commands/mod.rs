@@ -5,10 +5,12 @@ mod bake;
 mod build;
 mod builds;
 mod cache;
+mod cat;
 mod check;
 mod completion;
 mod convert;
 mod copy;
+mod cp;
 mod debug;
 mod doctor;
 mod edit;
@@ -24,6 +26,7 @@ mod load;
 mod log;
 mod login;
 mod logout;
+mod ls;
 mod prune;
 mod pull;
 mod push;
@@ -71,6 +74,12 @@ pub(crate) enum Command {
     Inspect(inspect::InspectArguments),
     /// Show how an image was made, layer by layer
     History(history::HistoryArguments),
+    /// List what is in an image
+    Ls(Box<ls::LsArguments>),
+    /// Write the content of files of images
+    Cat(Box<cat::CatArguments>),
+    /// Copy files out of an image
+    Cp(Box<cp::CpArguments>),
     /// Fetch images from a registry
     Pull(Box<pull::PullArguments>),
     /// Send an image to registries
@@ -164,6 +173,9 @@ impl Command {
             Self::Images(arguments) => images::run(arguments, settings)?,
             Self::Inspect(arguments) => inspect::run(arguments, settings)?,
             Self::History(arguments) => history::run(arguments, settings)?,
+            Self::Ls(arguments) => ls::run(arguments, settings)?,
+            Self::Cat(arguments) => cat::run(arguments, settings)?,
+            Self::Cp(arguments) => cp::run(arguments, settings)?,
             Self::Pull(arguments) => pull::run(arguments, settings)?,
             Self::Push(arguments) => push::run(arguments, settings)?,
             Self::Convert(arguments) => convert::run(arguments, settings)?,

@@ -2,7 +2,7 @@
 //!
 //! | in the tree          | in the folder                                                                   |
 //! | -------------------- | ------------------------------------------------------------------------------- |
-//! | owner                | whoever runs us, as with every other program that unpacks something for its user |
+//! | owner                | whoever runs us, as with every other program that unpacks something for its user; if wanted, as in the image |
 //! | mode, time           | as they are, to the second                                                      |
 //! | attributes           | those that the file system and our rights allow                                 |
 //! | device               | the device; left out and named where only root could make it                    |
@@ -21,11 +21,13 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{
-    AtFlags, CWD, Dir, FileType, Mode, OFlags, XattrFlags, chmodat, fchmod, fsetxattr, futimens, linkat,
+    AtFlags, CWD, Dir, FileType, Mode, OFlags, XattrFlags, chmodat, chownat, fchmod, fchown, fsetxattr,
+    futimens, linkat,
     makedev, mkdirat, mknodat, openat, renameat, statat, symlinkat, unlinkat, utimensat,
 };
 use rustix::io::Errno;
 
+use super::part::Part;
 use crate::entry::{Entry, EntryKind, shown, split};
 use crate::error::{Error, Result, failed};
 use crate::file::unique_name;
@@ -33,7 +35,7 @@ use crate::folder::Folder;
 use crate::layer::LayerError;
 use crate::store::Store;
 use crate::trash::remove_in;
-use crate::tree::times;
+use crate::tree::{owner, times};
 use crate::view::{Node, View};
 use crate::xattr::CAPABILITY;
 
@@ -44,6 +46,8 @@ const BUFFER: usize = 256 * 1024;
 pub struct FolderOptions {
     /// Remove what is in the folder and not in the tree.
     pub delete_others: bool,
+    /// Give everything to the owner that it has in the image, which only root may do.
+    pub owners: bool,
 }
 
 /// What was written into a folder.
@@ -62,20 +66,33 @@ impl Store {
     /// none in it is.
     pub fn write_folder(&self, view: &View, path: &Path, options: FolderOptions) -> Result<WrittenFolder> {
         std::fs::create_dir_all(path).map_err(refused("create", path))?;
+        self.write_part(view, &Part::whole(), path, options)
+    }
+
+    /// Writes one file or directory of a merged tree, with all that is in it, into the folder `path`, which must exist.
+    /// Links on the way to the folder are followed, none in it is.
+    pub fn write_part(
+        &self,
+        view: &View,
+        part: &Part,
+        path: &Path,
+        options: FolderOptions,
+    ) -> Result<WrittenFolder> {
         let flags = OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::RDONLY;
         let root = openat(CWD, path, flags, Mode::empty()).map_err(refused("open", path))?;
         let mut writer = Writer {
             store: self,
             view,
+            part,
             path: path.to_owned(),
             folder: Folder::new(root),
-            delete: options.delete_others,
+            options,
             names: HashMap::new(),
             directories: Vec::new(),
             written: WrittenFolder::default(),
             buffer: vec![0; BUFFER],
         };
-        writer.write(options)?;
+        writer.write()?;
         Ok(writer.written)
     }
 }
@@ -83,10 +100,10 @@ impl Store {
 struct Writer<'a> {
     store: &'a Store,
     view: &'a View,
+    part: &'a Part,
     path: PathBuf,
     folder: Folder,
-    /// Whether what is in the way goes, with all that is in it.
-    delete: bool,
+    options: FolderOptions,
     /// The first name of each file that has several.
     names: HashMap<(u64, u64), Vec<u8>>,
     /// Their metadata come last, when nothing is put into them any more.
@@ -96,19 +113,27 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    fn write(&mut self, options: FolderOptions) -> Result<()> {
+    fn write(&mut self) -> Result<()> {
+        let top = self.part.top(self.view);
+        if self.part.name.is_empty() {
+            self.clear(&self.part.path.clone(), &top)?;
+        }
         // One list of children for each directory on the way down; paths may be deeper than a stack is.
-        let mut open = vec![self.enter(b"", options)?.into_iter()];
+        let mut open = vec![top.into_iter()];
         while let Some(children) = open.last_mut() {
             let Some(node) = children.next() else {
                 open.pop();
                 continue;
             };
             self.store.go_on()?;
+            let path = node.path().to_vec();
+            let node = node.at(self.part.place(&path));
             if matches!(node.entry().kind, EntryKind::Directory) {
                 self.directory(node.path())?;
                 self.directories.push(node.entry().clone());
-                open.push(self.enter(node.path(), options)?.into_iter());
+                let children = self.view.children(&path);
+                self.clear(&path, &children)?;
+                open.push(children.into_iter());
             } else {
                 self.add(&node)?;
             }
@@ -116,21 +141,21 @@ impl Writer<'_> {
         // From the inside out, so that a directory is still open to us while we are busy in it.
         while let Some(entry) = self.directories.pop() {
             let entered = self.folder.enter(&entry.path).map(|fd| fd.try_clone_to_owned());
-            let set = entered.and_then(|fd| set(fd?.as_fd(), &entry));
+            let set = entered.and_then(|fd| set(fd?.as_fd(), &entry, self.options));
             set.map_err(refused("write", self.shown(&entry.path)))?;
         }
         Ok(())
     }
 
-    /// What the tree has in a directory that is in the folder by now.
-    fn enter(&mut self, directory: &[u8], options: FolderOptions) -> Result<Vec<Node>> {
-        let children = self.view.children(directory);
-        if options.delete_others {
+    /// Removes what is in a directory of the folder and not among what the tree has there, if that is wanted.
+    fn clear(&mut self, directory: &[u8], children: &[Node]) -> Result<()> {
+        if self.options.delete_others {
+            let place = self.part.place(directory);
             let kept: BTreeSet<&[u8]> = children.iter().map(|node| split(node.path()).1).collect();
-            let removed = self.folder.enter(directory).and_then(|fd| remove_all_but(fd, &kept));
-            removed.map_err(refused("remove what else is in", self.shown(directory)))?;
+            let removed = self.folder.enter(&place).and_then(|fd| remove_all_but(fd, &kept));
+            removed.map_err(refused("remove what else is in", self.shown(&place)))?;
         }
-        Ok(children)
+        Ok(())
     }
 
     fn directory(&mut self, path: &[u8]) -> Result<()> {
@@ -183,11 +208,13 @@ impl Writer<'_> {
         })?;
         let filled = self
             .fill(&file, node, size)
-            .and_then(|()| set(file.as_fd(), entry).map_err(refused("write", self.shown(&entry.path))));
+            .and_then(|()| {
+                set(file.as_fd(), entry, self.options).map_err(refused("write", self.shown(&entry.path)))
+            });
         match filled {
             Ok(()) => {
                 self.written.bytes += size;
-                let delete = self.delete;
+                let delete = self.options.delete_others;
                 self.at(&entry.path, "write", |parent, name| settle(parent, &temporary, name, delete))
             }
             Err(error) => {
@@ -224,7 +251,7 @@ impl Writer<'_> {
         let (directory, first_name) = split(first);
         let from: OwnedFd =
             self.folder.open_directory(directory).map_err(refused("open", self.shown(first)))?;
-        let (temporary, delete) = (unique_name(".tug"), self.delete);
+        let (temporary, delete) = (unique_name(".tug"), self.options.delete_others);
         self.at(path, "create", |parent, name| {
             linkat(&from, first_name, parent, temporary.as_str(), AtFlags::empty())?;
             settle(parent, &temporary, name, delete)
@@ -254,10 +281,15 @@ impl Writer<'_> {
         entry: &Entry,
         make: impl FnOnce(BorrowedFd<'_>, &str) -> io::Result<()>,
     ) -> Result<()> {
-        let (temporary, delete) = (unique_name(".tug"), self.delete);
+        let (temporary, delete) = (unique_name(".tug"), self.options.delete_others);
+        let owners = self.options.owners;
         self.at(&entry.path, "create", |parent, name| {
             let dated = make(parent, &temporary).and_then(|()| {
                 let flags = AtFlags::SYMLINK_NOFOLLOW;
+                if owners {
+                    let (uid, gid) = owner(entry.uid, entry.gid);
+                    chownat(parent, temporary.as_str(), uid, gid, flags)?;
+                }
                 Ok(utimensat(parent, temporary.as_str(), &times(entry.mtime), flags)?)
             });
             match dated {
@@ -332,7 +364,12 @@ fn is_directory(parent: BorrowedFd<'_>, name: &[u8]) -> io::Result<bool> {
 }
 
 /// Sets the metadata of something that is open.
-fn set(fd: BorrowedFd<'_>, entry: &Entry) -> io::Result<()> {
+fn set(fd: BorrowedFd<'_>, entry: &Entry, options: FolderOptions) -> io::Result<()> {
+    if options.owners {
+        // It takes away bits of the mode, so that comes after it.
+        let (uid, gid) = owner(entry.uid, entry.gid);
+        fchown(fd, uid, gid)?;
+    }
     fchmod(fd, Mode::from_raw_mode(entry.mode))?;
     for (name, value) in &entry.xattrs {
         let is_ours_to_set = name != CAPABILITY || rustix::process::geteuid().is_root();

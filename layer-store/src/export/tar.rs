@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::io::{self, Read, Write};
 
 use crate::archive::ArchiveCompression;
+use super::part::Part;
 use crate::entry::{EntryKind, NewEntry, NewEntryKind, join, shown};
 use crate::error::{Error, Result};
 use crate::layer::LayerError;
@@ -30,7 +31,12 @@ impl View {
     /// Writes the merged tree as a tar to `out`.
     pub fn export(&self, out: &mut dyn Write) -> Result<()> {
         let tar = TarWriter::new(out);
-        finish(self.export_below(b"", &[], tar)?)
+        finish(self.export_below(b"", &Part::whole(), &[], tar)?)
+    }
+
+    /// Writes one file or directory of the merged tree, with all that is in it, as a tar to `out`.
+    pub fn export_part(&self, part: &Part, out: &mut dyn Write) -> Result<()> {
+        finish(self.export_below(b"", part, &[], TarWriter::new(out))?)
     }
 
     /// Writes several merged trees as one tar to `out`, each in a directory of the name beside it.
@@ -38,7 +44,7 @@ impl View {
         let mut tar = TarWriter::new(out);
         for (name, tree) in trees {
             tar.header(&NewEntry::directory(name.as_bytes(), 0o755)).map_err(unwritable)?;
-            tar = tree.export_below(name.as_bytes(), &[], tar)?;
+            tar = tree.export_below(name.as_bytes(), &Part::whole(), &[], tar)?;
         }
         finish(tar)
     }
@@ -47,24 +53,32 @@ impl View {
     pub fn export_together(trees: &[&Self], out: &mut dyn Write) -> Result<()> {
         let mut tar = TarWriter::new(out);
         for (number, tree) in trees.iter().enumerate() {
-            tar = tree.export_below(b"", &trees[..number], tar)?;
+            tar = tree.export_below(b"", &Part::whole(), &trees[..number], tar)?;
         }
         finish(tar)
     }
 
-    fn export_below<'a>(&self, prefix: &[u8], earlier: &[&Self], tar: Tar<'a>) -> Result<Tar<'a>> {
+    fn export_below<'a>(
+        &self,
+        prefix: &[u8],
+        part: &Part,
+        earlier: &[&Self],
+        tar: Tar<'a>,
+    ) -> Result<Tar<'a>> {
         let names = HashMap::new();
         let mut export = Export { view: self, prefix, earlier, tar, names, buffer: vec![0; BUFFER] };
         // One list of children for each directory on the way down; paths may be deeper than a stack is.
-        let mut open = vec![self.children(b"").into_iter()];
+        let mut open = vec![part.top(self).into_iter()];
         while let Some(children) = open.last_mut() {
             let Some(node) = children.next() else {
                 open.pop();
                 continue;
             };
+            let path = node.path().to_vec();
+            let node = node.at(part.place(&path));
             export.add(&node)?;
             if matches!(node.entry().kind, EntryKind::Directory) {
-                open.push(self.children(node.path()).into_iter());
+                open.push(self.children(&path).into_iter());
             }
         }
         Ok(export.tar)

@@ -10,6 +10,7 @@ mod inventory;
 mod lower;
 mod meaning;
 mod mountable;
+mod plain;
 mod record;
 mod sink;
 mod trees;

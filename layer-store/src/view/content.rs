@@ -1,4 +1,5 @@
-//! Reads the content of a file of a merged tree: from the plain tar where it is kept, else from the tree.
+//! Reads the content of a file of a merged tree: from the plain tar where it is kept, else from the tree, or for those
+//! who only look from the blob.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -8,6 +9,7 @@ use std::sync::Arc;
 
 use rustix::fs::{AtFlags, Mode, OFlags, openat, statat};
 
+use super::stream::{self, Stream};
 use super::{Node, Sheet, View};
 use crate::entry::{Mtime, shown, split};
 use crate::error::{Error, Result, failed};
@@ -22,13 +24,16 @@ pub(super) fn open(view: &View, node: &Node) -> Result<Box<dyn Read + Send>> {
     let record = view.merged.record(position);
     let RecordKind::File(facts) = record.kind else { return Err(not_a_file()) };
     let sheet = &view.sheets[position.layer];
-    if !sheet.has_tar()? {
-        return Ok(Box::new(sheet.open_in_tree(record.path)?));
-    }
+    let stream = match sheet.has_tar(view.only_looks)? {
+        true => None,
+        false if view.only_looks => stream::at(sheet, facts.offset)?,
+        false => return Ok(Box::new(sheet.open_in_tree(record.path)?)),
+    };
     let whole = || vec![Segment { offset: 0, length: facts.size }];
     Ok(Box::new(Pieces {
         sheets: Arc::clone(&view.sheets),
         layer: position.layer,
+        stream,
         segments: facts.segments().unwrap_or_else(whole),
         current: 0,
         at: facts.offset,
@@ -51,11 +56,11 @@ pub(super) fn mtime_in_tree(sheet: &Sheet, path: &[u8], in_layer: Mtime) -> Opti
 
 impl Sheet {
     /// Opens the plain tar, once for all files in it; `false` when it is not kept and there is a tree. Where there is
-    /// neither, the tar is made: that is one file instead of all of them.
-    fn has_tar(&self) -> Result<bool> {
+    /// neither, the tar is made: that is one file instead of all of them. Nothing is made for who only looks.
+    fn has_tar(&self, only_looks: bool) -> Result<bool> {
         if self.tar.get().is_none() {
             let tar = match (self.layer.open_tar()?, self.layer.tree()) {
-                (None, None) => Some(self.layer.make_tar()?),
+                (None, None) if !only_looks => Some(self.layer.make_tar()?),
                 (tar, _) => tar,
             };
             let _ = self.tar.set(tar);
@@ -85,6 +90,8 @@ impl Sheet {
 struct Pieces {
     sheets: Arc<Vec<Sheet>>,
     layer: usize,
+    /// The decompressed blob, where there is no plain tar.
+    stream: Option<Stream>,
     segments: Vec<Segment>,
     /// The piece that is not read to its end, and where its rest is in the tar.
     current: usize,
@@ -118,14 +125,26 @@ impl Read for Pieces {
 
 impl Pieces {
     fn read_data(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let Some(Some(tar)) = self.sheets[self.layer].tar.get() else {
-            return Err(io::ErrorKind::NotFound.into());
+        let count = match &mut self.stream {
+            Some(stream) => stream.read(buffer)?,
+            None => match self.sheets[self.layer].tar.get() {
+                Some(Some(tar)) => tar.read_at(buffer, self.at)?,
+                _ => stream::spilled(&self.sheets[self.layer], buffer, self.at)?,
+            },
         };
-        let count = tar.read_at(buffer, self.at)?;
         if count == 0 && !buffer.is_empty() {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         self.at += count as u64;
         Ok(count)
+    }
+}
+
+/// The next file of the layer goes on where this one ended.
+impl Drop for Pieces {
+    fn drop(&mut self) {
+        if let Some(stream) = self.stream.take() {
+            stream::put_back(&self.sheets[self.layer], stream);
+        }
     }
 }

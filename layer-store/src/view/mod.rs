@@ -2,12 +2,14 @@
 
 mod content;
 mod merge;
+mod resolve;
+mod stream;
 
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Read;
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use tug_oci::DiffId;
 
@@ -19,12 +21,16 @@ use crate::toc::RecordKind;
 use crate::tree::Attributes;
 
 pub(crate) use merge::{Found, Merged, Place, Position};
+pub use resolve::{LastLink, PathError};
+use stream::Streams;
 
 /// The merged tree of a chain of layers. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct View {
     merged: Merged,
     sheets: Arc<Vec<Sheet>>,
+    /// Whether content is never read from trees, so that none is made for it.
+    only_looks: bool,
 }
 
 /// One layer of a view, lowest first.
@@ -37,6 +43,8 @@ struct Sheet {
     tree: OnceLock<PathBuf>,
     /// Records that hard links of the layer point to.
     shared: OnceLock<BTreeSet<usize>>,
+    /// How far its blob was read, for those who only look.
+    streams: Mutex<Streams>,
 }
 
 /// Something in a view.
@@ -63,9 +71,15 @@ impl Node {
         self.link
     }
 
-    /// The number of the layer, lowest first, that it comes from; `None` for directories, which come from several.
-    pub(crate) fn layer(&self) -> Option<usize> {
+    /// The number of the layer that it comes from, 0 for the lowest; `None` for directories, which come from several.
+    pub fn layer(&self) -> Option<usize> {
         self.position.map(|position| position.layer)
+    }
+
+    /// The same under another path.
+    pub(crate) fn at(mut self, path: Vec<u8>) -> Self {
+        self.entry.path = path;
+        self
     }
 }
 
@@ -82,9 +96,28 @@ impl View {
     /// The merged tree of `layers`, lowest first.
     pub(crate) fn of(layers: Vec<Layer>) -> Result<Self> {
         let tocs = layers.iter().map(Layer::toc).collect::<Result<_>>()?;
-        let sheet =
-            |layer| Sheet { layer, tar: OnceLock::new(), tree: OnceLock::new(), shared: OnceLock::new() };
-        Ok(Self { merged: Merged::new(tocs), sheets: Arc::new(layers.into_iter().map(sheet).collect()) })
+        let sheet = |layer| Sheet {
+            layer,
+            tar: OnceLock::new(),
+            tree: OnceLock::new(),
+            shared: OnceLock::new(),
+            streams: Mutex::default(),
+        };
+        let sheets = Arc::new(layers.into_iter().map(sheet).collect());
+        Ok(Self { merged: Merged::new(tocs), sheets, only_looks: false })
+    }
+
+    /// The same for somebody who only looks: content comes from plain tars and blobs, and no tree is made for it, for
+    /// which an ordinary user may lack the rights. Files are read fastest in the order of [`View::children`].
+    #[must_use]
+    pub fn only_looking(mut self) -> Self {
+        self.only_looks = true;
+        self
+    }
+
+    /// How many layers there are.
+    pub fn layers(&self) -> usize {
+        self.sheets.len()
     }
 
     /// What is at `path`; links are followed neither at its end nor before. The root is always there.

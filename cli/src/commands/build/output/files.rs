@@ -82,7 +82,10 @@ pub(super) fn write_folders(
     notes: &mut Vec<String>,
 ) -> Result<(), CommandError> {
     // Where several trees share a folder, the first one must not lose what the next one is about to write.
-    let options = |number: usize| FolderOptions { delete_others: delete && (trees.split || number == 0) };
+    let options = |number: usize| FolderOptions {
+        delete_others: delete && (trees.split || number == 0),
+        ..FolderOptions::default()
+    };
     for (number, (name, tree)) in trees.trees.iter().enumerate() {
         let folder = if trees.split { path.join(name) } else { path.to_owned() };
         let written = store.write_folder(tree, &folder, options(number))?;

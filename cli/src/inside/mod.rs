@@ -1,0 +1,225 @@
+//! Looking into images, wherever they are: the store, a registry, a file.
+//!
+//! Of an image on a registry only what is needed comes here. Layers are looked at from the top: a file that the
+//! uppermost layer has needs no other. What came stays in the store, without a name, until the next prune, so that the
+//! second look is a look into the store.
+
+mod layers;
+mod place;
+
+use std::sync::Arc;
+
+use tug_layer_store::{
+    EntryKind, Image, LastLink, LoadOptions, Loaded, Names, Node, PathError, Store, Mountable, View,
+};
+use tug_oci::{Platform, Reference};
+
+pub(crate) use layers::{Base, Step, StepLayer};
+pub(crate) use place::{ImagePath, ImagePlace, image, image_path, path_in_image};
+use place::PlaceKind;
+
+use crate::arguments::values::ImageName;
+use crate::environment;
+use crate::error::CommandError;
+use crate::human;
+use crate::images;
+use crate::on_demand;
+use crate::progress::ProgressMode;
+use crate::progress::transfer::Doing;
+use crate::registry_settings::RegistryArguments;
+use crate::session;
+use crate::settings::Settings;
+use crate::transfers::Transfers;
+
+/// The flags about where an image is.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(crate) struct PlaceArguments {
+    /// Ask the registry, not the store; `docker://IMAGE` does the same for one image
+    #[arg(long)]
+    pub(crate) remote: bool,
+    /// Look at the image of this platform [default: that of this machine]
+    #[arg(long, value_name = "PLATFORM")]
+    pub(crate) platform: Option<Platform>,
+    #[command(flatten)]
+    registry: RegistryArguments,
+}
+
+/// An image that is looked into.
+pub(crate) struct Opened {
+    /// The store that has it, or brings it.
+    pub(crate) store: Store,
+    /// The image.
+    pub(crate) image: Image,
+    /// As it was typed.
+    pub(crate) name: String,
+    /// The way to its registry, if it is on one.
+    transfers: Option<Transfers>,
+    output: crate::output::Output,
+}
+
+impl PlaceArguments {
+    /// Finds an image. Of one on a registry, manifest and config come into the store.
+    pub(crate) fn open(&self, place: &ImagePlace, settings: &Settings) -> Result<Opened, CommandError> {
+        let store = on_demand::store(&session::open_store(settings)?, settings);
+        let platform = self.platform.clone().unwrap_or_else(Platform::host);
+        let opened = |store, image, transfers| Opened {
+            store,
+            image,
+            name: place.text.clone(),
+            transfers,
+            output: settings.output,
+        };
+        match &place.kind {
+            PlaceKind::Registry(name) => self.ask(store, name, &platform, place, settings),
+            PlaceKind::Name(name) if self.remote => {
+                let not_a_name = || {
+                    CommandError::usage(format_args!("`{}` is not a name", name.as_str()))
+                        .hint("images on registries have no ids: write `NAME:TAG` or `NAME@DIGEST`")
+                };
+                let name = name.reference().ok_or_else(not_a_name)?;
+                self.ask(store, &name, &platform, place, settings)
+            }
+            PlaceKind::Archive(path, only) => {
+                let image = load(&store, place, path, only.as_deref(), &platform)?;
+                Ok(opened(store, image, None))
+            }
+            PlaceKind::Name(name) => match store.find_image(name.as_str(), &platform)? {
+                Some(image) => Ok(opened(store, image, None)),
+                None => match elsewhere(name, settings) {
+                    Some(name) => self.ask(store, &name, &platform, place, settings),
+                    None => Err(not_found(&store, name)),
+                },
+            },
+            PlaceKind::Store(name) => match store.find_image(name.as_str(), &platform)? {
+                Some(image) => Ok(opened(store, image, None)),
+                None => Err(images::not_found(&store, name)),
+            },
+        }
+    }
+
+    fn ask(
+        &self,
+        store: Store,
+        name: &Reference,
+        platform: &Platform,
+        place: &ImagePlace,
+        settings: &Settings,
+    ) -> Result<Opened, CommandError> {
+        let options = self.registry.options(&settings.environment, Some(name.registry()))?;
+        let mode = ProgressMode::chosen(None, &settings.environment, &settings.output)?;
+        let transfers = Transfers::start(options, mode, Doing::Pulling, settings)?;
+        let image = transfers.end(transfers.remote.resolve(&store, name, platform))?;
+        Ok(Opened {
+            store: store.with_fetcher(Arc::new(transfers.remote.clone())),
+            image,
+            name: place.text.clone(),
+            transfers: Some(transfers),
+            output: settings.output,
+        })
+    }
+}
+
+/// A name that may be one of a registry, when registries may be asked.
+fn elsewhere(name: &ImageName, settings: &Settings) -> Option<Reference> {
+    let is_offline = settings.environment.text(environment::OFFLINE).is_some();
+    let is_id = name.as_str().starts_with("sha256:");
+    name.reference().filter(|_| !is_offline && !is_id)
+}
+
+fn not_found(store: &Store, name: &ImageName) -> CommandError {
+    let error = images::not_found(store, name);
+    match name.reference() {
+        Some(_) => error.also_hint(format!("`docker://{}` asks the registry", name.as_str())),
+        None => error,
+    }
+}
+
+/// Its blobs come into the store. No name is given.
+fn load(
+    store: &Store,
+    place: &ImagePlace,
+    path: &std::path::Path,
+    only: Option<&str>,
+    platform: &Platform,
+) -> Result<Image, CommandError> {
+    let options = LoadOptions {
+        only: only.map(str::to_owned),
+        names: Names::Leave,
+        ..LoadOptions::new(platform.clone())
+    };
+    let loaded = store.load_path(path, &options)?;
+    match loaded.as_slice() {
+        [only] => Ok(store.image(&only.target, platform)?),
+        several => Err(CommandError::failed(format_args!(
+            "there are {} images in `{}`",
+            several.len(),
+            path.display()
+        ))
+        .hint(format!("name one of them as `{}:NAME`: {}", place.text, names(several)))),
+    }
+}
+
+fn names(images: &[Loaded]) -> String {
+    let names = images.iter().flat_map(|image| &image.names).map(|name| format!("`{}`", name.familiar()));
+    names.collect::<Vec<_>>().join(", ")
+}
+
+impl Opened {
+    /// All layers laid over each other. Those that are missing come.
+    pub(crate) fn view(&self) -> Result<View, CommandError> {
+        self.view_from(0)
+    }
+
+    /// What is at `path`, and the layers that were needed to know it. Of a directory all are needed.
+    pub(crate) fn find(&self, path: &[u8], last: LastLink) -> Result<(View, Node), CommandError> {
+        let count = self.image.diff_ids().len();
+        let mut from = self.first_of_known()?.min(count.saturating_sub(1));
+        loop {
+            let view = self.view_from(from)?;
+            match view.resolve(path, last) {
+                // What the lower layers have may be in it, or may be what is missing.
+                Ok(node) if from > 0 && node.entry().kind == EntryKind::Directory => from = 0,
+                Err(PathError::Missing(_)) if from > 0 => from -= 1,
+                Ok(node) => return Ok((view, node)),
+                Err(error) => {
+                    return Err(CommandError::failed(format_args!("{}: {error}", self.name))
+                        .hint(format!("`tug ls {}:/` shows what is there", self.name)));
+                }
+            }
+        }
+    }
+
+    /// Takes the view of transfers away.
+    pub(crate) fn end(&self) {
+        if let Some(transfers) = &self.transfers {
+            transfers.finish();
+        }
+    }
+
+    /// The same, and tells how much of an image of a registry is here by now.
+    pub(crate) fn finish(&self) -> Result<(), CommandError> {
+        if self.transfers.is_none() {
+            return Ok(());
+        }
+        self.end();
+        let known = self.known()?;
+        let here = known.iter().filter(|known| known.is_some()).count();
+        let total = known.len();
+        if total > 0 {
+            let of = human::counted(total, "layer");
+            self.output.note(format_args!("{}: {here} of {of} here now", human::one_line(&self.name)));
+        }
+        Ok(())
+    }
+
+    fn view_from(&self, from: usize) -> Result<View, CommandError> {
+        self.store.ensure_layers(self.image.layers().skip(from), Mountable::Later)?;
+        Ok(self.store.view(&self.image.diff_ids()[from..])?.only_looking())
+    }
+
+    /// The lowest layer above which all layers are known, itself included.
+    fn first_of_known(&self) -> Result<usize, CommandError> {
+        let known = self.known()?;
+        Ok(known.iter().rposition(Option::is_none).map_or(0, |missing| missing + 1))
+    }
+}
