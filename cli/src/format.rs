@@ -63,6 +63,14 @@ pub(crate) fn values(format: Option<&str>, values: &[Value], output: &Output) ->
     output.data(text.as_bytes())
 }
 
+/// Writes one value as a template says, or as one JSON object.
+pub(crate) fn value(format: &str, value: &Value, output: &Output) -> Result<(), CommandError> {
+    match format {
+        "json" => output.line(pretty(value)),
+        template => output.line(Template::parse(template)?.render(value)?),
+    }
+}
+
 /// JSON as docker indents it.
 pub(crate) fn pretty(value: &Value) -> String {
     let mut bytes = Vec::new();

@@ -81,8 +81,8 @@ pub use growing::{Growing, GrowingReader};
 pub use image::{Image, ImageSummary};
 pub use image_form::{ImageForm, LayerCompression, MediaTypes};
 pub use inside::{
-    ChangedAspect, Duplicate, FileChange, Hidden, HiddenBy, Leftover, LeftoverKind, Package, PackageKind, Packages,
-    Score, Walk, Waste,
+    ChangedAspect, Duplicate, FileChange, Hidden, HiddenBy, Leftover, LeftoverKind, Package, PackageKind,
+    Packages, Score, Walk, Waste,
 };
 pub use layer::{
     CommitOptions, ImportLayer, Layer, LayerError, LayerWriter, LayerWriterOptions, Lower, Mountable,

@@ -150,9 +150,9 @@ fn destination(to: &Path, path: &[u8], node: &Node) -> Result<(PathBuf, Part), C
     let shown = to.display();
     match fs::metadata(to) {
         Ok(found) if found.is_dir() => Ok((to.to_owned(), part(path, node))),
-        Ok(_) if is_folder => Err(CommandError::failed(format_args!(
-            "cannot copy a folder to `{shown}`: it is a file"
-        ))),
+        Ok(_) if is_folder => {
+            Err(CommandError::failed(format_args!("cannot copy a folder to `{shown}`: it is a file")))
+        }
         Ok(_) => {
             // A link stays a link: what it leads to is replaced.
             let real = fs::canonicalize(to).map_err(|error| cannot_write(to, &error))?;

@@ -138,9 +138,7 @@ fn in_layer(opened: &Opened, number: usize, path: &[u8]) -> Result<Vec<Listed>, 
         path.is_empty() || entry.path == path || entry.path.starts_with(&[&path[..], b"/"].concat())
     };
     let entries = toc.entries().filter(is_meant);
-    Ok(entries
-        .map(|entry| Listed { name: entry.path.clone(), layer: Some(number), entry })
-        .collect())
+    Ok(entries.map(|entry| Listed { name: entry.path.clone(), layer: Some(number), entry }).collect())
 }
 
 fn below(path: &[u8], top: &[u8]) -> Vec<u8> {
@@ -159,8 +157,7 @@ fn long(listed: &[Listed]) -> Vec<String> {
             target => format!(" -> {target}"),
         };
         let size = format!("{:>widest$}", text(row, "Bytes"));
-        let [mode, owner, modified, name] =
-            ["Mode", "Owner", "Modified", "Name"].map(|name| text(row, name));
+        let [mode, owner, modified, name] = ["Mode", "Owner", "Modified", "Name"].map(|name| text(row, name));
         format!("{mode}\t{owner}\t{size}\t{modified}\t{name}{arrow}")
     };
     rows.iter().map(line).collect()

@@ -12,6 +12,7 @@ mod convert;
 mod copy;
 mod cp;
 mod debug;
+mod diff;
 mod doctor;
 mod edit;
 mod explain;
@@ -32,6 +33,7 @@ mod pull;
 mod push;
 mod rebase;
 mod registry;
+//mod report;
 mod rmi;
 mod run;
 mod save;
@@ -42,6 +44,7 @@ mod store;
 mod system;
 mod tag;
 mod version;
+mod waste;
 
 pub(crate) use push::destination;
 
@@ -74,6 +77,12 @@ pub(crate) enum Command {
     Inspect(inspect::InspectArguments),
     /// Show how an image was made, layer by layer
     History(history::HistoryArguments),
+    /// Show what differs between two images, or between an image and its base
+    Diff(Box<diff::DiffArguments>),
+    /// Show which bytes of an image nobody needs, and who put them there
+    Waste(Box<waste::WasteArguments>),
+    ////  Write a page about an image
+    //Report(Box<report::ReportArguments>),
     /// List what is in an image
     Ls(Box<ls::LsArguments>),
     /// Write the content of files of images
@@ -173,6 +182,9 @@ impl Command {
             Self::Images(arguments) => images::run(arguments, settings)?,
             Self::Inspect(arguments) => inspect::run(arguments, settings)?,
             Self::History(arguments) => history::run(arguments, settings)?,
+            Self::Diff(arguments) => return diff::run(arguments, settings),
+            Self::Waste(arguments) => return waste::run(arguments, settings),
+            //Self::Report(arguments) => report::run(arguments, settings)?,
             Self::Ls(arguments) => ls::run(arguments, settings)?,
             Self::Cat(arguments) => cat::run(arguments, settings)?,
             Self::Cp(arguments) => cp::run(arguments, settings)?,

@@ -67,10 +67,11 @@ impl Opened {
     pub(crate) fn known(&self) -> Result<Vec<Option<Known>>, CommandError> {
         let mut known = Vec::new();
         for diff_id in self.image.diff_ids() {
-            known.push(self.store.layer(diff_id)?.map(|layer| Known {
-                tar_size: layer.tar_size(),
-                content_size: layer.content_size(),
-            }));
+            known.push(
+                self.store
+                    .layer(diff_id)?
+                    .map(|layer| Known { tar_size: layer.tar_size(), content_size: layer.content_size() }),
+            );
         }
         Ok(known)
     }
@@ -113,7 +114,8 @@ impl Opened {
         let name = annotations.get(BASE_NAME).cloned();
         let digest = annotations.get(BASE_DIGEST).cloned();
         let is_named = name.is_some() || digest.is_some();
-        let own = tug_builder::build_of_image(&self.store, self.image.id())?.map(|build| build.record.id.clone());
+        let own =
+            tug_builder::build_of_image(&self.store, self.image.id())?.map(|build| build.record.id.clone());
         let is_own = |origin: &Option<LayerOrigin>| {
             origin.as_ref().is_some_and(|origin| Some(&origin.build) == own.as_ref())
         };
@@ -161,7 +163,10 @@ impl Opened {
                 found.insert(name, summary.image);
             }
         }
-        Ok(found.into_iter().next_back().map(|(name, image)| (image, Some(name).filter(|name| !name.is_empty()))))
+        Ok(found
+            .into_iter()
+            .next_back()
+            .map(|(name, image)| (image, Some(name).filter(|name| !name.is_empty()))))
     }
 }
 

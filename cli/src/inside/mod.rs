@@ -10,13 +10,13 @@ mod place;
 use std::sync::Arc;
 
 use tug_layer_store::{
-    EntryKind, Image, LastLink, LoadOptions, Loaded, Names, Node, PathError, Store, Mountable, View,
+    EntryKind, Image, LastLink, LoadOptions, Loaded, Mountable, Names, Node, PathError, Store, View,
 };
 use tug_oci::{Platform, Reference};
 
 pub(crate) use layers::{Base, Step, StepLayer};
-pub(crate) use place::{ImagePath, ImagePlace, image, image_path, path_in_image};
 use place::PlaceKind;
+pub(crate) use place::{ImagePath, ImagePlace, image, image_path, path_in_image};
 
 use crate::arguments::values::ImageName;
 use crate::environment;
@@ -165,6 +165,16 @@ fn names(images: &[Loaded]) -> String {
 }
 
 impl Opened {
+    /// Another image, found in the same place.
+    pub(crate) fn other(&self, image: Image, name: String) -> Self {
+        Self { store: self.store.clone(), image, name, transfers: None, output: self.output }
+    }
+
+    /// Lets all layers be known. Those that are missing come.
+    pub(crate) fn fetch(&self) -> Result<(), CommandError> {
+        Ok(self.store.ensure_layers(self.image.layers(), Mountable::Later)?)
+    }
+
     /// All layers laid over each other. Those that are missing come.
     pub(crate) fn view(&self) -> Result<View, CommandError> {
         self.view_from(0)

@@ -80,7 +80,9 @@ pub(crate) fn path_in_image() -> impl TypedValueParser<Value = ImagePath> {
         let shown = text.to_string_lossy().into_owned();
         let example = || {
             let name = shown.split(':').next().unwrap_or(&shown);
-            format!("`{shown}` names no file: write the path with a slash in front, as in `{name}:/etc/passwd`")
+            format!(
+                "`{shown}` names no file: write the path with a slash in front, as in `{name}:/etc/passwd`"
+            )
         };
         match parse(&text) {
             Ok(parsed) if parsed.path.is_some() => Ok(parsed),

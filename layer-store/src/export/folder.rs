@@ -22,8 +22,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{
     AtFlags, CWD, Dir, FileType, Mode, OFlags, XattrFlags, chmodat, chownat, fchmod, fchown, fsetxattr,
-    futimens, linkat,
-    makedev, mkdirat, mknodat, openat, renameat, statat, symlinkat, unlinkat, utimensat,
+    futimens, linkat, makedev, mkdirat, mknodat, openat, renameat, statat, symlinkat, unlinkat, utimensat,
 };
 use rustix::io::Errno;
 
@@ -206,11 +205,9 @@ impl Writer<'_> {
         let file = self.at(&entry.path, "create", |parent, _| {
             Ok(File::from(openat(parent, temporary.as_str(), flags, Mode::from_raw_mode(0o600))?))
         })?;
-        let filled = self
-            .fill(&file, node, size)
-            .and_then(|()| {
-                set(file.as_fd(), entry, self.options).map_err(refused("write", self.shown(&entry.path)))
-            });
+        let filled = self.fill(&file, node, size).and_then(|()| {
+            set(file.as_fd(), entry, self.options).map_err(refused("write", self.shown(&entry.path)))
+        });
         match filled {
             Ok(()) => {
                 self.written.bytes += size;

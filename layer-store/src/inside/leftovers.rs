@@ -61,8 +61,10 @@ const JAVA: LeftoverKind = LeftoverKind {
     name: "a cache of a Java build",
     advice: "build in a stage of its own and copy the archive, or mount a cache for it",
 };
-const OTHER: LeftoverKind =
-    LeftoverKind { name: "a cache of a tool", advice: "remove it in the RUN that made it, or mount a cache for it" };
+const OTHER: LeftoverKind = LeftoverKind {
+    name: "a cache of a tool",
+    advice: "remove it in the RUN that made it, or mount a cache for it",
+};
 const GIT: LeftoverKind = LeftoverKind {
     name: "a git repository",
     advice: "write `.git` into `.dockerignore`, or remove it in the RUN that cloned it",

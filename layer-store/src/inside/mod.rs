@@ -13,8 +13,8 @@
 mod changes;
 mod leftovers;
 mod packages;
-mod waste;
 mod walk;
+mod waste;
 
 pub use changes::{ChangedAspect, FileChange};
 pub use leftovers::LeftoverKind;

@@ -82,7 +82,9 @@ impl View {
                 self.each_line(&node, &mut Apk::default(), &mut found)?;
             }
         }
-        for (folder, name) in [("var/lib/rpm", "rpm"), ("usr/lib/sysimage/rpm", "rpm"), ("usr/share/rpm", "rpm")] {
+        for (folder, name) in
+            [("var/lib/rpm", "rpm"), ("usr/lib/sysimage/rpm", "rpm"), ("usr/share/rpm", "rpm")]
+        {
             if !self.children(folder.as_bytes()).is_empty() {
                 found.unread.push(format!("the database of {name} in /{folder}"));
             }
@@ -109,8 +111,7 @@ impl View {
             let kind = &node.entry().kind;
             let is_file = matches!(kind, EntryKind::File { .. });
             let name = String::from_utf8_lossy(name);
-            if let Some(package) =
-                name.strip_suffix(".dist-info").or_else(|| name.strip_suffix(".egg-info"))
+            if let Some(package) = name.strip_suffix(".dist-info").or_else(|| name.strip_suffix(".egg-info"))
                 && let Some((name, version)) = package.split_once('-')
             {
                 let version = version.split("-py").next().unwrap_or(version);
@@ -270,7 +271,10 @@ mod tests {
             ("usr/lib/python3/site-packages/six-1.16.0-py3.11.egg-info/x", ""),
             ("app/node_modules/left-pad/package.json", r#"{"name":"left-pad","version":"1.3.0"}"#),
             ("app/node_modules/@types/node/package.json", r#"{"name":"@types/node","version":"20.1.0"}"#),
-            ("app/node_modules/x/node_modules/left-pad/package.json", r#"{"name":"left-pad","version":"1.0.0"}"#),
+            (
+                "app/node_modules/x/node_modules/left-pad/package.json",
+                r#"{"name":"left-pad","version":"1.0.0"}"#,
+            ),
             ("app/node_modules/x/test/package.json", r#"{"name":"no","version":"1.0.0"}"#),
             ("usr/lib/ruby/gems/specifications/rack-3.0.0.gemspec", ""),
             ("var/lib/rpm/rpmdb.sqlite", ""),
@@ -282,7 +286,8 @@ mod tests {
                 folders.insert(path[..end].to_owned());
             }
         }
-        let mut entries: Vec<NewEntry> = folders.iter().map(|path| NewEntry::directory(path.as_str(), 0o755)).collect();
+        let mut entries: Vec<NewEntry> =
+            folders.iter().map(|path| NewEntry::directory(path.as_str(), 0o755)).collect();
         entries.extend(files.iter().map(|(path, text)| NewEntry::file(*path, 0o644, text.len() as u64)));
         entries.sort_by(|one, other| crate::entry::canonical_order(&one.path, &other.path));
         for entry in entries {

@@ -441,7 +441,8 @@ mod tests {
         entries.push(("var/lib/apt/lists/index", Some("many packages")));
         let waste = store.waste(&[low, layer(&store, &entries)]).unwrap();
         assert_eq!(waste.duplicate_bytes(), 8);
-        let places: Vec<_> = waste.duplicates[0].places.iter().map(|(path, layer)| (&path[..], *layer)).collect();
+        let places: Vec<_> =
+            waste.duplicates[0].places.iter().map(|(path, layer)| (&path[..], *layer)).collect();
         assert_eq!(places, [(&b"a"[..], 0), (b"b", 1), (b"c", 1)]);
         let [lists] = waste.leftovers.as_slice() else { panic!("{:?}", waste.leftovers) };
         assert_eq!((lists.kind.name, lists.layer, lists.bytes), ("apt's package lists", 1, 13));

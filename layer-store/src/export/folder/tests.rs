@@ -105,7 +105,9 @@ fn what_else_is_there_stays_unless_it_is_to_be_deleted() {
     let tree = view(&store, &[directory("d", 0o755), file("d/a", 0o644, "a")]);
     write(&store, &tree, &out);
     assert!(out.join("d/old/file").exists() && out.join("link").is_symlink());
-    store.write_folder(&tree, &out, FolderOptions { delete_others: true, ..FolderOptions::default() }).unwrap();
+    store
+        .write_folder(&tree, &out, FolderOptions { delete_others: true, ..FolderOptions::default() })
+        .unwrap();
     assert_eq!(std::fs::read_dir(&out).unwrap().count(), 1);
     assert_eq!(std::fs::read_dir(out.join("d")).unwrap().count(), 1);
     assert!(outside.join("file").exists());
@@ -126,7 +128,9 @@ fn a_folder_with_something_in_it_makes_no_room_unless_others_are_to_be_deleted()
         assert_eq!(std::fs::read_dir(&out).unwrap().count(), 1, "nothing half made is left");
     }
     let tree = view(&store, &[file("data", 0o644, "x")]);
-    store.write_folder(&tree, &out, FolderOptions { delete_others: true, ..FolderOptions::default() }).unwrap();
+    store
+        .write_folder(&tree, &out, FolderOptions { delete_others: true, ..FolderOptions::default() })
+        .unwrap();
     assert_eq!(std::fs::read_to_string(out.join("data")).unwrap(), "x");
 }
 
