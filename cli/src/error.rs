@@ -129,6 +129,11 @@ impl CommandError {
         self
     }
 
+    /// What the user is advised to do.
+    pub(crate) fn advice(&self) -> Option<&str> {
+        self.0.hint.as_deref()
+    }
+
     /// The same error with another exit code.
     #[must_use]
     pub(crate) fn exiting(mut self, exit: Exit) -> Self {

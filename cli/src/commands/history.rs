@@ -205,7 +205,10 @@ fn branches(text: &mut String, bar: &str, steps: &[&Step], arguments: &HistoryAr
         let branch = if place + 1 == steps.len() { "└─" } else { "├─" };
         let size = size(step);
         let pad = " ".repeat(widest - size.chars().count());
-        let command = command(step, if arguments.no_trunc { usize::MAX } else { COMMAND_IN_TREE });
+        let mut command = command(step, if arguments.no_trunc { usize::MAX } else { COMMAND_IN_TREE });
+        if command.is_empty() {
+            command = human::one_line(step.history.comment.as_deref().unwrap_or(""));
+        }
         let origin = step.layer.as_ref().and_then(|layer| layer.origin.as_ref());
         let line = origin.map_or_else(String::new, |origin| human::one_line(&origin.place()) + "  ");
         let row = format!("{bar}{branch} {pad}{size}  {line}{command}");

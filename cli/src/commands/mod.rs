@@ -33,7 +33,7 @@ mod pull;
 mod push;
 mod rebase;
 mod registry;
-//mod report;
+mod report;
 mod rmi;
 mod run;
 mod save;
@@ -81,8 +81,8 @@ pub(crate) enum Command {
     Diff(Box<diff::DiffArguments>),
     /// Show which bytes of an image nobody needs, and who put them there
     Waste(Box<waste::WasteArguments>),
-    ////  Write a page about an image
-    //Report(Box<report::ReportArguments>),
+    /// Write a page about an image
+    Report(Box<report::ReportArguments>),
     /// List what is in an image
     Ls(Box<ls::LsArguments>),
     /// Write the content of files of images
@@ -184,7 +184,7 @@ impl Command {
             Self::History(arguments) => history::run(arguments, settings)?,
             Self::Diff(arguments) => return diff::run(arguments, settings),
             Self::Waste(arguments) => return waste::run(arguments, settings),
-            //Self::Report(arguments) => report::run(arguments, settings)?,
+            Self::Report(arguments) => report::run(arguments, settings)?,
             Self::Ls(arguments) => ls::run(arguments, settings)?,
             Self::Cat(arguments) => cat::run(arguments, settings)?,
             Self::Cp(arguments) => cp::run(arguments, settings)?,

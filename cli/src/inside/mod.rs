@@ -12,7 +12,7 @@ use std::sync::Arc;
 use tug_layer_store::{
     EntryKind, Image, LastLink, LoadOptions, Loaded, Mountable, Names, Node, PathError, Store, View,
 };
-use tug_oci::{Platform, Reference};
+use tug_oci::{Descriptor, Platform, Reference, media_type};
 
 pub(crate) use layers::{Base, Step, StepLayer};
 use place::PlaceKind;
@@ -52,6 +52,8 @@ pub(crate) struct Opened {
     pub(crate) image: Image,
     /// As it was typed.
     pub(crate) name: String,
+    /// What its name points to, where that is an index.
+    index: Option<Descriptor>,
     /// The way to its registry, if it is on one.
     transfers: Option<Transfers>,
     output: crate::output::Output,
@@ -66,6 +68,7 @@ impl PlaceArguments {
             store,
             image,
             name: place.text.clone(),
+            index: None,
             transfers,
             output: settings.output,
         };
@@ -84,9 +87,23 @@ impl PlaceArguments {
                 Ok(opened(store, image, None))
             }
             PlaceKind::Name(name) => match store.find_image(name.as_str(), &platform)? {
-                Some(image) => Ok(opened(store, image, None)),
+                Some(image) => {
+                    let target = name.reference().map(|name| store.resolve(&name)).transpose()?.flatten();
+                    Ok(opened(store, image, None).pointed_to_by(target))
+                }
                 None => match elsewhere(name, settings) {
-                    Some(name) => self.ask(store, &name, &platform, place, settings),
+                    Some(found) => {
+                        let shown = name.as_str();
+                        settings
+                            .output
+                            .note(format_args!("`{shown}` is not in the store: its registry is asked"));
+                        let here = images::not_found(&store, name);
+                        let asked = self.ask(store, &found, &platform, place, settings);
+                        asked.map_err(|error| match here.advice() {
+                            Some(advice) => error.also_hint(format!("in the store: {advice}")),
+                            None => error,
+                        })
+                    }
                     None => Err(not_found(&store, name)),
                 },
             },
@@ -108,14 +125,16 @@ impl PlaceArguments {
         let options = self.registry.options(&settings.environment, Some(name.registry()))?;
         let mode = ProgressMode::chosen(None, &settings.environment, &settings.output)?;
         let transfers = Transfers::start(options, mode, Doing::Pulling, settings)?;
-        let image = transfers.end(transfers.remote.resolve(&store, name, platform))?;
-        Ok(Opened {
+        let resolved = transfers.end(transfers.remote.resolve_target(&store, name, platform))?;
+        let opened = Opened {
             store: store.with_fetcher(Arc::new(transfers.remote.clone())),
-            image,
+            image: resolved.image,
             name: place.text.clone(),
+            index: None,
             transfers: Some(transfers),
             output: settings.output,
-        })
+        };
+        Ok(opened.pointed_to_by(Some(resolved.target)))
     }
 }
 
@@ -167,7 +186,17 @@ fn names(images: &[Loaded]) -> String {
 impl Opened {
     /// Another image, found in the same place.
     pub(crate) fn other(&self, image: Image, name: String) -> Self {
-        Self { store: self.store.clone(), image, name, transfers: None, output: self.output }
+        Self { store: self.store.clone(), image, name, index: None, transfers: None, output: self.output }
+    }
+
+    fn pointed_to_by(mut self, target: Option<Descriptor>) -> Self {
+        self.index = target.filter(|target| media_type::is_index(&target.media_type));
+        self
+    }
+
+    /// The index that its name points to, if it does.
+    pub(crate) fn target(&self) -> Option<&Descriptor> {
+        self.index.as_ref()
     }
 
     /// Lets all layers be known. Those that are missing come.

@@ -161,9 +161,9 @@ fn the_history_shows_the_newest_step_first() {
     insta::assert_snapshot!(without_ages(&tug.run(&["history", "app"])), @r#"
     exit code 0
     --- stdout
-    IMAGE          CREATED       CREATED BY                                      SIZE   COMMENT
-    f1a585982af1   N years ago   CMD ["sh"]                                      0B     by hand[31m
-    <missing>      N years ago   ENV NAME=… # a long line that a table shorte…   0B
+    IMAGE          CREATED       CREATED BY                                      SIZE   STORED   COMMENT
+    f1a585982af1   N years ago   CMD ["sh"]                                      0B     0B       by hand[31m
+    <missing>      N years ago   ENV NAME=… # a long line that a table shorte…   0B     0B
     "#);
     insta::assert_snapshot!(tug.run(&["history", "--no-trunc", "--format", "{{.CreatedBy}}", "app"]), @r#"
     exit code 0
@@ -182,8 +182,14 @@ fn the_history_shows_the_newest_step_first() {
             "author": null,
             "comment": "by\thand\u001b[31m",
             "size": 0,
+            "contentSize": null,
+            "tarSize": null,
             "emptyLayer": true,
-            "diffId": null
+            "layer": null,
+            "diffId": null,
+            "digest": null,
+            "base": false,
+            "origin": null
         },
         {
             "id": null,
@@ -192,8 +198,14 @@ fn the_history_shows_the_newest_step_first() {
             "author": null,
             "comment": null,
             "size": 0,
+            "contentSize": null,
+            "tarSize": null,
             "emptyLayer": true,
-            "diffId": null
+            "layer": null,
+            "diffId": null,
+            "digest": null,
+            "base": false,
+            "origin": null
         }
     ]
     "#);
@@ -215,6 +227,7 @@ fn an_image_that_is_not_there_is_answered_with_the_closest_name() {
     error: no image `debian:11` in the store
 
     hint: did you mean `debian:12`?
+    hint: `docker://debian:11` asks the registry
     ");
     insta::assert_snapshot!(tug.run(&["tag", "nothing", "x"]), @"
     exit code 1

@@ -12,6 +12,7 @@ mod check;
 mod files;
 mod flags;
 mod images;
+mod inside;
 mod interrupt;
 mod login;
 mod mutation;

@@ -4,6 +4,7 @@ mod config;
 mod files;
 mod packages;
 
+pub(super) use config::fields;
 use serde_json::{Map, Value, json};
 use tug_layer_store::View;
 
