@@ -72,7 +72,7 @@ pub(super) fn run(arguments: &CpArguments, settings: &Settings) -> Result<(), Co
     let last = if arguments.follow_link { LastLink::Follow } else { LastLink::Keep };
     let (view, node) = opened.find(path, last)?;
     if arguments.to.as_os_str() == "-" {
-        write_tar(&view, part(path, &node), settings)?;
+        write_tar(&view, &part(path, &node), settings)?;
         return opened.finish();
     }
     if let Some(mut device) = device(&arguments.to, &node)? {
@@ -81,7 +81,11 @@ pub(super) fn run(arguments: &CpArguments, settings: &Settings) -> Result<(), Co
         return opened.finish();
     }
     let (folder, part) = destination(&arguments.to, path, &node)?;
-    let options = FolderOptions { owners: arguments.archive, ..FolderOptions::default() };
+    let options = FolderOptions {
+        owners: arguments.archive,
+        plain_modes: !arguments.archive,
+        ..FolderOptions::default()
+    };
     let written = copy(&opened, &view, &part, &folder, options)?;
     if !arguments.quiet {
         tell(&written, &arguments.to, settings);
@@ -137,8 +141,8 @@ fn is_content_only(path: &[u8]) -> bool {
 
 /// The last name that was typed. Where that is none, the one that it leads to.
 fn own_name(path: &[u8], node: &Node) -> Vec<u8> {
-    let names = path.split(|&byte| byte == b'/').filter(|name| !matches!(*name, b"" | b"."));
-    match names.last() {
+    let mut names = path.split(|&byte| byte == b'/').filter(|name| !matches!(*name, b"" | b"."));
+    match names.next_back() {
         Some(name) if name != b".." => name.to_vec(),
         _ => node.path().rsplit(|&byte| byte == b'/').next().unwrap_or_default().to_vec(),
     }
@@ -204,9 +208,9 @@ fn device(to: &Path, node: &Node) -> Result<Option<File>, CommandError> {
     opened.map(Some).map_err(|error| cannot_write(to, &error))
 }
 
-fn write_tar(view: &View, part: Part, settings: &Settings) -> Result<(), CommandError> {
+fn write_tar(view: &View, part: &Part, settings: &Settings) -> Result<(), CommandError> {
     let mut out = FileOutput::open(None, "a tar", &settings.output)?;
-    match view.export_part(&part, &mut out) {
+    match view.export_part(part, &mut out) {
         Err(_) if out.is_deserted() => Ok(()),
         written => written.map_err(CommandError::from).and_then(|()| out.finish()),
     }

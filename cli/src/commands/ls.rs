@@ -205,7 +205,7 @@ fn row(listed: &Listed) -> Row {
             "Type": kind,
             "Target": target.map_or_else(String::new, |target| text(&target)),
             "Digest": digest.unwrap_or_default(),
-            "Layer": layer.map_or(Value::Null, |layer| layer.into()),
+            "Layer": layer.map_or(Value::Null, Value::from),
         }),
     }
 }

@@ -73,14 +73,14 @@ impl PlaceArguments {
             output: settings.output,
         };
         match &place.kind {
-            PlaceKind::Registry(name) => self.ask(store, name, &platform, place, settings),
+            PlaceKind::Registry(name) => self.ask(&store, name, &platform, place, settings),
             PlaceKind::Name(name) if self.remote => {
                 let not_a_name = || {
                     CommandError::usage(format_args!("`{}` is not a name", name.as_str()))
                         .hint("images on registries have no ids: write `NAME:TAG` or `NAME@DIGEST`")
                 };
                 let name = name.reference().ok_or_else(not_a_name)?;
-                self.ask(store, &name, &platform, place, settings)
+                self.ask(&store, &name, &platform, place, settings)
             }
             PlaceKind::Archive(path, only) => {
                 let image = load(&store, place, path, only.as_deref(), &platform)?;
@@ -98,7 +98,7 @@ impl PlaceArguments {
                             .output
                             .note(format_args!("`{shown}` is not in the store: its registry is asked"));
                         let here = images::not_found(&store, name);
-                        let asked = self.ask(store, &found, &platform, place, settings);
+                        let asked = self.ask(&store, &found, &platform, place, settings);
                         asked.map_err(|error| match here.advice() {
                             Some(advice) => error.also_hint(format!("in the store: {advice}")),
                             None => error,
@@ -116,7 +116,7 @@ impl PlaceArguments {
 
     fn ask(
         &self,
-        store: Store,
+        store: &Store,
         name: &Reference,
         platform: &Platform,
         place: &ImagePlace,
@@ -125,7 +125,7 @@ impl PlaceArguments {
         let options = self.registry.options(&settings.environment, Some(name.registry()))?;
         let mode = ProgressMode::chosen(None, &settings.environment, &settings.output)?;
         let transfers = Transfers::start(options, mode, Doing::Pulling, settings)?;
-        let resolved = transfers.end(transfers.remote.resolve_target(&store, name, platform))?;
+        let resolved = transfers.end(transfers.remote.resolve_target(store, name, platform))?;
         let opened = Opened {
             store: store.with_fetcher(Arc::new(transfers.remote.clone())),
             image: resolved.image,

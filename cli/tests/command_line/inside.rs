@@ -228,12 +228,12 @@ fn two_images_are_compared_in_files_config_and_packages() {
       + deb   new    2
 
     FILES
-      - /data/      5 kB        1 entry
-      ~ /etc/motd   6 B → 9 B   content
-      + /new/       2 B         2 entries
-      + /tmp/       11 B        1 entry
-      ~ /var/lib/dpkg/status               content
-      5 added, 2 removed, 2 changed, 4.98 kB less
+      - /data/                 5 kB          1 entry
+      ~ /etc/motd              6 B → 9 B     content
+      + /new/                  2 B           2 entries
+      + /tmp/                  11 B          1 entry
+      ~ /var/lib/dpkg/status   53 B → 52 B   content
+      5 added, 2 removed, 2 changed, 4.99 kB less
     ");
     let exit = |words: &[&str]| tug.run(&[&["diff", "--exit-code"], words].concat());
     assert!(exit(&["app:1", "app:2"]).starts_with("exit code 1\n"));
@@ -252,7 +252,27 @@ fn two_images_are_compared_in_files_config_and_packages() {
 #[test]
 fn waste_is_told_and_may_be_too_much() {
     let tug = two_images();
-    insta::assert_snapshot!(tug.data(&["waste", "app:2"]), @"");
+    insta::assert_snapshot!(tug.data(&["waste", "app:2"]), @"
+    app:2: 5.15 kB of files in 2 layers
+      efficiency    99.4 %    as dive computes it
+      wasted        120 B     of paths that several layers write, the copy that is seen included, as dive counts
+      hidden        5.06 kB   that later layers remove or replace
+      duplicates    0 B       of the same content under several names
+      left behind   11 B      of caches and the like
+
+    HIDDEN
+      SIZE   PATH                   IN LAYER   HOW        BY LAYER
+      5 kB   /data                  1          removed    2
+      53 B   /var/lib/dpkg/status   1          replaced   2
+      6 B    /etc/motd              1          replaced   2
+      removed: remove files in the RUN that makes them: a later `rm` hides them and makes no image smaller; or build in a stage of its own, and copy what is needed
+      replaced: write a file once: join the steps that change it, or copy the final one last
+
+    LEFT BEHIND
+      SIZE   PATH   WHAT              IN LAYER
+      11 B   /tmp   temporary files   2
+      temporary files: remove them in the RUN that made them
+    ");
     let run = |words: &[&str]| tug.run(&[&["waste"], words, &["app:2"]].concat());
     assert!(run(&["--fail-over", "6kB"]).starts_with("exit code 0\n"));
     let over = run(&["--fail-over", "5kB"]);
@@ -268,7 +288,7 @@ fn waste_is_told_and_may_be_too_much() {
     tug.write(".dive-ci", "rules:\n  lowestEficiency: 0.5\n");
     let wrong = run(&["--ci"]);
     assert!(wrong.starts_with("exit code 1\n") && wrong.contains("`.dive-ci`: "), "{wrong}");
-    assert_eq!(tug.data(&["waste", "--format", "{{.hiddenBytes}} {{len .leftovers}}", "app:2"]), "5058 1\n");
+    assert_eq!(tug.data(&["waste", "--format", "{{.hiddenBytes}} {{len .leftovers}}", "app:2"]), "5059 1\n");
 }
 
 #[test]
@@ -378,11 +398,11 @@ fn the_page_about_an_image_is_well_formed_and_nothing_in_the_image_is_markup() {
 #[test]
 fn the_page_of_an_image_with_very_many_files_stays_small() {
     let tug = Tug::new();
-    let names: Vec<String> = (0..100)
+    let names: Vec<String> = (0..50)
         .flat_map(|folder| {
             let folder = format!("{}{folder:03}", "<&\u{202e}".repeat(30));
             let files =
-                (0..100).map(|file| format!("{folder}/{}{file:03}", "\"'".repeat(60))).collect::<Vec<_>>();
+                (0..60).map(|file| format!("{folder}/{}{file:03}", "\"'".repeat(60))).collect::<Vec<_>>();
             [format!("{folder}/")].into_iter().chain(files)
         })
         .collect();
@@ -392,4 +412,24 @@ fn the_page_of_an_image_with_very_many_files_stays_small() {
     assert!(page.len() < 2_000_000, "{} bytes", page.len());
     assert!(page.contains("not on this page") || page.contains(" more, "), "nothing says what was cut");
     is_well_formed(&page).unwrap_or_else(|problem| panic!("{problem}"));
+}
+
+#[test]
+fn what_is_copied_gets_a_new_owner_and_no_right_of_the_old_one() {
+    use std::os::unix::fs::PermissionsExt;
+    let tug = Tug::new();
+    let mut tar = TarWriter::new(Vec::new());
+    for (path, mode) in [("setgid", 0o2755), ("setuid", 0o4755)] {
+        let entry = NewEntry { uid: 33, gid: 33, ..NewEntry::file(path, mode, 0) };
+        tar.header(&entry).expect("a header is written");
+    }
+    let layer = tar.finish().expect("the end is written");
+    image(&tug, "bits", "A=1", &[layer]);
+    tug.data(&["cp", "bits:/", "out"]);
+    for name in ["setgid", "setuid"] {
+        let mode = fs::metadata(tug.path(&format!("out/{name}"))).expect("it is there").permissions().mode();
+        assert_eq!(mode & 0o7777, 0o755, "{name}");
+    }
+    let listed = tug.data(&["ls", "-l", "bits"]);
+    assert!(listed.contains("-rwsr-xr-x   33:33") && listed.contains("-rwxr-sr-x   33:33"), "{listed}");
 }

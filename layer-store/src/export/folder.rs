@@ -47,6 +47,15 @@ pub struct FolderOptions {
     pub delete_others: bool,
     /// Give everything to the owner that it has in the image, which only root may do.
     pub owners: bool,
+    /// Leave out what lets others act as the owner or with his rights (setuid, setgid, capabilities): right where the
+    /// owner is another one than in the image.
+    pub plain_modes: bool,
+}
+
+impl FolderOptions {
+    fn mode(self, entry: &Entry) -> u32 {
+        if self.plain_modes { entry.mode & 0o1777 } else { entry.mode }
+    }
 }
 
 /// What was written into a folder.
@@ -257,11 +266,12 @@ impl Writer<'_> {
 
     fn node(&mut self, entry: &Entry, kind: FileType, device: u64) -> Result<()> {
         let mut is_forbidden = false;
+        let mode = Mode::from_raw_mode(self.options.mode(entry));
         let made = self.put(entry, |parent, name| {
             let made = mknodat(parent, name, kind, Mode::from_raw_mode(0o600), device);
             is_forbidden = matches!(made, Err(Errno::PERM | Errno::ACCESS));
             made?;
-            Ok(chmodat(parent, name, Mode::from_raw_mode(entry.mode), AtFlags::empty())?)
+            Ok(chmodat(parent, name, mode, AtFlags::empty())?)
         });
         match made {
             Err(Error::Filesystem { .. } | Error::NotAllowed { .. }) if is_forbidden => {
@@ -367,9 +377,10 @@ fn set(fd: BorrowedFd<'_>, entry: &Entry, options: FolderOptions) -> io::Result<
         let (uid, gid) = owner(entry.uid, entry.gid);
         fchown(fd, uid, gid)?;
     }
-    fchmod(fd, Mode::from_raw_mode(entry.mode))?;
+    fchmod(fd, Mode::from_raw_mode(options.mode(entry)))?;
     for (name, value) in &entry.xattrs {
-        let is_ours_to_set = name != CAPABILITY || rustix::process::geteuid().is_root();
+        let is_ours_to_set =
+            name != CAPABILITY || rustix::process::geteuid().is_root() && !options.plain_modes;
         match fsetxattr(fd, name.as_slice(), value, XattrFlags::empty()) {
             _ if !is_ours_to_set => {}
             Ok(()) | Err(Errno::NOTSUP | Errno::PERM | Errno::NOSPC | Errno::INVAL) => {}

@@ -6,8 +6,8 @@
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
 
-use crate::archive::ArchiveCompression;
 use super::part::Part;
+use crate::archive::ArchiveCompression;
 use crate::entry::{EntryKind, NewEntry, NewEntryKind, join, shown};
 use crate::error::{Error, Result};
 use crate::layer::LayerError;

@@ -99,11 +99,8 @@ impl View {
 fn aspects(before: &Entry, after: &Entry) -> Vec<ChangedAspect> {
     let mut aspects = Vec::new();
     match (&before.kind, &after.kind) {
-        (EntryKind::File { digest: one, .. }, EntryKind::File { digest: other, .. }) => {
-            if one != other {
-                aspects.push(ChangedAspect::Content);
-            }
-        }
+        (EntryKind::File { digest: one, .. }, EntryKind::File { digest: other, .. }) if one == other => {}
+        (EntryKind::File { .. }, EntryKind::File { .. }) => aspects.push(ChangedAspect::Content),
         (one, other) if std::mem::discriminant(one) != std::mem::discriminant(other) => {
             aspects.push(ChangedAspect::Kind);
         }

@@ -113,15 +113,16 @@ const PATTERNS: &[(&str, LeftoverKind)] = &[
 /// What kind of leftover the file at `path` is, and the length of the directory in `path` that can go; `None` for what
 /// belongs there.
 pub(super) fn leftover(path: &[u8]) -> Option<(LeftoverKind, usize)> {
+    // Most paths have no name that begins with a dot, and only such patterns stand anywhere.
+    let has_dot = path.first() == Some(&b'.') || path.windows(2).any(|pair| pair == b"/.");
     PATTERNS.iter().find_map(|(pattern, kind)| {
         let end = match pattern.strip_prefix('/') {
             Some(anchored) => path.starts_with(anchored.as_bytes()).then_some(anchored.len()),
+            None if !has_dot => None,
             None => {
-                let mut starts = path.windows(pattern.len()).enumerate();
-                let found = starts.find(|(at, window)| {
-                    *window == pattern.as_bytes() && (*at == 0 || path[*at - 1] == b'/')
-                });
-                found.map(|(at, _)| at + pattern.len())
+                let mut starts = (0..path.len()).filter(|at| *at == 0 || path[*at - 1] == b'/');
+                let found = starts.find(|at| path[*at..].starts_with(pattern.as_bytes()));
+                found.map(|at| at + pattern.len())
             }
         };
         end.map(|end| (*kind, end - 1))

@@ -165,13 +165,19 @@ struct File {
     names: u64,
 }
 
+/// How many files, and their bytes.
+type Sum = (u64, u64);
+/// A content: its digest and its length.
+type Content = ([u8; 32], u64);
+
 /// What the layers so far say.
 #[derive(Default)]
 struct Seen {
     /// The names that can be seen, of files; `None` for links and the like, which have no bytes.
     live: BTreeMap<Vec<u8>, Option<usize>>,
     files: Vec<File>,
-    hidden: BTreeMap<(Vec<u8>, usize, usize, HiddenBy), (u64, u64)>,
+    /// By what hides them: path, their layer, the hiding layer, and how.
+    hidden: BTreeMap<(Vec<u8>, usize, usize, HiddenBy), Sum>,
     /// Of each path: the sum of its sizes, the smallest, and how many layers speak of it.
     paths: HashMap<Vec<u8>, (u64, u64, u64)>,
 }
@@ -289,7 +295,7 @@ impl Seen {
 }
 
 fn duplicates(live: &BTreeMap<Vec<u8>, Option<usize>>, files: &[File]) -> Vec<Duplicate> {
-    let mut by_content: HashMap<([u8; 32], u64), BTreeMap<usize, &[u8]>> = HashMap::new();
+    let mut by_content: HashMap<Content, BTreeMap<usize, &[u8]>> = HashMap::new();
     for (path, file) in live {
         let Some(file) = *file else { continue };
         let File { size, digest, .. } = files[file];
@@ -312,7 +318,7 @@ fn duplicates(live: &BTreeMap<Vec<u8>, Option<usize>>, files: &[File]) -> Vec<Du
 }
 
 fn leftovers(live: &BTreeMap<Vec<u8>, Option<usize>>, files: &[File]) -> Vec<Leftover> {
-    let mut found: BTreeMap<(LeftoverKind, &[u8]), BTreeMap<usize, (u64, u64)>> = BTreeMap::new();
+    let mut found: BTreeMap<(LeftoverKind, &[u8]), BTreeMap<usize, Sum>> = BTreeMap::new();
     for (path, file) in live {
         let (Some(file), Some((kind, end))) = (*file, leftover(path)) else { continue };
         let File { layer, size, .. } = files[file];

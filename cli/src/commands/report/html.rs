@@ -38,6 +38,15 @@ pub(super) fn escaped(text: &str, most: usize) -> String {
     out
 }
 
+/// Words of ours for the page: what stands between backticks is code.
+pub(super) fn words(text: &str) -> String {
+    let pieces = text.split('`').enumerate().map(|(number, piece)| match number % 2 {
+        1 => format!("<code>{}</code>", escaped(piece, LONG)),
+        _ => escaped(piece, LONG),
+    });
+    pieces.collect()
+}
+
 /// Bytes of a name in an image.
 pub(super) fn path(path: &[u8]) -> String {
     escaped(&String::from_utf8_lossy(path), SHORT)
@@ -105,6 +114,12 @@ mod tests {
         );
         assert_eq!(escaped("<<<<", 9), "&lt;&lt;…");
         assert!(path(&[0xff; 5000]).len() <= SHORT + 3);
+    }
+
+    #[test]
+    fn code_in_words_of_ours_is_shown_as_such() {
+        assert_eq!(words("use `a < b`, or `c`"), "use <code>a &lt; b</code>, or <code>c</code>");
+        assert_eq!(words("a ` alone"), "a <code> alone</code>");
     }
 
     #[test]

@@ -26,7 +26,9 @@ pub(super) fn section(steps: &[Step]) -> String {
             None => String::new(),
         };
         let width = bytes(layer) as f64 * 100.0 / largest as f64;
-        let command = escaped(step.history.created_by.as_deref().unwrap_or(""), COMMAND);
+        let history = &step.history;
+        let command = history.created_by.as_deref().filter(|command| !command.is_empty());
+        let command = escaped(command.or(history.comment.as_deref()).unwrap_or(""), COMMAND);
         rows.add(&format!(
             "<li{class}><div class=\"head\"><span>{}</span><span class=\"size\">{}</span>\
              <span class=\"dim\">{} stored</span>{place}{tag}</div>\

@@ -15,6 +15,7 @@
 use std::fmt::Write;
 
 use serde_json::Value;
+use tug_builder::LayerOrigin;
 use tug_oci::{Index, Raw};
 
 use super::html::{Cut, LONG, SHORT, escaped};
@@ -195,7 +196,7 @@ fn history(opened: &Opened, steps: &[Step]) -> String {
         let command = step.history.created_by.as_deref().unwrap_or("");
         let created = step.history.created.as_deref().unwrap_or("");
         let layer = step.layer.as_ref();
-        let place = layer.and_then(|layer| layer.origin.as_ref()).map(|origin| origin.place());
+        let place = layer.and_then(|layer| layer.origin.as_ref()).map(LayerOrigin::place);
         let mut head = String::new();
         if let Some(layer) = layer {
             let _ = write!(head, "<span>layer {}</span>", layer.number + 1);

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::html::{Cut, SHORT, escaped, path};
+use super::html::{Cut, SHORT, escaped, path, words};
 use crate::commands::waste::{Found, advice, layer, word};
 use crate::human;
 
@@ -63,12 +63,7 @@ fn hidden(html: &mut String, Found { waste, origins }: &Found, command: &str) {
     kinds.dedup();
     for how in kinds {
         // A text cannot fail to be written to, here and below.
-        let _ = writeln!(
-            html,
-            "<p class=\"note\"><b>{}</b>: {}.</p>",
-            word(how),
-            escaped(advice(how), SHORT * 2)
-        );
+        let _ = writeln!(html, "<p class=\"note\"><b>{}</b>: {}.</p>", word(how), words(advice(how)));
     }
 }
 
@@ -107,7 +102,7 @@ fn leftovers(html: &mut String, Found { waste, origins }: &Found, command: &str)
             human::size(leftover.bytes),
             path(&leftover.path),
             escaped(leftover.kind.name, SHORT),
-            escaped(leftover.kind.advice, SHORT * 2),
+            words(leftover.kind.advice),
             escaped(&layer(leftover.layer, origins), SHORT)
         ));
     }
