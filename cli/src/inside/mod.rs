@@ -62,7 +62,7 @@ pub(crate) struct Opened {
 impl PlaceArguments {
     /// Finds an image. Of one on a registry, manifest and config come into the store.
     pub(crate) fn open(&self, place: &ImagePlace, settings: &Settings) -> Result<Opened, CommandError> {
-        let store = on_demand::store(&session::open_store(settings)?, settings);
+        let store = on_demand::store(&session::open_to_read(settings)?, settings);
         let platform = self.platform.clone().unwrap_or_else(Platform::host);
         let opened = |store, image, transfers| Opened {
             store,
