@@ -110,6 +110,22 @@ impl Store {
         Ok(self.blob_size(digest)?.is_some())
     }
 
+    /// Whether the blob is in the store, and all of its bytes are what its digest says.
+    pub(crate) fn has_whole_blob(&self, digest: &Digest) -> Result<bool> {
+        let Some(mut opened) = self.open_blob(digest)? else { return Ok(false) };
+        let mut hasher = Hasher::new(digest.algorithm());
+        let mut buffer = vec![0; 256 * 1024];
+        loop {
+            self.go_on()?;
+            match opened.read(&mut buffer) {
+                Ok(0) => return Ok(hasher.finish() == *digest),
+                Ok(count) => hasher.update(&buffer[..count]),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(failed("read", self.blob_path(digest))(error)),
+            }
+        }
+    }
+
     /// The length of a blob; `None` when it is not in the store.
     pub(crate) fn blob_size(&self, digest: &Digest) -> Result<Option<u64>> {
         let path = self.blob_path(digest);

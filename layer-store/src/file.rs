@@ -9,10 +9,11 @@ use crate::error::{Error, Result, failed};
 use crate::lock::{still_named, try_flock};
 
 /// Whether to wait until the disk has what was written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Durability {
     /// Wait: it is there after a power failure.
     Synced,
+    #[default]
     /// Do not wait: a power failure may lose it, or leave it empty. Something else must know that.
     Deferred,
 }

@@ -136,12 +136,51 @@ mod tests {
     fn a_layer_of_an_earlier_boot_is_not_called_durable_without_a_look_at_it() {
         let (_folder, store) = store();
         let layer = layer(&store, "a");
-        let earlier = Record { boot_id: "earlier".to_owned(), ..record(&store, &layer) };
-        earlier.write(&store.layer_folder(&layer)).unwrap();
+        let blob = store.layer(&layer).unwrap().unwrap().blob();
+        let earlier = grow_old(&store, &layer);
         assert_eq!(store.settle().unwrap(), 0);
         assert_eq!(record(&store, &layer), earlier);
-        assert!(store.layer(&layer).unwrap().is_some(), "its blob is whole");
+        let renewed = store.layer(&layer).unwrap().expect("its blob is whole");
         assert_eq!(record(&store, &layer).boot_id, store.boot_id());
+        assert_eq!(renewed.blob(), blob, "manifests must name it as before");
+    }
+
+    /// As if it had been written before the machine was started.
+    fn grow_old(store: &Store, layer: &DiffId) -> Record {
+        let earlier = Record { boot_id: "earlier".to_owned(), ..record(store, layer) };
+        earlier.write(&store.layer_folder(layer)).unwrap();
+        earlier
+    }
+
+    #[test]
+    fn a_layer_that_came_compressed_is_made_again_of_either_form_and_still_came_so() {
+        let (_folder, store) = store();
+        let plain = crate::tar::TarWriter::new(Vec::new()).finish().unwrap();
+        let compressed = zstd::encode_all(plain.as_slice(), 1).unwrap();
+        let options = crate::ImportLayer { keep_plain_tar: true, ..crate::ImportLayer::default() };
+        let layer = store.import_layer(&mut compressed.as_slice(), &options).unwrap();
+        let (diff_id, blob) = (layer.diff_id().clone(), layer.blob());
+        grow_old(&store, &diff_id);
+        assert_eq!(store.layer(&diff_id).unwrap().unwrap().blob(), blob);
+        // The plain tar was not waited for: the power took it, or half of it.
+        for damage in [&b""[..], &[7; 1024]] {
+            std::fs::write(store.blob_path(diff_id.digest()), damage).unwrap();
+            grow_old(&store, &diff_id);
+            assert_eq!(store.layer(&diff_id).unwrap().unwrap().blob(), blob);
+            assert!(!store.has_blob(diff_id.digest()).unwrap());
+        }
+    }
+
+    #[test]
+    fn what_hinders_us_is_no_reason_to_take_a_good_blob_away() {
+        let (_folder, store) = store();
+        let layer = layer(&store, "a");
+        grow_old(&store, &layer);
+        // As with a full disk or too many open files, nothing can be written.
+        std::fs::rename(store.path("ingest"), store.path("aside")).unwrap();
+        assert!(store.layer(&layer).is_err());
+        std::fs::rename(store.path("aside"), store.path("ingest")).unwrap();
+        assert!(store.has_whole_blob(layer.digest()).unwrap());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal, Read};
 use std::path::PathBuf;
 
 use jiff::Timestamp;
-use tug_layer_store::ImportLayer;
+use tug_layer_store::{Durability, ImportLayer};
 use tug_oci::{History, ImageConfig, Platform, Reference};
 
 use crate::arguments::values;
@@ -53,7 +53,9 @@ pub(super) fn run(arguments: &ImportArguments, settings: &Settings) -> Result<()
             CommandError::usage("`SOURCE_DATE_EPOCH` is outside of all calendars").because(&error)
         })?,
     };
-    let options = ImportLayer { keep_plain_tar: true, ..ImportLayer::default() };
+    // Nothing else may have what came here.
+    let options =
+        ImportLayer { keep_plain_tar: true, durability: Durability::Synced, ..ImportLayer::default() };
     let open_store = || {
         let store = session::open_store(settings)?;
         session::tidy_in_background(&store);

@@ -38,6 +38,9 @@ pub struct ImportLayer {
     pub materialise: bool,
     /// Whether the plain tar is kept as a blob. One that came plain is always kept.
     pub keep_plain_tar: bool,
+    /// Whether to wait until the disk has the plain tar, if that is kept. What came with gzip or Zstandard and is kept so is
+    /// always waited for.
+    pub durability: Durability,
     /// What is too much.
     pub limits: Limits,
 }
@@ -200,7 +203,7 @@ impl Import<'_> {
         tree: Option<TreeWriter>,
     ) -> Result<Unpacked> {
         let mut blob = match self.keeps_plain(compression) {
-            true => Some(self.store.blob_writer_without_digest(Durability::Deferred)?),
+            true => Some(self.store.blob_writer_without_digest(self.options.durability)?),
             false => None,
         };
         let mut tar_size = 0_u64;
@@ -246,7 +249,7 @@ impl Import<'_> {
         let blob = match (self.keep, compression) {
             (Keep::Nothing { .. }, _) | (_, Compression::Xz | Compression::Bzip2) => return Ok(None),
             // It is the plain tar, which is hashed anyway.
-            (_, Compression::Plain) => self.store.blob_writer_without_digest(Durability::Deferred),
+            (_, Compression::Plain) => self.store.blob_writer_without_digest(self.options.durability),
             (_, Compression::Gzip | Compression::Zstd) => self.store.blob_writer(Durability::Synced),
         };
         blob.map(Some)

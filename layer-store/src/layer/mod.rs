@@ -93,7 +93,11 @@ impl Store {
 
     /// What the record of a layer says about it, without looking further. Other stores are not asked.
     fn known_layer(&self, diff_id: &DiffId) -> Result<Known> {
-        let Some(record) = Record::read(&self.layer_folder(diff_id))? else { return Ok(Known::Nothing) };
+        let record = Record::read(&self.layer_folder(diff_id))?;
+        // Where a file system has no journal, a power failure may give a file what another had.
+        let Some(record) = record.filter(|record| record.diff_id == *diff_id) else {
+            return Ok(Known::Nothing);
+        };
         let is_trusted = record.durable || record.boot_id == self.boot_id();
         Ok(if is_trusted { Known::Good(Layer::new(self, record)) } else { Known::Doubtful })
     }
@@ -111,22 +115,21 @@ impl Store {
         let record = Record::read(&folder)?;
         self.tocs().forget(diff_id);
         self.trash().throw(&folder)?;
-        let plain = Descriptor::new(media_type::OCI_LAYER, diff_id.digest().clone(), 0);
-        let came_as = record.and_then(|record| record.blob).filter(|blob| blob.digest != plain.digest);
-        if self.only_own().has_blob(diff_id.digest())? {
+        let came_as = record.and_then(|record| record.blob).filter(|blob| blob.digest != *diff_id.digest());
+        let came_as = match came_as {
+            Some(blob) if self.has_blob(&blob.digest)? => Some(blob),
+            _ => None,
+        };
+        if let Some(size) = self.only_own().blob_size(diff_id.digest())? {
+            let plain = Descriptor::new(media_type::OCI_LAYER, diff_id.digest().clone(), size);
             match self.derive_layer(diff_id, &plain, Derive::Nothing, &lock) {
-                Ok(layer) => return Ok(Some(layer)),
-                // It says nothing about the blob.
-                Err(error) if error.is_disk_full() || matches!(error, Error::Stopped) => return Err(error),
+                Ok(layer) => return layer.said_to_have_come_as(came_as).map(Some),
+                // There may be no room, or too many open files: only a blob that is not what it should be goes.
+                Err(error) if self.has_whole_blob(diff_id.digest())? => return Err(error),
                 Err(_) => self.trash().throw(&self.blob_path(diff_id.digest()))?,
             }
         }
-        match came_as {
-            Some(blob) if self.has_blob(&blob.digest)? => {
-                self.derive_layer(diff_id, &blob, Derive::Nothing, &lock).map(Some)
-            }
-            _ => Ok(None),
-        }
+        came_as.map(|blob| self.derive_layer(diff_id, &blob, Derive::Nothing, &lock)).transpose()
     }
 }
 
@@ -162,6 +165,15 @@ impl Layer {
         let plain =
             || Descriptor::new(media_type::OCI_LAYER, self.diff_id().digest().clone(), self.tar_size());
         self.record.blob.clone().unwrap_or_else(plain)
+    }
+
+    /// The same with a note of the blob that it came as, if there is one: manifests name that, and not its plain tar. The
+    /// lock of the layer is held.
+    fn said_to_have_come_as(self, blob: Option<Descriptor>) -> Result<Self> {
+        let Some(blob) = blob else { return Ok(self) };
+        let record = Record { blob: Some(blob), ..Record::clone(&self.record) };
+        record.write(&self.store.layer_folder(self.diff_id()))?;
+        Ok(Self { record: Arc::new(record), ..self })
     }
 
     /// What is in it. A damaged table of contents is made anew from the blob.
