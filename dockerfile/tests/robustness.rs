@@ -218,3 +218,13 @@ fn many_heredocs_and_deep_triggers_are_read() {
         Dockerfile::parse(format!("FROM a\n{}", "ONBUILD ".repeat(8000))).expect_err("triggers do not nest");
     assert_eq!(errors.len(), 1);
 }
+
+#[test]
+fn options_of_mounts_that_nobody_knows_are_refused() {
+    for option in
+        ["bind-propagation=shared,rw", "propagation=shared", "options=rshared", "suid", "rw=yes;dev"]
+    {
+        let text = format!("FROM a\nRUN --mount=type=bind,target=/x,{option} true\n");
+        assert!(Dockerfile::parse(text.as_bytes()).is_err(), "{option} was taken");
+    }
+}

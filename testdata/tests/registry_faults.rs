@@ -1,7 +1,12 @@
 //! Every fault of a registry has a test, and every test that `REGISTRY-FAULTS.md` names is there.
 
+#[path = "support/named_tests.rs"]
+mod named_tests;
+
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+
+use named_tests::assert_is_there;
 
 /// What the first word of a name stands for.
 const PLACES: [(&str, &str); 9] = [
@@ -32,25 +37,8 @@ fn every_fault_has_a_test_that_is_there() {
         let names: Vec<&str> = tests.split('`').skip(1).step_by(2).collect();
         assert!(!names.is_empty(), "fault {number} has no test");
         for name in names {
-            assert_is_there(here, name);
+            assert_is_there(&PLACES, name);
         }
     }
     assert_eq!(next, 63, "62 faults are known");
-}
-
-/// `faults::pull::a_test` or `cli::transfers::a_test`; a name that ends in `…` stands for all that begin like it.
-fn assert_is_there(here: &Path, name: &str) {
-    let parts: Vec<&str> = name.split("::").collect();
-    let [place, modules @ .., test] = parts.as_slice() else { panic!("`{name}` is no name of a test") };
-    let (_, folder) =
-        PLACES.iter().find(|(known, _)| known == place).unwrap_or_else(|| panic!("`{name}`: where?"));
-    let base = here.join("..").join(folder).join(modules.join("/"));
-    let files: [PathBuf; 2] = [base.with_extension("rs"), base.join("mod.rs")];
-    let text = files.iter().find_map(|file| fs::read_to_string(file).ok());
-    let text = text.unwrap_or_else(|| panic!("`{name}` is in none of {files:?}"));
-    let wanted = match test.strip_suffix('…') {
-        Some(start) => format!("fn {start}"),
-        None => format!("fn {test}("),
-    };
-    assert!(text.contains(&wanted), "`{name}` is not in `{}`", base.display());
 }
