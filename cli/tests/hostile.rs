@@ -1,7 +1,7 @@
 //! Hostile layers by every way in, as root and as ordinary users: each is refused or contained, and nothing outside of the
 //! place of the test changes. `testdata/ATTACKS.md` names the attacks.
 //!
-//! Every layer goes in by every way in turn; with `TUG_HOSTILE=all`, each by all of them.
+//! Each layer goes in by one of the ways, in turn; with `TUG_HOSTILE=all`, by all of them.
 
 #![allow(clippy::unwrap_used, reason = "a test that fails should stop")]
 
@@ -121,6 +121,8 @@ impl Ground {
         match (layer.verdict, way) {
             // Archives of ADD are unpacked by other rules, and a RUN needs a container.
             (_, Way::Add) | (Verdict::ContainedWithoutContainers, Way::From) => {}
+            // These keep a layer as it comes. Whoever needs what is in it is refused.
+            (Verdict::Refused, Way::DockerArchive | Way::Layout) => {}
             (Verdict::Refused, _) => assert_ne!(code, Some(0), "{what}"),
             (Verdict::Contained | Verdict::ContainedWithoutContainers, _) => {
                 assert_eq!(code, Some(0), "{what}")
@@ -135,13 +137,18 @@ impl Ground {
     /// What is done with images: looked at, written out, run, removed.
     fn use_it(&self, layer: &Hostile, way: Way, name: &str) {
         let exported = self.tug.run(&["export", "-o", "exported.tar", name]);
-        assert!(exported.status.success(), "{}: {}", layer.name, String::from_utf8_lossy(&exported.stderr));
+        let is_good = layer.verdict != Verdict::Refused || way == Way::Add;
+        let told = String::from_utf8_lossy(&exported.stderr);
+        assert_eq!(exported.status.success(), is_good, "{}, by {way:?}: {told}", layer.name);
         if way != Way::Import && way != Way::Add {
             let script = "echo new > /l/new; echo changed > /l/marker; rm -rf /c /h /m /d; true";
             let ran = self.tug.run(&["run", "--rm", "--network", "none", name, "sh", "-c", script]);
             let told = String::from_utf8_lossy(&ran.stderr);
-            let fine = ran.status.success() || layer.verdict == Verdict::ContainedWithoutContainers;
-            assert!(fine, "{}: {}\n{told}", layer.name, ran.status);
+            match layer.verdict {
+                Verdict::Contained => assert!(ran.status.success(), "{}: {}\n{told}", layer.name, ran.status),
+                Verdict::Refused => assert_eq!(ran.status.code(), Some(125), "{}: {told}", layer.name),
+                Verdict::ContainedWithoutContainers => {}
+            }
         }
         self.tug.must(&["rmi", name]);
     }
@@ -166,8 +173,13 @@ impl Ground {
                 let repository = name.replace(':', "-");
                 self.peer.add_image(&repository, "1", &layers);
                 let remote = format!("{}/{repository}:1", self.peer.address());
-                let pulled =
-                    self.tug.command(&["pull", "-q", &remote]).env_remove("TUG_OFFLINE").output().unwrap();
+                let mut pull = self.tug.command(&["pull", "-q", &remote]);
+                // Credentials of this machine are nobody's business.
+                let pulled = pull
+                    .env_remove("TUG_OFFLINE")
+                    .env("XDG_RUNTIME_DIR", self.tug.path(""))
+                    .output()
+                    .unwrap();
                 if pulled.status.success() {
                     self.tug.must(&["tag", &remote, name]);
                     self.tug.must(&["rmi", &remote]);

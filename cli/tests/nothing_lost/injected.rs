@@ -86,7 +86,12 @@ fn prepare(yard: &Yard) {
 }
 
 fn copy(yard: &Yard, from: &str, to: &str) {
-    let _ = fs::remove_dir_all(yard.path(to));
+    // What a killed command has started may still write there for a moment.
+    if fs::rename(yard.path(to), yard.path("old")).is_ok() {
+        while yard.path("old").exists() {
+            let _ = fs::remove_dir_all(yard.path("old"));
+        }
+    }
     let copied = Command::new("cp").arg("-a").args([yard.path(from), yard.path(to)]).status().unwrap();
     assert!(copied.success());
 }

@@ -27,7 +27,7 @@ use crate::entry::{
 };
 use crate::error::Result;
 use crate::layer::sink::too_large;
-use crate::tar::Segment;
+use crate::tar::{Segment, TarError};
 use crate::toc::{Toc, TocTooLarge, TocWriter};
 use crate::tree::{Attributes, TreeWriter};
 
@@ -36,8 +36,13 @@ pub(super) struct Inventory {
     slots: BTreeMap<Path, Slot>,
     things: Vec<Thing>,
     root_is_opaque: bool,
+    /// The bytes of the paths of implied directories: a path of some kilobytes stands for thousands of them.
+    implied: usize,
     tree: Option<TreeWriter>,
 }
+
+/// Tars that list no directories at all need a hundredth of it.
+const MOST_IMPLIED: usize = 16 << 20;
 
 /// A path that sorts in canonical order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,7 +82,7 @@ struct Thing {
 
 impl Inventory {
     pub(super) fn new(tree: Option<TreeWriter>) -> Self {
-        Self { slots: BTreeMap::new(), things: Vec::new(), root_is_opaque: false, tree }
+        Self { slots: BTreeMap::new(), things: Vec::new(), root_is_opaque: false, implied: 0, tree }
     }
 
     /// The tree that is made along.
@@ -334,6 +339,11 @@ impl Inventory {
         self.make_room(path)?;
         if let Some(tree) = &mut self.tree {
             tree.directory(path)?;
+        }
+        self.implied += path.len();
+        if self.implied > MOST_IMPLIED {
+            let what = "longer names of directories that it does not list";
+            return Err(LayerError::from(TarError::Limit { what, limit: MOST_IMPLIED as u64 }).into());
         }
         self.slots.insert(key, Slot::Directory { listed: None, is_opaque });
         Ok(())

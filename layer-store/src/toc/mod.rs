@@ -101,20 +101,21 @@ impl Toc {
 
     /// The first record with that path: the thing itself, not an opaque mark beside it if there is more.
     pub(crate) fn find(&self, path: &[u8]) -> Option<usize> {
-        self.find_within(0..self.len(), path)
+        self.find_within(0..self.len(), 0, path)
     }
 
     /// As [`Self::find`], when it is known to be among the records of a range.
-    pub(crate) fn find_within(&self, range: Range<usize>, path: &[u8]) -> Option<usize> {
+    pub(crate) fn find_within(&self, range: Range<usize>, common: usize, path: &[u8]) -> Option<usize> {
+        let (name, rest) = (path.get(common..)?, |index| self.path(index).get(common..).unwrap_or_default());
         let (mut low, mut high) = (range.start, range.end);
         while low < high {
             let middle = low + (high - low) / 2;
-            match canonical_order(self.path(middle), path) {
+            match canonical_order(rest(middle), name) {
                 Ordering::Less => low = middle + 1,
                 _ => high = middle,
             }
         }
-        (low < range.end && self.path(low) == path).then_some(low)
+        (low < range.end && rest(low) == name).then_some(low)
     }
 
     /// The records inside of the directory at `index`.

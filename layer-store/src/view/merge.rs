@@ -82,7 +82,9 @@ impl Merged {
         let mut sources = Vec::new();
         for source in &directory.sources {
             let toc = &self.tocs[source.layer];
-            let Some(record) = toc.find_within(self.inside(source), &path) else { continue };
+            let Some(record) = toc.find_within(self.inside(source), directory.path.len(), &path) else {
+                continue;
+            };
             match toc.record(record).kind {
                 RecordKind::Directory | RecordKind::Implied => {
                     sources.push(Source { layer: source.layer, record: Some(record) });
