@@ -13,7 +13,7 @@ pub fn lower_of(store: &Store, layers: &[DiffId]) -> Result<Vec<Lower>, Error> {
     Ok(lower
         .map(|layer| match layer {
             tug_layer_store::Lower::Tree(path) => Lower::Directory(path),
-            tug_layer_store::Lower::Indexed { index, data } => Lower::Indexed { index, data: vec![data] },
+            tug_layer_store::Lower::Indexed { index, data } => Lower::Indexed { index, data },
         })
         .collect())
 }

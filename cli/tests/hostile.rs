@@ -125,7 +125,7 @@ impl Ground {
             (Verdict::Refused, Way::DockerArchive | Way::Layout) => {}
             (Verdict::Refused, _) => assert_ne!(code, Some(0), "{what}"),
             (Verdict::Contained | Verdict::ContainedWithoutContainers, _) => {
-                assert_eq!(code, Some(0), "{what}")
+                assert_eq!(code, Some(0), "{what}");
             }
         }
         if code == Some(0) {

@@ -162,7 +162,7 @@ fn import(store: &IndexedStore, mut tar: impl std::io::Read) -> Layer {
 
 fn files(store: &IndexedStore, layer: &Layer) -> (std::path::PathBuf, std::path::PathBuf) {
     match store.store.lower(std::slice::from_ref(layer.diff_id())).unwrap().pop() {
-        Some(Lower::Indexed { index, data }) => (index, data),
+        Some(Lower::Indexed { index, mut data }) => (index, data.remove(0)),
         other => panic!("{other:?} is no index"),
     }
 }

@@ -20,7 +20,6 @@
 //! The kernel reads such images since 5.16 from block devices and since 6.12 from files; older ones know no blocks of
 //! 512 bytes (6.4).
 
-#[cfg_attr(not(test), allow(dead_code, reason = "see `write_chain`"))]
 mod chain;
 mod chunks;
 #[cfg(any(test, feature = "fuzzing"))]
@@ -74,7 +73,6 @@ pub(crate) fn write(toc: &Toc, tar_size: u64, out: impl Write) -> Result<u64, In
 ///
 /// One mount stands for all layers then. A stack of a hundred indexes takes twenty times as long to be mounted, and each
 /// look for a name that is nowhere goes through all of them.
-#[cfg_attr(not(test), allow(dead_code, reason = "chains are mounted layer by layer so far"))]
 pub(crate) fn write_chain(chain: &Merged, tar_sizes: &[u64], out: impl Write) -> Result<u64, IndexError> {
     write_in_blocks(&chain::table(chain, tar_sizes)?, tar_sizes, BlockSize::OF_TARS, out)
 }

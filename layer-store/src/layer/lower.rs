@@ -37,11 +37,15 @@ impl Store {
     /// as well, and overlay takes no folder twice. There may be one result more than there are layers. Of more layers
     /// than the kernel merges, many become one first.
     pub fn lower(&self, layers: &[DiffId]) -> Result<Vec<Lower>> {
-        let mut mounted = self.find_layers(layers)?;
-        if layers.len() > MOST {
-            mounted = self.in_groups(layers)?;
+        // With indexes, a chain may be one mount; trees of more layers than are mounted are not even made.
+        let is_too_long = |count: usize| count > MOST;
+        let mut lower = match is_too_long(layers.len()) && !self.options().indexed_layers {
+            true => Vec::new(),
+            false => self.lower_of(&self.find_layers(layers)?)?,
+        };
+        if is_too_long(lower.len()) || lower.is_empty() && !layers.is_empty() {
+            lower = self.lower_of(&self.in_groups(layers)?)?;
         }
-        let mut lower = in_parallel(&mounted, Layer::make_mountable)?;
         if let Some(implied) = self.implied_directories(self.find_layers(layers)?)? {
             lower.push(Lower::Tree(implied));
         }
@@ -49,8 +53,14 @@ impl Store {
         Ok(lower.into_iter().rev().filter(|layer| seen.insert(layer.clone())).collect())
     }
 
+    /// What is mounted for each layer, lowest first, and for many at once where that is possible.
+    fn lower_of(&self, layers: &[Layer]) -> Result<Vec<Lower>> {
+        let lower = in_parallel(layers, Layer::make_mountable)?;
+        self.with_chain_index(layers, lower)
+    }
+
     /// Makes sure that a layer has a folder in this store, though it may be in another one.
-    fn own_layer(&self, diff_id: &DiffId) -> Result<()> {
+    pub(super) fn own_layer(&self, diff_id: &DiffId) -> Result<()> {
         match self.layer(diff_id)?.filter(|layer| layer.home.is_some()) {
             None => Ok(()),
             Some(layer) => {

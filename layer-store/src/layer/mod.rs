@@ -1,5 +1,6 @@
 //! Layers: made, kept, looked at, laid over each other.
 
+mod chain;
 mod chunks;
 mod commit;
 mod draft;

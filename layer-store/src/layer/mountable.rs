@@ -31,12 +31,12 @@ use crate::tree::times;
 pub enum Lower {
     /// A directory, with whiteouts as overlay knows them.
     Tree(PathBuf),
-    /// An EROFS image, and the file that holds the content of its files: its only extra device.
+    /// An EROFS image, and the files that hold the content of its files: its extra devices, in this order.
     Indexed {
         /// The image.
         index: PathBuf,
-        /// The plain tar.
-        data: PathBuf,
+        /// The plain tars.
+        data: Vec<PathBuf>,
     },
 }
 
@@ -49,7 +49,7 @@ impl Layer {
         if !self.is_indexed() || !self.store.has_blob(self.diff_id().digest())? {
             return Ok(None);
         }
-        let data = self.store.found_blob_path(self.diff_id().digest())?;
+        let data = vec![self.store.found_blob_path(self.diff_id().digest())?];
         let index = self.folder().join(INDEX);
         Ok(Some(Lower::Indexed { index, data }))
     }

@@ -133,7 +133,7 @@ impl Store {
         if old == 0 {
             return None;
         }
-        let fault = Fault::LeftBehind { count: old, what: "folders for a boot that is over" };
+        let fault = Fault::LeftBehind { count: old, what: "what chains had on a boot that is over" };
         let path = layer_name(layer).join(IMPLIED);
         Some(Finding::leftover(path, fault, Remedy::Remove, Target::Implied(folder)))
     }

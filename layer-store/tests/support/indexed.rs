@@ -85,13 +85,16 @@ pub(crate) struct Mounted {
 }
 
 impl Mounted {
-    pub(crate) fn new(index: &Path, tar: &Path) -> Result<Self, Errno> {
+    pub(crate) fn new(index: &Path, tars: &[PathBuf]) -> Result<Self, Errno> {
         let folder = tempfile::Builder::new().prefix("tug-erofs-").tempdir().unwrap();
         let context = fsopen("erofs", FsOpenFlags::FSOPEN_CLOEXEC)?;
         // As text they would be cut off at 255 bytes.
-        let opened = [index, tar].map(|path| File::open(path).unwrap());
-        for (key, file) in ["source", "device"].into_iter().zip(&opened) {
+        let mut opened = Vec::new();
+        for path in std::iter::once(index).chain(tars.iter().map(PathBuf::as_path)) {
+            let key = if opened.is_empty() { "source" } else { "device" };
+            let file = File::open(path).unwrap();
             fsconfig_set_string(&context, key, format!("/proc/self/fd/{}", file.as_raw_fd()))?;
+            opened.push(file);
         }
         fsconfig_set_flag(&context, "ro")?;
         fsconfig_create(&context)?;

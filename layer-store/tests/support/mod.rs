@@ -239,10 +239,12 @@ pub(crate) type Overlay = Mounted;
 
 impl Mounted {
     /// Mounts the index of a layer over its tar.
-    pub(crate) fn index(index: &Path, data: &Path) -> Self {
+    pub(crate) fn index(index: &Path, data: &[PathBuf]) -> Self {
         let context = fsopen("erofs", FsOpenFlags::FSOPEN_CLOEXEC).unwrap();
         fsconfig_set_string(&context, "source", index).unwrap();
-        fsconfig_set_string(&context, "device", data).unwrap();
+        for path in data {
+            fsconfig_set_string(&context, "device", path).unwrap();
+        }
         Self::in_place(&context)
     }
 

@@ -1,0 +1,67 @@
+//! One index for the lower layers of a long chain.
+//!
+//! Overlay merges many indexes as well as one, but slowly: a hundred of them take sixty milliseconds to mount and to
+//! unmount, and each look for a name that is nowhere goes through all. One index over all their tars takes one. It is
+//! made of the tables of contents, as those of single layers are, and kept with the uppermost of them under the name
+//! of the chain, beside what else a chain has of its own: directories that no tar lists.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+
+use tug_oci::{ChainId, DiffId};
+
+use super::record::INDEX_VERSION;
+use super::{IMPLIED, Layer, Lower};
+use crate::erofs::{self, IndexError};
+use crate::error::{Result, failed};
+use crate::store::Store;
+use crate::view::View;
+
+/// From this many on one index is faster than a stack of them.
+const WORTH_IT: usize = 30;
+
+impl Store {
+    /// Puts one index in the place of those that `lower` begins with, when they are many. Both lists are of the same
+    /// layers, lowest first.
+    pub(super) fn with_chain_index(&self, layers: &[Layer], lower: Vec<Lower>) -> Result<Vec<Lower>> {
+        let count = lower.iter().take_while(|layer| matches!(layer, Lower::Indexed { .. })).count();
+        if count < WORTH_IT {
+            return Ok(lower);
+        }
+        let Some(chain) = self.chain_index(&layers[..count], &lower[..count])? else { return Ok(lower) };
+        Ok(std::iter::once(chain).chain(lower.into_iter().skip(count)).collect())
+    }
+
+    fn chain_index(&self, layers: &[Layer], lower: &[Lower]) -> Result<Option<Lower>> {
+        let names: Vec<DiffId> = layers.iter().map(|layer| layer.diff_id().clone()).collect();
+        let (Some(top), Some(chain)) = (names.last(), ChainId::of(&names)) else { return Ok(None) };
+        let data = lower.iter().flat_map(|layer| match layer {
+            Lower::Indexed { data, .. } => data.clone(),
+            Lower::Tree(_) => Vec::new(),
+        });
+        let data = data.collect();
+        // Made on another boot, it may have been lost half with the power.
+        let name = format!("{}-index{INDEX_VERSION}-{}", chain.hex(), self.boot_id());
+        let index = self.layer_folder(top).join(IMPLIED).join(name);
+        if index.exists() {
+            return Ok(Some(Lower::Indexed { index, data }));
+        }
+        let view = View::of(layers.to_vec())?;
+        let sizes: Vec<u64> = layers.iter().map(Layer::tar_size).collect();
+        let scratch = self.scratch("chain")?;
+        let made = scratch.path().join("erofs");
+        let mut file = BufWriter::new(File::create(&made).map_err(failed("create", &made))?);
+        let written = erofs::write_chain(view.merged(), &sizes, &mut file);
+        match written.and_then(|_| Ok(file.flush()?)) {
+            Ok(()) => {}
+            Err(IndexError::Io(error)) => return Err(failed("write", &made)(error)),
+            Err(IndexError::CannotHold { .. }) => return Ok(None),
+        }
+        self.own_layer(top)?;
+        let folder = self.layer_folder(top).join(IMPLIED);
+        std::fs::create_dir_all(&folder).map_err(failed("create", &folder))?;
+        // Who is faster makes the same one.
+        std::fs::rename(&made, &index).map_err(failed("create", &index))?;
+        Ok(Some(Lower::Indexed { index, data }))
+    }
+}
