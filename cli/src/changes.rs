@@ -235,7 +235,7 @@ mod tests {
 
         hint: what can be changed: CMD, ENTRYPOINT, ENV, EXPOSE, HEALTHCHECK, LABEL, ONBUILD, SHELL, STOPSIGNAL, USER, VOLUME and WORKDIR
         ");
-        insta::assert_snapshot!(shown("ONBUILD ONBUILD RUN x"), @"error: `--change ONBUILD ONBUILD RUN x`: `ONBUILD RUN x` cannot be done later");
+        insta::assert_snapshot!(shown("ONBUILD ONBUILD RUN x"), @"error: `--change ONBUILD ONBUILD RUN x`: `ONBUILD` cannot be an `ONBUILD` trigger");
         insta::assert_snapshot!(shown("EXPOSE x"), @"error: `--change EXPOSE x`: `x` is not a port");
     }
 }

@@ -179,6 +179,8 @@ fn give_up_what_is_dear(store: &Store) -> Result<usize, tug_layer_store::Error> 
 /// Starts `tug settle`. It is not waited for, and a terminal does not interrupt it.
 pub(crate) fn settle_in_background(store: &Store) {
     let mut command = Command::new("/proc/self/exe");
+    // As which others see it who wait for it.
+    command.arg0("tug");
     command.arg("settle").arg("--store").arg(store.root()).current_dir("/").process_group(0);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     drop(command.spawn());

@@ -83,7 +83,7 @@ fn root_does_not_meddle_with_the_store_of_a_user_needs_root_needs_users() {
     let mut command = Place::UserWithOneId.command(&program);
     assert!(command.args(["images", "--store"]).arg(&store).output().unwrap().status.success());
     let owner = fs::metadata(&store).unwrap().uid().to_string();
-    let shown = Tug::new().run(&["images", "--store", &store.to_string_lossy()]);
+    let shown = Tug::new().run(&["rmi", "app", "--store", &store.to_string_lossy()]);
     let shown = shown.replace(&*home.path().to_string_lossy(), "[HOME]").replace(&owner, "[ID]");
     insta::assert_snapshot!(shown, @"
     exit code 4

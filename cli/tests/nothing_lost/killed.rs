@@ -222,6 +222,14 @@ impl Run {
         let names = checker::names(self.yard.store());
         let names: Vec<&str> = names.keys().map(String::as_str).collect();
         self.yard.must(&[&["rmi", "--force"], &names[..]].concat());
+        // What is removed is unlinked by a process that nobody waits for.
+        for _ in 0..50 {
+            self.yard.must(&["settle"]);
+            if checker::names_in(&self.yard.store().join("trash")).is_empty() {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
         for folder in ["ingest", "trash"] {
             let mut left = checker::names_in(&self.yard.store().join(folder));
             left.retain(|path| !path.to_string_lossy().contains("/partial-"));

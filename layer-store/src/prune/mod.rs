@@ -84,12 +84,13 @@ impl Store {
             true => patience.limit,
             false => Duration::ZERO,
         };
-        let alone = self.alone_within(&Patience { limit, tell: patience.tell }, || {
-            let mut plan = self.plan(&self.survey(kind_of)?, options)?;
-            self.carry_out(&mut plan)?;
-            self.collect()?;
-            Ok(plan)
-        })?;
+        let mut alone = self.prune_alone(options, kind_of, &Patience { limit, tell: patience.tell })?;
+        if alone.is_none() && limit < patience.limit {
+            // There was nothing to wait for; others may have changed that.
+            if needs_others_gone(&self.plan(&self.survey(kind_of)?, options)?) {
+                alone = self.prune_alone(options, kind_of, patience)?;
+            }
+        }
         let pruned = match alone {
             Some(plan) => Pruned { plan, busy: None },
             None => {
@@ -104,6 +105,21 @@ impl Store {
         };
         self.remove_left_behind()?;
         Ok(pruned)
+    }
+
+    /// The same once nobody else works in the store; `None` when the `patience` ends before.
+    fn prune_alone(
+        &self,
+        options: &PruneOptions<'_>,
+        kind_of: &dyn Fn(&[u8]) -> ResultKind,
+        patience: &Patience<'_>,
+    ) -> Result<Option<PrunePlan>> {
+        self.alone_within(patience, || {
+            let mut plan = self.plan(&self.survey(kind_of)?, options)?;
+            self.carry_out(&mut plan)?;
+            self.collect()?;
+            Ok(plan)
+        })
     }
 
     /// The room on the disk of this store.
