@@ -120,7 +120,8 @@ fn wait(mut running: Vec<(Child, &Vec<String>)>) {
                 Some(status) => {
                     let told = child.wait_with_output().unwrap().stderr;
                     let told = String::from_utf8_lossy(&told);
-                    assert!(status.success(), "{words:?}: {status}\n{told}");
+                    let was_in_the_way = words[0] == "system" && told.contains("were left alone");
+                    assert!(status.success() || was_in_the_way, "{words:?}: {status}\n{told}");
                 }
             }
         }
