@@ -347,29 +347,8 @@ fn leftovers(live: &BTreeMap<Vec<u8>, Option<usize>>, files: &[File]) -> Vec<Lef
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::entry::{NewEntry, NewEntryKind};
-    use crate::layer::LayerWriterOptions;
     use crate::store::tests::store;
-
-    fn layer(store: &Store, entries: &[(&str, Option<&str>)]) -> DiffId {
-        let mut writer = store.layer_writer(&LayerWriterOptions::default()).unwrap();
-        for (path, content) in entries {
-            match (content, path.strip_suffix('/'), path.strip_prefix('-')) {
-                (_, Some(directory), _) => writer.add(&NewEntry::directory(directory, 0o755), None).unwrap(),
-                (_, _, Some(gone)) => writer.add(&NewEntry::whiteout(gone), None).unwrap(),
-                (Some(target), _, _) if target.starts_with('=') => {
-                    let kind = NewEntryKind::HardLink { target: target[1..].into() };
-                    writer.add(&NewEntry::new((*path).into(), kind, 0o644), None).unwrap()
-                }
-                (Some(text), _, _) => {
-                    let entry = NewEntry::file(*path, 0o644, text.len() as u64);
-                    writer.add(&entry, Some(&mut text.as_bytes())).unwrap()
-                }
-                (None, _, _) => writer.add(&NewEntry::symlink(*path, "target"), None).unwrap(),
-            };
-        }
-        writer.finish().unwrap().diff_id().clone()
-    }
+    use crate::view::tests::layer;
 
     fn told(waste: &Waste) -> Vec<String> {
         let hidden = waste.hidden.iter().map(|hidden| {

@@ -5,14 +5,12 @@
 //! made of the tables of contents, as those of single layers are, and kept with the uppermost of them under the name
 //! of the chain, beside what else a chain has of its own: directories that no tar lists.
 
-use std::fs::File;
-use std::io::{BufWriter, Write};
-
 use tug_oci::{ChainId, DiffId};
 
+use super::mountable::write_with;
 use super::record::INDEX_VERSION;
 use super::{IMPLIED, Layer, Lower};
-use crate::erofs::{self, IndexError};
+use crate::erofs;
 use crate::error::{Result, failed};
 use crate::store::Store;
 use crate::view::View;
@@ -50,12 +48,8 @@ impl Store {
         let sizes: Vec<u64> = layers.iter().map(Layer::tar_size).collect();
         let scratch = self.scratch("chain")?;
         let made = scratch.path().join("erofs");
-        let mut file = BufWriter::new(File::create(&made).map_err(failed("create", &made))?);
-        let written = erofs::write_chain(view.merged(), &sizes, &mut file);
-        match written.and_then(|_| Ok(file.flush()?)) {
-            Ok(()) => {}
-            Err(IndexError::Io(error)) => return Err(failed("write", &made)(error)),
-            Err(IndexError::CannotHold { .. }) => return Ok(None),
+        if !write_with(&made, |out| erofs::write_chain(view.merged(), &sizes, out))? {
+            return Ok(None);
         }
         self.own_layer(top)?;
         let folder = self.layer_folder(top).join(IMPLIED);

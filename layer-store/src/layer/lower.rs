@@ -37,16 +37,17 @@ impl Store {
     /// as well, and overlay takes no folder twice. There may be one result more than there are layers. Of more layers
     /// than the kernel merges, many become one first.
     pub fn lower(&self, layers: &[DiffId]) -> Result<Vec<Lower>> {
-        // With indexes, a chain may be one mount; trees of more layers than are mounted are not even made.
-        let is_too_long = |count: usize| count > MOST;
-        let mut lower = match is_too_long(layers.len()) && !self.options().indexed_layers {
-            true => Vec::new(),
-            false => self.lower_of(&self.find_layers(layers)?)?,
-        };
-        if is_too_long(lower.len()) || lower.is_empty() && !layers.is_empty() {
-            lower = self.lower_of(&self.in_groups(layers)?)?;
+        let found = self.find_layers(layers)?;
+        // Indexes of a long chain may be one mount; trees of more layers than are mounted are not even made.
+        let mut lower = None;
+        if layers.len() <= MOST || self.options().indexed_layers {
+            lower = Some(self.lower_of(&found)?).filter(|lower| lower.len() <= MOST);
         }
-        if let Some(implied) = self.implied_directories(self.find_layers(layers)?)? {
+        let mut lower = match lower {
+            Some(lower) => lower,
+            None => self.lower_of(&self.in_groups(layers)?)?,
+        };
+        if let Some(implied) = self.implied_directories(found)? {
             lower.push(Lower::Tree(implied));
         }
         let mut seen = HashSet::new();
@@ -70,7 +71,8 @@ impl Store {
         }
     }
 
-    fn find_layers(&self, layers: &[DiffId]) -> Result<Vec<Layer>> {
+    /// All of them, which must be in the store.
+    pub(crate) fn find_layers(&self, layers: &[DiffId]) -> Result<Vec<Layer>> {
         let find =
             |diff_id: &DiffId| self.layer(diff_id)?.ok_or_else(|| Error::MissingLayer(diff_id.clone()));
         layers.iter().map(find).collect()

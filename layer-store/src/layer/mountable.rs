@@ -194,14 +194,20 @@ impl Layer {
 
 /// Writes the index of a layer into `folder`; `false`, and nothing is written, when an index cannot hold it.
 pub(super) fn write_index(toc: &Toc, tar_size: u64, folder: &Path) -> Result<bool> {
-    let path = folder.join(INDEX);
-    let mut file = BufWriter::new(File::create(&path).map_err(failed("create", &path))?);
-    let written = erofs::write(toc, tar_size, &mut file);
-    match written.and_then(|_| Ok(file.flush()?)) {
+    write_with(&folder.join(INDEX), |out| erofs::write(toc, tar_size, out))
+}
+
+/// Writes an index to `path`; `false`, and nothing is there, when an index cannot hold what it should.
+pub(super) fn write_with(
+    path: &Path,
+    write: impl FnOnce(&mut BufWriter<File>) -> std::result::Result<u64, IndexError>,
+) -> Result<bool> {
+    let mut file = BufWriter::new(File::create(path).map_err(failed("create", path))?);
+    match write(&mut file).and_then(|_| Ok(file.flush()?)) {
         Ok(()) => Ok(true),
-        Err(IndexError::Io(error)) => Err(failed("write", &path)(error)),
+        Err(IndexError::Io(error)) => Err(failed("write", path)(error)),
         Err(IndexError::CannotHold { .. }) => {
-            std::fs::remove_file(&path).map_err(failed("remove", &path))?;
+            std::fs::remove_file(path).map_err(failed("remove", path))?;
             Ok(false)
         }
     }

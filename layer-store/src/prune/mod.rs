@@ -85,11 +85,12 @@ impl Store {
             false => Duration::ZERO,
         };
         let mut alone = self.prune_alone(options, kind_of, &Patience { limit, tell: patience.tell })?;
-        if alone.is_none() && limit < patience.limit {
-            // There was nothing to wait for; others may have changed that.
-            if needs_others_gone(&self.plan(&self.survey(kind_of)?, options)?) {
-                alone = self.prune_alone(options, kind_of, patience)?;
-            }
+        // There was nothing to wait for; others may have changed that.
+        if alone.is_none()
+            && limit < patience.limit
+            && needs_others_gone(&self.plan(&self.survey(kind_of)?, options)?)
+        {
+            alone = self.prune_alone(options, kind_of, patience)?;
         }
         let pruned = match alone {
             Some(plan) => Pruned { plan, busy: None },

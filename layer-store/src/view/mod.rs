@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use tug_oci::DiffId;
 
 use crate::entry::{Entry, EntryKind, Mtime, join};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::layer::Layer;
 use crate::store::Store;
 use crate::toc::RecordKind;
@@ -86,9 +86,7 @@ impl Node {
 impl Store {
     /// The merged tree of `layers`, lowest first. All of them must be in the store.
     pub fn view(&self, layers: &[DiffId]) -> Result<View> {
-        let find =
-            |diff_id: &DiffId| self.layer(diff_id)?.ok_or_else(|| Error::MissingLayer(diff_id.clone()));
-        View::of(layers.iter().map(find).collect::<Result<_>>()?)
+        View::of(self.find_layers(layers)?)
     }
 }
 
@@ -185,13 +183,14 @@ impl View {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::entry::{NewEntry, NewEntryKind};
     use crate::layer::LayerWriterOptions;
     use crate::store::tests::store;
 
-    fn layer(store: &Store, entries: &[(&str, Option<&str>)]) -> DiffId {
+    /// A layer of directories (`name/`), removals (`-name`), hard links (`=target`), files, and links without content.
+    pub(crate) fn layer(store: &Store, entries: &[(&str, Option<&str>)]) -> DiffId {
         let mut writer = store.layer_writer(&LayerWriterOptions::default()).unwrap();
         for (path, content) in entries {
             match (content, path.strip_suffix('/'), path.strip_prefix('-')) {
