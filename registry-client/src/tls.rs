@@ -14,6 +14,7 @@ mod tests;
 mod verify;
 
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustls::crypto::{CryptoProvider, ring};
@@ -62,10 +63,17 @@ impl Tls {
 
     /// The settings for one host. What is offered as the protocol inside (ALPN) is left to the caller.
     ///
+    /// `had_no_certificate` is set once a server wants to see a certificate of ours and there is none: with TLS 1.3 it says
+    /// no only after we take the connection for good, and what is seen of that may be no more than a connection that ends.
+    ///
     /// # Errors
     ///
     /// A file cannot be read, has no certificate or key, or they do not belong together.
-    pub fn client_config(&self, settings: &TlsSettings) -> Result<ClientConfig, ConfigError> {
+    pub fn client_config(
+        &self,
+        settings: &TlsSettings,
+        had_no_certificate: Arc<AtomicBool>,
+    ) -> Result<ClientConfig, ConfigError> {
         let builder = ClientConfig::builder_with_provider(Arc::clone(&self.provider))
             .with_safe_default_protocol_versions()
             .expect("the provider knows the usual versions");
@@ -75,12 +83,9 @@ impl Tls {
                 .with_custom_certificate_verifier(Arc::new(AcceptAll::new(Arc::clone(&self.provider)))),
             false => builder.with_root_certificates(self.trusted(settings)?),
         };
-        if settings.clients.is_empty() {
-            return Ok(builder.with_no_client_auth());
-        }
         let keys =
             settings.clients.iter().map(|pair| self.key(pair).map(Arc::new)).collect::<Result<_, _>>()?;
-        Ok(builder.with_client_cert_resolver(Arc::new(Clients::new(keys))))
+        Ok(builder.with_client_cert_resolver(Arc::new(Clients::new(keys, had_no_certificate))))
     }
 
     fn trusted(&self, settings: &TlsSettings) -> Result<Arc<RootCertStore>, ConfigError> {

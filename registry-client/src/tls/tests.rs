@@ -69,7 +69,7 @@ impl Files {
 
     /// The message for these settings.
     fn error(&self, settings: &TlsSettings) -> String {
-        let error = empty().client_config(settings).unwrap_err();
+        let error = empty().client_config(settings, Arc::default()).unwrap_err();
         error.to_string().replace(&*self.0.path().to_string_lossy(), "~")
     }
 }
@@ -107,7 +107,7 @@ fn handshake(
     server: &Arc<ServerConfig>,
     name: &str,
 ) -> Result<(), String> {
-    let config = Arc::new(tls.client_config(settings).map_err(|error| error.to_string())?);
+    let config = Arc::new(tls.client_config(settings, Arc::default()).map_err(|error| error.to_string())?);
     let name = ServerName::try_from(name.to_owned()).unwrap();
     let mut client = ClientConnection::new(config, name).unwrap();
     let mut server = ServerConnection::new(Arc::clone(server)).unwrap();
@@ -193,13 +193,15 @@ fn certificates_for_every_host_come_from_system_files_and_folders() {
     let other = files.write("other.crt", &Ca::new("other").pem());
     let tls = Tls::new(options(&[other, system], &[], &[]));
     assert!(handshake(&tls, &trusting(&[]), &server, "registry.test").is_err());
-    let error = Tls::new(options(&[], std::slice::from_ref(&none), &[])).client_config(&trusting(&[]));
+    let error = Tls::new(options(&[], std::slice::from_ref(&none), &[]))
+        .client_config(&trusting(&[]), Arc::default());
     assert_eq!(error.unwrap_err().to_string(), format!("cannot read `{}`", none.display()));
     let tls = Tls::new(options(&[], &[], &[none, folder]));
     assert_eq!(handshake(&tls, &trusting(&[]), &server, "registry.test"), Ok(()));
     let text = files.write("text", "no certificate");
-    let error =
-        Tls::new(options(&[], std::slice::from_ref(&text), &[])).client_config(&trusting(&[])).unwrap_err();
+    let error = Tls::new(options(&[], std::slice::from_ref(&text), &[]))
+        .client_config(&trusting(&[]), Arc::default())
+        .unwrap_err();
     assert!(error.to_string().ends_with("there is no certificate in PEM form in it"), "{error}");
 }
 

@@ -1,6 +1,7 @@
 //! The two decisions that rustls leaves to us: to take any certificate, and which of ours to show.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustls::client::ResolvesClientCert;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -58,11 +59,15 @@ impl ServerCertVerifier for AcceptAll {
 
 /// Shows the first certificate that comes from a CA the server names, else the first that it can read.
 #[derive(Debug)]
-pub(super) struct Clients(Vec<Arc<CertifiedKey>>);
+pub(super) struct Clients {
+    keys: Vec<Arc<CertifiedKey>>,
+    had_none: Arc<AtomicBool>,
+}
 
 impl Clients {
-    pub(super) fn new(keys: Vec<Arc<CertifiedKey>>) -> Self {
-        Self(keys)
+    /// `had_none` is set once a server has asked and there was nothing to show.
+    pub(super) fn new(keys: Vec<Arc<CertifiedKey>>, had_none: Arc<AtomicBool>) -> Self {
+        Self { keys, had_none }
     }
 }
 
@@ -75,11 +80,15 @@ impl ResolvesClientCert for Clients {
                 names.clone().any(|name| certificate.windows(name.len()).any(|part| part == *name))
             })
         };
-        let usable = || self.0.iter().filter(|key| key.key.choose_scheme(schemes).is_some());
-        usable().find(|key| is_from(key)).or_else(|| usable().next()).cloned()
+        let usable = || self.keys.iter().filter(|key| key.key.choose_scheme(schemes).is_some());
+        let shown = usable().find(|key| is_from(key)).or_else(|| usable().next()).cloned();
+        if shown.is_none() {
+            self.had_none.store(true, Ordering::Relaxed);
+        }
+        shown
     }
 
     fn has_certs(&self) -> bool {
-        !self.0.is_empty()
+        !self.keys.is_empty()
     }
 }

@@ -5,6 +5,7 @@ use std::io;
 use std::time::Duration;
 
 use http::StatusCode;
+use rustls::AlertDescription;
 use serde::Deserialize;
 
 use super::answer::Answer;
@@ -48,6 +49,18 @@ pub(crate) fn of_request(request: &str, error: &reqwest::Error) -> Error {
     }
 }
 
+/// Why nothing came at all from a server that wanted to see a certificate of ours, when there was none.
+///
+/// With TLS 1.3 such a server ends a connection that is complete in our eyes. Its alert is seen where the end comes after
+/// the request; else the library says only that the connection was gone.
+pub(crate) fn of_request_without_certificate(request: &str, error: &reqwest::Error) -> Error {
+    let failed = of_request(request, error);
+    match failed.kind() == Kind::Unreachable && !failed.is_apart() && !error.is_timeout() {
+        true => of_tls(request, &rustls::Error::AlertReceived(AlertDescription::CertificateRequired)),
+        false => failed,
+    }
+}
+
 /// An error of TLS, which the library keeps inside those of the connection, and these do not count as causes.
 fn within<'a>(cause: &'a (dyn StdError + 'static)) -> Option<&'a rustls::Error> {
     match cause.downcast_ref::<io::Error>() {
@@ -78,6 +91,12 @@ fn of_tls(request: &str, error: &rustls::Error) -> Error {
         rustls::Error::InvalidMessage(_) => (
             "what answers there does not speak TLS".to_owned(),
             Some("for a registry with plain http use `--tls-verify=false`"),
+        ),
+        rustls::Error::AlertReceived(AlertDescription::CertificateRequired) => (
+            "it wants to see a certificate of its clients, and there is none for it".to_owned(),
+            Some(
+                "put yours into `certs.d/HOST:PORT/` as `client.cert` and `client.key` (see docs/registries.md)",
+            ),
         ),
         other => (shown(&other.to_string()), None),
     };

@@ -10,7 +10,8 @@ mod redirect;
 mod rest;
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -73,14 +74,29 @@ pub(crate) struct Connection {
 /// The connections of a client.
 pub(crate) struct Transport {
     options: Options,
-    clients: Mutex<HashMap<Connection, reqwest::Client>>,
+    clients: Mutex<HashMap<Connection, Client>>,
     gates: Mutex<HashMap<String, Arc<Gate>>>,
     warned: Mutex<HashSet<(String, String)>>,
+    answered: Mutex<HashSet<String>>,
+}
+
+/// A pool of connections.
+#[derive(Clone)]
+struct Client {
+    inner: reqwest::Client,
+    /// Somebody wanted to see a certificate of ours, and there is none.
+    had_no_certificate: Arc<AtomicBool>,
 }
 
 impl Transport {
     pub(crate) fn new(options: Options) -> Self {
-        Self { options, clients: Mutex::default(), gates: Mutex::default(), warned: Mutex::default() }
+        Self {
+            options,
+            clients: Mutex::default(),
+            gates: Mutex::default(),
+            warned: Mutex::default(),
+            answered: Mutex::default(),
+        }
     }
 
     pub(crate) fn options(&self) -> &Options {
@@ -155,7 +171,8 @@ impl Transport {
         within: Option<Duration>,
     ) -> Result<Answer, Error> {
         let client = self.client(connection)?;
-        let sending = client.execute(request);
+        let authority = text::authority(request.url());
+        let sending = client.inner.execute(request);
         let sent = match within {
             None => sending.await,
             Some(within) => timeout(within, sending).await.map_err(|_| {
@@ -164,12 +181,26 @@ impl Transport {
             })?,
         };
         match sent {
-            Ok(response) => Ok(Answer::new(shown, response, &self.options.limits)),
-            Err(error) => Err(failure::of_request(&shown, &error)),
+            Ok(response) => {
+                self.answered().insert(authority);
+                Ok(Answer::new(shown, response, &self.options.limits))
+            }
+            Err(error) => {
+                let had_none = client.had_no_certificate.load(Ordering::Relaxed);
+                match had_none && !self.answered().contains(&authority) {
+                    true => Err(failure::of_request_without_certificate(&shown, &error)),
+                    false => Err(failure::of_request(&shown, &error)),
+                }
+            }
         }
     }
 
-    fn client(&self, connection: &Connection) -> Result<reqwest::Client, Error> {
+    /// The servers that have answered anything.
+    fn answered(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.answered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn client(&self, connection: &Connection) -> Result<Client, Error> {
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(client) = clients.get(connection) {
             return Ok(client.clone());
@@ -179,9 +210,10 @@ impl Transport {
         Ok(client)
     }
 
-    fn new_client(&self, connection: &Connection) -> Result<reqwest::Client, Error> {
+    fn new_client(&self, connection: &Connection) -> Result<Client, Error> {
         let Options { tls, proxies, limits, user_agent, .. } = &self.options;
-        let mut config = tls.client_config(&connection.tls)?;
+        let had_no_certificate = Arc::new(AtomicBool::new(false));
+        let mut config = tls.client_config(&connection.tls, Arc::clone(&had_no_certificate))?;
         config.alpn_protocols = match connection.is_bulk {
             true => vec![b"http/1.1".to_vec()],
             false => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
@@ -202,9 +234,10 @@ impl Transport {
         if connection.is_bulk {
             builder = builder.http1_only();
         }
-        builder.build().map_err(|error| {
+        let inner = builder.build().map_err(|error| {
             Error::new(Kind::Config, format!("cannot set up connections: {error}")).with_source(error)
-        })
+        })?;
+        Ok(Client { inner, had_no_certificate })
     }
 
     /// Whom to trust at another host that a registry names.

@@ -81,6 +81,7 @@ fn a_registry_that_wants_a_certificate_of_its_clients_gets_the_one_of_the_folder
     let folder = trusting(&authority);
     let error = fetch(&peer, |options| options.hosts = certificates(folder.path())).unwrap_err();
     assert_eq!(error.kind(), Kind::Tls, "{error}");
+    assert!(error.to_string().ends_with("a certificate of its clients, and there is none for it"), "{error}");
     let own = clients.certificate(&["client"], Validity::Now);
     std::fs::write(folder.path().join("client.cert"), own.certificate).unwrap();
     std::fs::write(folder.path().join("client.key"), own.key).unwrap();
