@@ -185,9 +185,12 @@ impl<W: Write> Rest<W> {
                 (None, [only]) => Some(only.digest.clone()),
                 (None, _) => None,
             };
-            match (entry.described, &mut self.toc) {
+            let is_listed = match (entry.described, &mut self.toc) {
                 (Some(described), Some(toc)) => toc.add(described, digest, &entry.pieces)?,
-                _ => self.toc = None,
+                _ => false,
+            };
+            if !is_listed {
+                self.toc = None;
             }
         }
         Ok(())

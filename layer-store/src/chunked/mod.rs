@@ -10,8 +10,9 @@
 //! - The *footer* says where both are; annotations of the layer say the same, and the digest of the manifest.
 //!
 //! Source: the documentation of containers/storage, `containers-storage-zstd-chunked.md`, and its tar-split format. podman
-//! and CRI-O read it; others see zstd. A layer that the manifest has no words for, with sparse files or names that are not
-//! UTF-8, is written as plain zstd.
+//! and CRI-O read it; others see zstd. They compare every entry of the manifest with the headers in tar-split, and refuse the
+//! layer when one differs, so the manifest has names and modes as the headers have them. A layer that it has no words for
+//! is written as plain zstd: one with sparse files, names that are not UTF-8 or there twice, global headers.
 
 mod frames;
 mod recorded;
@@ -80,7 +81,7 @@ fn write_with<W: Write>(
             NewEntryKind::File { size } if !is_sparse => size,
             _ => 0,
         };
-        frames.begin(Described::of(&entry).filter(|_| !is_sparse), size);
+        frames.begin(Described::of(&entry, reader.raw()).filter(|_| !is_sparse), size);
         loop {
             go_on()?;
             let count = reader.read_content(&mut buffer).map_err(of_tar)?;

@@ -5,6 +5,9 @@ use std::collections::VecDeque;
 use std::io::{self, Read};
 use std::rc::Rc;
 
+/// Buffers are a multiple of it.
+const BLOCK: u64 = 512;
+
 /// A source whose bytes are kept until somebody takes or skips them. The reader may be ahead by its buffer.
 pub(super) struct Recorded<R>(Rc<RefCell<Inner<R>>>);
 
@@ -36,13 +39,22 @@ impl<R: Read> Recorded<R> {
         drop(self.0.borrow_mut().until(position));
     }
 
-    /// Some of what was not taken, read or not; nothing at the end.
+    /// Some of what was not taken, read or not; nothing at the end. It ends where a block of the tar does, unless all of it
+    /// ends: readers of tar-split take each piece for whole blocks.
     pub(super) fn rest<'a>(&self, buffer: &'a mut [u8]) -> io::Result<&'a [u8]> {
         let mut inner = self.0.borrow_mut();
-        let count = match inner.bytes.is_empty() {
-            true => inner.source.read(buffer)?,
-            false => inner.bytes.read(buffer)?,
-        };
+        let room = buffer.len() - (inner.start % BLOCK) as usize;
+        let mut count = 0;
+        while count < room {
+            let more = match inner.bytes.is_empty() {
+                true => inner.source.read(&mut buffer[count..room])?,
+                false => inner.bytes.read(&mut buffer[count..room])?,
+            };
+            if more == 0 {
+                break;
+            }
+            count += more;
+        }
         inner.start += count as u64;
         Ok(&buffer[..count])
     }

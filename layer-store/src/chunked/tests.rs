@@ -46,6 +46,11 @@ fn manifest(blob: &[u8], annotations: &Annotations) -> Value {
     serde_json::from_slice(&plain).unwrap()
 }
 
+fn tar_split(blob: &[u8], annotations: &Annotations) -> Digest {
+    let place = numbers(&annotations[TAR_SPLIT_POSITION]);
+    Digest::of(&blob[place[0]..place[0] + place[1]])
+}
+
 #[test]
 fn it_is_the_tar_for_whoever_decompresses_it() {
     let tar = tar();
@@ -63,7 +68,7 @@ fn every_file_is_found_by_the_manifest() {
         .iter()
         .map(|entry| format!("{} {}", entry["type"].as_str().unwrap(), entry["name"].as_str().unwrap()))
         .collect();
-    let expected = "dir etc, reg empty, reg etc/small, reg large, chunk large, chunk large, reg whole, \
+    let expected = "dir etc/, reg empty, reg etc/small, reg large, chunk large, chunk large, reg whole, \
                     symlink link, hardlink hard";
     assert_eq!(names.join(", "), expected);
     let number = |entry: &Value, key: &str| entry[key].as_u64().unwrap_or(0) as usize;
@@ -133,6 +138,97 @@ fn the_tar_is_made_again_of_the_files_and_the_rest() {
     assert!(made == tar);
 }
 
+/// A tar as GNU tar writes it, with names that are no clean paths, long ones, and times of its own.
+fn foreign() -> Vec<u8> {
+    let folder = tempfile::tempdir().unwrap();
+    let long = "l".repeat(150);
+    std::fs::create_dir_all(folder.path().join("d/e")).unwrap();
+    std::fs::write(folder.path().join("d/e/file"), "content").unwrap();
+    std::fs::write(folder.path().join("d").join(&long), vec![7; 1300]).unwrap();
+    std::os::unix::fs::symlink("./e/../e/file", folder.path().join("d/link")).unwrap();
+    std::fs::hard_link(folder.path().join("d/e/file"), folder.path().join("d/zz")).unwrap();
+    let mut tar = std::process::Command::new("tar");
+    // So many blocks at a time that the end is longer than a piece of tar-split.
+    tar.args(["--format=posix", "--sort=name", "-b1000", "-cf", "-", "./d"]).current_dir(&folder);
+    tar.output().unwrap().stdout
+}
+
+/// What current readers check before they take a layer: each header in tar-split, by itself and behind the padding of the
+/// file before it, says what the entry of the manifest says.
+#[test]
+fn the_manifest_has_the_words_of_the_headers() {
+    for tar in [tar(), foreign()] {
+        let (blob, annotations) = chunked(&tar);
+        let manifest = manifest(&blob, &annotations);
+        let mut entries =
+            manifest["entries"].as_array().unwrap().iter().filter(|entry| entry["type"] != "chunk");
+        let place = numbers(&annotations[TAR_SPLIT_POSITION]);
+        let lines = zstd::decode_all(&blob[place[0]..place[0] + place[1]]).unwrap();
+        let mut padding = 0;
+        for line in lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+            let line: Value = serde_json::from_slice(line).unwrap();
+            if line["type"] != 2 {
+                continue;
+            }
+            use base64::prelude::{BASE64_STANDARD, Engine as _};
+            let payload = BASE64_STANDARD.decode(line["payload"].as_str().unwrap()).unwrap();
+            let payload = &payload[std::mem::take(&mut padding)..];
+            assert_eq!(payload.len() % 512, 0);
+            let mut reader = TarReader::new(payload, Limits::default());
+            let Some(header) = reader.next_entry().unwrap() else { continue };
+            if let NewEntryKind::File { size } = header.kind {
+                padding = (512 - size as usize % 512) % 512;
+            }
+            let (raw, entry) = (reader.raw(), entries.next().unwrap());
+            let mut said = vec![entry["name"].clone(), entry["linkName"].clone(), entry["mode"].clone()];
+            said[1] = said[1].as_str().unwrap_or_default().into();
+            let text = |bytes: &[u8]| Value::from(String::from_utf8(bytes.to_vec()).unwrap());
+            assert_eq!(said, [text(&raw.name), text(&raw.link), raw.mode.into()]);
+            let times = [&entry["accesstime"], &entry["changetime"]].map(|time| !time.is_null());
+            assert_eq!(times, [raw.atime.is_some(), raw.ctime.is_some()]);
+        }
+        assert_eq!(entries.next(), None);
+    }
+    let (blob, annotations) = chunked(&foreign());
+    let names = manifest(&blob, &annotations)["entries"].clone();
+    let names: Vec<_> = names.as_array().unwrap().iter().map(|entry| entry["name"].clone()).collect();
+    assert_eq!(names[..3], ["./d/", "./d/e/", "./d/e/file"]);
+}
+
+/// The layout as containers/storage has it in `minimal/compression.go`, down to the order of the words.
+#[test]
+fn the_manifest_is_written_as_others_write_it() {
+    let mut tar = TarWriter::new(Vec::new());
+    tar.header(&NewEntry::directory("etc", 0o755)).unwrap();
+    let mut entry = NewEntry::file("etc/motd", 0o644, 5);
+    (entry.uid, entry.gid, entry.mtime.seconds) = (7, 8, 1_700_000_000);
+    tar.header(&entry).unwrap();
+    tar.content(b"hello").unwrap();
+    tar.pad().unwrap();
+    tar.header(&NewEntry::symlink("motd", "etc/motd")).unwrap();
+    let (blob, annotations) = chunked(&tar.finish().unwrap());
+    let place = numbers(&annotations[MANIFEST_POSITION]);
+    let text = zstd::decode_all(&blob[place[0]..place[0] + place[1]]).unwrap();
+    let text = String::from_utf8(text).unwrap().replace("},{", "},\n{");
+    // Where frames end is zstd's.
+    let (entries, split) = text.split_once("],").unwrap();
+    assert_eq!(split, format!(r#""tarSplitDigest":"{}"}}"#, tar_split(&blob, &annotations)));
+    insta::assert_snapshot!(entries, @r#"
+    {"version":1,"entries":[{"type":"dir","name":"etc/","mode":493,"modtime":"1970-01-01T00:00:00Z"},
+    {"type":"reg","name":"etc/motd","mode":420,"size":5,"uid":7,"gid":8,"modtime":"2023-11-14T22:13:20Z","digest":"sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824","offset":130,"endOffset":148},
+    {"type":"symlink","name":"motd","linkName":"etc/motd","mode":511,"modtime":"1970-01-01T00:00:00Z"}
+    "#);
+    let keys: Vec<_> = annotations.keys().map(String::as_str).collect();
+    assert_eq!(
+        keys,
+        [
+            "io.github.containers.zstd-chunked.manifest-checksum",
+            "io.github.containers.zstd-chunked.manifest-position",
+            "io.github.containers.zstd-chunked.tarsplit-position",
+        ]
+    );
+}
+
 #[test]
 fn the_footer_says_where_the_rest_is() {
     let (blob, annotations) = chunked(&tar());
@@ -171,7 +267,11 @@ fn what_the_manifest_has_no_words_for_is_plain_zstd() {
     let mut sparse = std::process::Command::new("tar");
     sparse.current_dir(&folder).args(["--sparse", "-cf", "-", "hollow"]);
     let sparse = sparse.output().unwrap().stdout;
-    for tar in [odd, sparse] {
+    let mut twice = TarWriter::new(Vec::new());
+    for _ in 0..2 {
+        twice.header(&NewEntry::directory("same", 0o755)).unwrap();
+    }
+    for tar in [odd, sparse, twice.finish().unwrap()] {
         let (blob, annotations) = chunked(&tar);
         assert!(zstd::decode_all(blob.as_slice()).unwrap() == tar && annotations.is_empty());
     }

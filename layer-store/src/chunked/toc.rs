@@ -1,6 +1,7 @@
 //! The manifest of `zstd:chunked`: what is in the tar, and where in the compressed stream.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Write};
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
@@ -8,7 +9,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 use tug_oci::Digest;
 
-use crate::entry::{NewEntry, NewEntryKind};
+use crate::entry::{Mtime, NewEntry, NewEntryKind};
+use crate::tar::Raw;
 
 const LEVEL: i32 = 3;
 
@@ -22,7 +24,7 @@ pub(super) struct Described {
     #[serde(skip_serializing_if = "String::is_empty")]
     link_name: String,
     #[serde(skip_serializing_if = "is_default")]
-    mode: u32,
+    mode: i64,
     #[serde(skip_serializing_if = "is_default")]
     size: u64,
     #[serde(skip_serializing_if = "is_default")]
@@ -31,6 +33,10 @@ pub(super) struct Described {
     gid: u32,
     #[serde(skip_serializing_if = "Option::is_none", rename = "modtime")]
     mtime: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", rename = "accesstime")]
+    atime: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", rename = "changetime")]
+    ctime: Option<String>,
     #[serde(skip_serializing_if = "is_default")]
     dev_major: u32,
     #[serde(skip_serializing_if = "is_default")]
@@ -63,12 +69,18 @@ pub(super) struct Piece {
 }
 
 impl Described {
-    /// `None` when the manifest has no words for it.
-    pub(super) fn of(entry: &NewEntry) -> Option<Self> {
+    /// `None` when the manifest has no words for it. Names and modes are as in the header, for readers compare them with
+    /// tar-split, and refuse a layer where they differ.
+    pub(super) fn of(entry: &NewEntry, raw: &Raw) -> Option<Self> {
+        if !raw.is_common {
+            return None;
+        }
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).ok();
-        let mut made = Self { name: text(&entry.path)?, mode: entry.mode, ..Self::default() };
+        let mut made = Self { name: text(&raw.name)?, mode: raw.mode, ..Self::default() };
         (made.uid, made.gid) = (entry.uid, entry.gid);
-        made.mtime = Some(time(entry.mtime.seconds, entry.mtime.nanos)?);
+        made.mtime = Some(time(entry.mtime)?);
+        made.atime = raw.atime.map(time).map_or(Some(None), |time| time.map(Some))?;
+        made.ctime = raw.ctime.map(time).map_or(Some(None), |time| time.map(Some))?;
         for (key, value) in &entry.xattrs {
             made.xattrs.insert(text(key)?, BASE64_STANDARD.encode(value));
         }
@@ -78,12 +90,12 @@ impl Described {
                 "reg"
             }
             NewEntryKind::Directory => "dir",
-            NewEntryKind::Symlink { target } => {
-                made.link_name = text(target)?;
+            NewEntryKind::Symlink { .. } => {
+                made.link_name = text(&raw.link)?;
                 "symlink"
             }
-            NewEntryKind::HardLink { target } => {
-                made.link_name = text(target)?;
+            NewEntryKind::HardLink { .. } => {
+                made.link_name = text(&raw.link)?;
                 "hardlink"
             }
             NewEntryKind::CharDevice { major, minor } => {
@@ -106,23 +118,31 @@ pub(super) struct Toc {
     out: zstd::Encoder<'static, Vec<u8>>,
     length: u64,
     is_first: bool,
+    /// Hashes of the names so far: readers take no list that has one twice.
+    names: HashSet<u64>,
 }
 
 impl Toc {
     pub(super) fn new() -> io::Result<Self> {
         let out = zstd::Encoder::new(Vec::new(), LEVEL)?;
-        let mut toc = Self { out, length: 0, is_first: true };
+        let mut toc = Self { out, length: 0, is_first: true, names: HashSet::new() };
         toc.write(br#"{"version":1,"entries":["#)?;
         Ok(toc)
     }
 
-    /// Adds an entry; `digest` is that of its whole content.
+    /// Adds an entry; `digest` is that of its whole content. `false` when it has one of that name.
     pub(super) fn add(
         &mut self,
         entry: Described,
         digest: Option<Digest>,
         pieces: &[Piece],
-    ) -> io::Result<()> {
+    ) -> io::Result<bool> {
+        // The keys of this hasher are always the same, so the same tar gives the same bytes.
+        let mut hasher = DefaultHasher::new();
+        entry.name.hash(&mut hasher);
+        if !self.names.insert(hasher.finish()) {
+            return Ok(false);
+        }
         let mut main = entry;
         main.digest = digest;
         if let [first, .., last] | [first @ last] = pieces {
@@ -142,7 +162,10 @@ impl Toc {
             chunk_offset += piece.size;
             self.entry(&described)?;
         }
-        if pieces.is_empty() { self.entry(&main) } else { Ok(()) }
+        if pieces.is_empty() {
+            self.entry(&main)?;
+        }
+        Ok(true)
     }
 
     /// The compressed manifest, and its length without compression.
@@ -166,8 +189,8 @@ impl Toc {
 }
 
 /// RFC 3339, within the years that it has.
-fn time(seconds: i64, nanos: u32) -> Option<String> {
-    let text = Timestamp::new(seconds, i32::try_from(nanos).ok()?).ok()?.to_string();
+fn time(time: Mtime) -> Option<String> {
+    let text = Timestamp::new(time.seconds, i32::try_from(time.nanos).ok()?).ok()?.to_string();
     (!text.starts_with('-')).then_some(text)
 }
 

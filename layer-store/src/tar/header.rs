@@ -1,6 +1,7 @@
 //! One block of a tar that is a header: where its fields are, and how its numbers are read.
 
 use super::BLOCK;
+use crate::entry::Mtime;
 
 /// A header block, exactly as it stands in the archive.
 pub(super) struct Header {
@@ -89,6 +90,29 @@ impl Header {
 
     pub(super) fn mtime(&self) -> Option<i64> {
         number(&self.block[136..148])
+    }
+
+    /// When it was read last, where the format has a place for it and it is written there.
+    pub(super) fn atime(&self) -> Option<Mtime> {
+        match self.format() {
+            Format::Gnu => self.time(345..357),
+            Format::Star => self.time(476..488),
+            Format::V7 | Format::Ustar => None,
+        }
+    }
+
+    /// When its metadata changed, likewise.
+    pub(super) fn ctime(&self) -> Option<Mtime> {
+        match self.format() {
+            Format::Gnu => self.time(357..369),
+            Format::Star => self.time(488..500),
+            Format::V7 | Format::Ustar => None,
+        }
+    }
+
+    fn time(&self, field: std::ops::Range<usize>) -> Option<Mtime> {
+        let field = &self.block[field];
+        (field[0] != 0).then(|| number(field)).flatten().map(Mtime::from_seconds)
     }
 
     pub(super) fn device(&self) -> Option<(i64, i64)> {

@@ -32,12 +32,14 @@ mod header;
 mod limits;
 mod name;
 mod pax;
+mod raw;
 mod reader;
 mod sparse;
 mod writer;
 
 pub use error::TarError;
 pub use limits::Limits;
+pub(crate) use raw::Raw;
 pub use reader::TarReader;
 pub(crate) use sparse::Segment;
 pub use writer::TarWriter;

@@ -18,6 +18,8 @@ pub(super) struct Records {
     pub(super) uid: Option<u64>,
     pub(super) gid: Option<u64>,
     pub(super) mtime: Option<Mtime>,
+    pub(super) atime: Option<Mtime>,
+    pub(super) ctime: Option<Mtime>,
     pub(super) xattrs: Xattrs,
     pub(super) sparse: SparseRecords,
 }
@@ -52,6 +54,15 @@ impl Records {
             b"uid" => once(&mut self.uid, decimal(value).ok_or("the owner is not a number")?),
             b"gid" => once(&mut self.gid, decimal(value).ok_or("the group is not a number")?),
             b"mtime" => once(&mut self.mtime, time(value).ok_or("the time is not a number")?),
+            // Nobody acts on these two; whatever they are, they do no harm.
+            b"atime" => {
+                self.atime = time(value);
+                Ok(())
+            }
+            b"ctime" => {
+                self.ctime = time(value);
+                Ok(())
+            }
             _ => Ok(()),
         }
     }

@@ -8,6 +8,7 @@ use super::facts::Facts;
 use super::header::{Format, Header, text};
 use super::limits::Limits;
 use super::pax::{self, Records};
+use super::raw::Raw;
 use super::sparse::{Map, Segment, SparseMap};
 use super::{BLOCK, header, name, padding};
 use crate::entry::{NewEntry, NewEntryKind, shown};
@@ -25,6 +26,9 @@ pub struct TarReader<R> {
     entries: u64,
     content_size: u64,
     content: Content,
+    raw: Raw,
+    /// Global headers before the current entry that there were.
+    globals: u64,
     has_ended: bool,
 }
 
@@ -46,6 +50,8 @@ impl<R: Read> TarReader<R> {
             entries: 0,
             content_size: 0,
             content: Content::default(),
+            raw: Raw::default(),
+            globals: 0,
             has_ended: false,
         }
     }
@@ -80,6 +86,7 @@ impl<R: Read> TarReader<R> {
                 b'g' => {
                     let bytes = self.extension(position, size("its size is no number")?)?;
                     pending.refuse_global(&bytes, position)?;
+                    self.globals += 1;
                 }
                 _ => return self.entry(&header, pending).map(Some),
             }
@@ -93,6 +100,11 @@ impl<R: Read> TarReader<R> {
     /// How far the archive was read: after [`Self::next_entry`], to the end of the header.
     pub(crate) fn position(&self) -> u64 {
         self.position
+    }
+
+    /// What the header of the current entry says, word for word.
+    pub(crate) fn raw(&self) -> &Raw {
+        &self.raw
     }
 
     /// Where the stored content of the current entry begins in the archive.
@@ -237,6 +249,14 @@ impl<R: Read> TarReader<R> {
             return Err(TarError::Limit { what: "more bytes in its files", limit: self.limits.content_size });
         }
         self.content = content;
+        self.raw = Raw {
+            mode: header.mode().unwrap_or_default(),
+            is_common: self.globals == 0 && header.type_flag() != b'7',
+            atime: records.atime.or_else(|| header.atime()),
+            ctime: records.ctime.or_else(|| header.ctime()),
+            name: raw_name,
+            link: raw_link,
+        };
         let (mode, uid, gid, mtime) = (facts.mode()?, facts.uid()?, facts.gid()?, facts.mtime()?);
         let path = facts.path;
         Ok(NewEntry { path, kind, mode, uid, gid, mtime, xattrs: records.xattrs })
