@@ -19,6 +19,9 @@ use crate::exit::Exit;
 use crate::human;
 use crate::output::{Paint, Stream};
 
+/// `EIO`, for which there is no [`io::ErrorKind`].
+const INPUT_OUTPUT_ERROR: i32 = rustix::io::Errno::IO.raw_os_error();
+
 /// Why a command ended without its result.
 #[derive(Debug)]
 pub(crate) struct CommandError(Box<Failure>);
@@ -212,13 +215,25 @@ impl CommandError {
         }
     }
 
-    /// A full disk is a matter of the host, whoever noticed it.
+    /// A disk that is full, or broken, is a matter of the host, whoever noticed it.
     fn look_at(mut self, cause: &(dyn Error + 'static)) -> Self {
-        let Some(error) = cause.downcast_ref::<io::Error>() else { return self };
-        let advice = match error.kind() {
-            io::ErrorKind::StorageFull => "free some space on that disk",
-            io::ErrorKind::QuotaExceeded => "your quota on that disk is used up",
-            io::ErrorKind::ReadOnlyFilesystem => "choose a place that can be written to",
+        const FULL: &str = "free some space on that disk";
+        const READ_ONLY: &str = "choose a place that can be written to";
+        use tug_layer_store::Error as Store;
+        let advice = match (cause.downcast_ref::<io::Error>(), cause.downcast_ref::<Store>()) {
+            (_, Some(Store::DiskFull { .. })) => FULL,
+            (_, Some(Store::ReadOnly { .. })) => READ_ONLY,
+            (Some(error), _) => match (error.kind(), error.get_ref()) {
+                // Streams carry errors of others inside of their own.
+                (_, Some(inner)) => return self.look_at(inner),
+                (io::ErrorKind::StorageFull, _) => FULL,
+                (io::ErrorKind::QuotaExceeded, _) => "your quota on that disk is used up",
+                (io::ErrorKind::ReadOnlyFilesystem, _) => READ_ONLY,
+                _ if error.raw_os_error() == Some(INPUT_OUTPUT_ERROR) => {
+                    "the disk could not do it, or what it is connected by: the log of the kernel (`dmesg`) says more"
+                }
+                _ => return self,
+            },
             _ => return self,
         };
         if !matches!(self.0.exit, Exit::Command(_)) {
@@ -275,6 +290,27 @@ mod tests {
         let error = CommandError::failed("could not write").because(&io::Error::from_raw_os_error(28));
         assert_eq!(error.exit(), Exit::Host);
         assert!(plain(&error).contains("hint: free some space"));
+    }
+
+    #[test]
+    fn a_full_disk_is_found_inside_of_a_stream() {
+        let full = tug_layer_store::Error::DiskFull { action: "create", path: "x".into() };
+        let error = CommandError::failed("could not push").because(&io::Error::other(full));
+        assert_eq!(error.exit(), Exit::Host);
+        let broken = io::Error::other(io::Error::from_raw_os_error(5));
+        assert_eq!(CommandError::failed("could not push").because(&broken).exit(), Exit::Host);
+    }
+
+    #[test]
+    fn a_broken_disk_is_a_matter_of_the_host() {
+        let error = CommandError::failed("could not write").because(&io::Error::from_raw_os_error(5));
+        assert_eq!(error.exit(), Exit::Host);
+        insta::assert_snapshot!(plain(&error), @"
+        error: could not write
+          caused by: input/output error
+
+        hint: the disk could not do it, or what it is connected by: the log of the kernel (`dmesg`) says more
+        ");
     }
 
     #[test]

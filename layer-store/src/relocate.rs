@@ -4,14 +4,15 @@
 //! and holes, and without what is of no use there (`ingest/`, `trash/`, `locks/`). What makes a folder a store, `index.json`
 //! and `meta.json`, comes last, so that half a copy is none. A file says that a copy is being made and of what: a later move
 //! goes on with it, and takes over files that have the length and the time that they should have, for the time is set last.
-//! Then the copy is verified, every byte of it, and only if nothing is wrong with it the old store goes.
+//! Then the copy is verified, every byte of it, and only if nothing is wrong with it the old store goes; meanwhile another
+//! file says so, and a later move has only that to do.
 //!
 //! All of it happens under the exclusive lock of the store.
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::fs::{DirBuilder, File};
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::DirBuilderExt;
@@ -25,7 +26,7 @@ use rustix::io::Errno;
 
 use crate::entry::{Mtime, join, shown, split};
 use crate::error::{Error, Result, failed};
-use crate::file::{self, Durability};
+use crate::file;
 use crate::folder::Folder;
 use crate::layer::{attribute_names, attribute_value, names_in};
 use crate::store::Store;
@@ -35,8 +36,12 @@ use crate::verify::{VerifyOptions, VerifyProgress};
 
 /// Says that a copy is not complete, and of which store it is.
 const MARK: &str = "moving-from";
+/// Says that a copy is complete, and which store is being removed for it.
+const MOVED: &str = "moved-from";
+/// No path is longer.
+const LONGEST: u64 = 64 * 1024;
 /// Of no use in another place.
-const LEFT: [&str; 3] = ["ingest", "trash", "locks"];
+const LEFT: [&str; 4] = ["ingest", "trash", "locks", MOVED];
 /// What makes a folder a store.
 const LAST: [&str; 2] = ["index.json", "meta.json"];
 const BUFFER: usize = 256 * 1024;
@@ -76,6 +81,9 @@ impl Store {
         target: &Path,
         report: &(dyn Fn(VerifyProgress) + Sync),
     ) -> Result<Moved> {
+        if self.is_copied_to(target)? {
+            return self.give_way_to(target, 0);
+        }
         if !self.goes_on_in(target)? {
             if let Some(parent) = target.parent() {
                 std::fs::create_dir_all(parent).map_err(failed("create", parent))?;
@@ -98,9 +106,33 @@ impl Store {
             return Err(Error::BadCopy { path: target.to_owned(), count: verified.wrong() });
         }
         drop(copy);
-        trash::remove(&target.join(MARK)).map_err(failed("remove", target.join(MARK)))?;
+        std::fs::rename(target.join(MARK), target.join(MOVED))
+            .map_err(failed("rename", target.join(MARK)))?;
+        file::sync_folder_of(&target.join(MOVED))?;
+        self.give_way_to(target, bytes)
+    }
+
+    /// Removes this store, of which a verified copy is in `target`.
+    fn give_way_to(&self, target: &Path, bytes: u64) -> Result<Moved> {
         self.remove_all()?;
+        trash::remove(&target.join(MOVED)).map_err(failed("remove", target.join(MOVED)))?;
         Ok(Moved::Copied { bytes })
+    }
+
+    /// Whether `target` is a whole copy of this store, and an interrupted move had only to remove this one. No image has
+    /// come into this one since.
+    fn is_copied_to(&self, target: &Path) -> Result<bool> {
+        let names_us = match file::read_small(&target.join(MOVED), LONGEST) {
+            Ok(mark) => mark.as_deref() == Some(self.root().as_os_str().as_bytes()),
+            // A file is in its place, which is told later.
+            Err(Error::Filesystem { source, .. }) if source.kind() == io::ErrorKind::NotADirectory => false,
+            Err(error) => return Err(error),
+        };
+        if !names_us {
+            return Ok(false);
+        }
+        let theirs = Self::open_damaged(target, self.options())?.roots()?;
+        Ok(self.roots()?.iter().all(|ours| theirs.contains(ours)))
     }
 
     /// Whether `target` holds what an interrupted move of this store has left.
@@ -115,20 +147,24 @@ impl Store {
         };
         let Some(first) = names.next() else { return Ok(false) };
         let found = first.map_err(failed("list", target))?.file_name();
-        const LONGEST: u64 = 64 * 1024;
-        if file::read_small(&target.join(MARK), LONGEST)?.as_deref()
-            == Some(self.root().as_os_str().as_bytes())
-        {
-            return Ok(true);
+        let ours = self.root().as_os_str().as_bytes();
+        match file::read_small(&target.join(MARK), LONGEST)? {
+            Some(mark) if mark == ours => return Ok(true),
+            // Not even that was written to its end.
+            Some(begun) if ours.starts_with(&begun) && names.next().is_none() => return Ok(true),
+            _ => {}
         }
         Err(Error::NotAStore { path: target.to_owned(), found: found.to_string_lossy().into_owned() })
     }
 
     fn copy_to(&self, target: &Path) -> Result<u64> {
         DirBuilder::new().recursive(true).mode(0o700).create(target).map_err(failed("create", target))?;
-        if !target.join(MARK).exists() {
-            let text = self.root().as_os_str().as_bytes();
-            file::replace(&target.join(MARK), target, text, Durability::Synced)?;
+        let (mark, text) = (target.join(MARK), self.root().as_os_str().as_bytes());
+        // In its place, not by a rename: a file of another name would keep everybody out of the folder.
+        if file::read_small(&mark, LONGEST)?.as_deref() != Some(text) {
+            let made = File::create(&mark).map_err(failed("create", &mark))?;
+            (&made).write_all(text).and_then(|()| made.sync_all()).map_err(failed("write", &mark))?;
+            file::sync_folder_of(&mark)?;
         }
         let open = |path: &Path| Folder::open(path).map_err(failed("open", path));
         let mut copy = Copy {

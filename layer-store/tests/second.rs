@@ -244,6 +244,70 @@ fn a_move_that_was_interrupted_goes_on_where_it_was() {
 }
 
 #[test]
+fn a_move_that_was_interrupted_at_its_begin_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(other) = elsewhere(folder.path()) else { return };
+    drop(pair(folder.path()));
+    let store = open(&folder.path().join("base"));
+    let target = other.path().join("store");
+    for begun in [0, 5] {
+        fs::create_dir(&target).unwrap();
+        fs::write(target.join("moving-from"), &store.root().to_str().unwrap()[..begun]).unwrap();
+        fs::write(target.join("thesis.tex"), "").unwrap();
+        let error = store.relocate(&target, &|_| ()).unwrap_err();
+        assert!(matches!(error, Error::NotAStore { .. }), "{error}");
+        fs::remove_file(target.join("thesis.tex")).unwrap();
+        if begun == 0 {
+            fs::remove_dir_all(&target).unwrap();
+        }
+    }
+    assert!(matches!(store.relocate(&target, &|_| ()).unwrap(), Moved::Copied { .. }));
+    drop(store);
+    assert_eq!(open(&target).refs().unwrap().len(), 1);
+}
+
+#[test]
+fn a_move_that_was_interrupted_at_its_end_is_ended() {
+    // Before anything of the old store went, and in the middle of it.
+    for half in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        drop(pair(folder.path()));
+        let (root, target) = (folder.path().join("base"), folder.path().join("copy"));
+        let copied = std::process::Command::new("cp").arg("-a").args([&root, &target]).status().unwrap();
+        assert!(copied.success());
+        fs::write(target.join("moved-from"), root.to_str().unwrap()).unwrap();
+        if half {
+            for name in ["index.json", "meta.json", "layers"] {
+                fs::rename(root.join(name), root.join("trash").join(name)).unwrap();
+            }
+            fs::remove_dir_all(root.join("blobs")).unwrap();
+        }
+        let store = open(&root);
+        assert!(matches!(store.relocate(&target, &|_| ()).unwrap(), Moved::Copied { bytes: 0 }));
+        drop(store);
+        assert!(!root.exists() && !target.join("moved-from").exists());
+        let store = open(&target);
+        assert_eq!(store.refs().unwrap().len(), 1);
+        assert_eq!(store.verify(&VerifyOptions::default(), &|_| ()).unwrap().wrong(), 0);
+    }
+}
+
+#[test]
+fn a_store_that_has_become_another_one_does_not_go_for_an_old_copy() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(pair(folder.path()));
+    let store = open(&folder.path().join("base"));
+    let target = folder.path().join("copy");
+    let copied = std::process::Command::new("cp").arg("-a").args([store.root(), &target]).status().unwrap();
+    assert!(copied.success());
+    fs::write(target.join("moved-from"), store.root().to_str().unwrap()).unwrap();
+    image(&store, "another", &[]);
+    let error = store.relocate(&target, &|_| ()).unwrap_err();
+    assert!(matches!(error, Error::NotAStore { .. }), "{error}");
+    assert_eq!(store.refs().unwrap().len(), 2);
+}
+
+#[test]
 fn a_store_that_is_in_use_or_would_overwrite_something_is_not_moved() {
     let folder = tempfile::tempdir().unwrap();
     let (_, store) = pair(folder.path());

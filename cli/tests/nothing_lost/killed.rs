@@ -53,6 +53,7 @@ fn run_rounds(runs: bool, seed: u64, count: u64) {
             panic!("round {round} of {seed:?}: {what}\nthe store is kept in {kept}")
         });
     }
+    println!("{killed} commands were killed in {count} rounds of {WORKERS}, from {seed:?}");
     assert!(killed > count / 2, "only {killed} commands were killed in {count} rounds");
     run.remove_everything();
 }

@@ -9,8 +9,10 @@
 //! | `TUG_LOST_ROUNDS`  | how many rounds a test makes, in place of its few        |
 //! | `TUG_LOST_SEED`    | the seed, in place of one that is always the same        |
 //! | `TUG_LOST_PROGRAM` | a tug, in place of the one that was built with the tests |
+//! | `TUG_LOST_COMMAND` | words of the one command that is to meet faults         |
 
 #![allow(clippy::unwrap_used, reason = "a test that fails should stop")]
+#![allow(clippy::print_stdout, reason = "a long run says how far it is")]
 
 mod chance;
 mod checker;
@@ -20,4 +22,5 @@ mod injected;
 mod killed;
 mod power;
 mod task;
+mod wanted;
 mod yard;

@@ -113,9 +113,19 @@ impl Yard {
         self.command(words).output().unwrap()
     }
 
+    /// The same, once all processes that it has started have ended, too: some clean up, and nobody waits for them.
+    pub(crate) fn run_to_the_end(&self, words: &[&str]) -> Output {
+        let strace = ["strace", "-f", "-qq", "-e", "trace=none", "-e", "signal=none", "-o", "/dev/null"];
+        self.wrapped(&strace, words).output().unwrap()
+    }
+
     /// The standard output of tug with these words, which must succeed.
     pub(crate) fn must(&self, words: &[&str]) -> String {
-        let output = self.run(words);
+        Self::successful(words, self.run(words))
+    }
+
+    /// What `output` of these words says, which must be that of a success.
+    pub(crate) fn successful(words: &[&str], output: Output) -> String {
         let told = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "tug {}: {}\n{told}", words.join(" "), output.status);
         String::from_utf8(output.stdout).unwrap()

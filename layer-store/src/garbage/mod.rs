@@ -144,16 +144,27 @@ impl Store {
         digests_in_file(&self.layer_folder(diff_id).join("record.json"))
     }
 
-    /// Only documents name others: they are small and begin with a brace.
+    /// What a document names; nothing when the blob is none, or not there.
     pub(crate) fn digests_in_blob(&self, digest: &Digest) -> Result<Vec<Digest>> {
+        if self.begins_as_document(digest)? {
+            digests_in_file(&self.blob_path(digest))
+        } else {
+            Ok(Vec::new())
+        }
+    }
+
+    /// Whether a blob may name others. Only documents do: they are small and begin with a brace.
+    ///
+    /// Of one that cannot be read, nobody knows what it needs. That is an error, for then nothing may go.
+    pub(crate) fn begins_as_document(&self, digest: &Digest) -> Result<bool> {
         let path = self.blob_path(digest);
-        let Some(mut opened) = file::open(&path)? else { return Ok(Vec::new()) };
-        let mut first = [0];
-        let size = opened.metadata().map_err(failed("look at", &path))?.len();
-        let begins_as_document = size <= DOCUMENT_LIMIT
-            && matches!(opened.read(&mut first), Ok(1))
-            && (first[0] == b'{' || first[0].is_ascii_whitespace());
-        if begins_as_document { digests_in_file(&path) } else { Ok(Vec::new()) }
+        let Some(opened) = file::open(&path)? else { return Ok(false) };
+        if opened.metadata().map_err(failed("look at", &path))?.len() > DOCUMENT_LIMIT {
+            return Ok(false);
+        }
+        let mut first = Vec::with_capacity(1);
+        opened.take(1).read_to_end(&mut first).map_err(failed("read", &path))?;
+        Ok(first.first().is_some_and(|byte| *byte == b'{' || byte.is_ascii_whitespace()))
     }
 
     fn remove_blobs(&self, reachable: &HashSet<Digest>, removed: &mut Removed) -> Result<()> {
@@ -362,6 +373,22 @@ mod tests {
         assert_eq!(left.len(), 2, "{left:?}");
         assert!(scratch.path().is_dir() && !store.path("locks/layer-0123").exists());
         writer.finish_as(&Digest::of(b"whole")).unwrap();
+    }
+
+    #[test]
+    fn nothing_is_removed_when_a_document_cannot_be_read() {
+        let (_folder, store) = store();
+        let image = image(&store, &["layer"]);
+        tag(&store, "one", &image.descriptor);
+        let garbage = store.write_blob(b"garbage").unwrap();
+        // Reading a folder fails, as reading from a broken disk does.
+        let manifest = store.blob_path(&image.descriptor.digest);
+        std::fs::rename(&manifest, store.path("manifest")).unwrap();
+        std::fs::create_dir(&manifest).unwrap();
+        assert!(store.remove_unreferenced().is_err());
+        std::fs::remove_dir(&manifest).unwrap();
+        std::fs::rename(store.path("manifest"), &manifest).unwrap();
+        assert!(has_all(&store, &image) && store.has_blob(&garbage).unwrap());
     }
 
     #[test]

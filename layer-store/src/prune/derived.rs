@@ -14,7 +14,7 @@ use serde_json::Value;
 use tug_oci::{Algorithm, DiffId, Digest};
 
 use super::plan::{Planned, Prunable, Why};
-use crate::error::{Result, failed};
+use crate::error::Result;
 use crate::file;
 use crate::garbage::{digest_of_name, names_in};
 use crate::image::DOCUMENT_LIMIT;
@@ -86,9 +86,8 @@ impl Store {
         files.extend(self.record_files()?);
         for algorithm in [Algorithm::Sha256, Algorithm::Sha512] {
             for path in names_in(&self.path("blobs").join(algorithm.name()))? {
-                let is_document = digest_of_name(algorithm, &path)
-                    .is_some_and(|digest| self.begins_as_document(&digest).unwrap_or(false));
-                if is_document {
+                let Some(digest) = digest_of_name(algorithm, &path) else { continue };
+                if self.begins_as_document(&digest)? {
                     files.push(path);
                 }
             }
@@ -99,16 +98,6 @@ impl Store {
             }
         }
         Ok(needed)
-    }
-
-    /// Whether a blob is a document, as far as its first byte and its size say.
-    fn begins_as_document(&self, digest: &Digest) -> Result<bool> {
-        use std::io::Read;
-        let path = self.blob_path(digest);
-        let Some(mut opened) = file::open(&path)? else { return Ok(false) };
-        let size = opened.metadata().map_err(failed("look at", &path))?.len();
-        let mut first = [0];
-        Ok(size <= DOCUMENT_LIMIT && matches!(opened.read(&mut first), Ok(1)) && first[0] == b'{')
     }
 }
 
