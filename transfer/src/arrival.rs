@@ -34,12 +34,15 @@ pub(crate) struct Wanted {
 
 impl Remote {
     /// Brings all of them, several at once. The first failure ends it; what has arrived by then stays.
-    pub(crate) async fn bring(&self, store: &Store, wanted: Vec<Wanted>) -> Result<()> {
+    ///
+    /// The largest come first: unpacking one is the work of a core or two, and the last one should not be left to do it alone.
+    pub(crate) async fn bring(&self, store: &Store, mut wanted: Vec<Wanted>) -> Result<()> {
         let slots = Arc::new(Semaphore::new(AT_ONCE));
         for Wanted { blob, .. } in &wanted {
             let (size, direction) = (Some(blob.size), Direction::Down);
             self.tell(Event::Planned { blob: blob.digest.clone(), size, direction });
         }
+        wanted.sort_by_key(|wanted| std::cmp::Reverse(wanted.blob.size));
         let mut tasks = JoinSet::new();
         for wanted in wanted {
             let (remote, store, slots) = (self.clone(), store.clone(), Arc::clone(&slots));
