@@ -4,7 +4,7 @@
 //!
 //! | format | read                                            | written                                          |
 //! | ------ | ----------------------------------------------- | ------------------------------------------------ |
-//! | gzip   | all members, one after the other                | libdeflate, one member for each block            |
+//! | gzip   | all members, short ones on all processors       | libdeflate, one member for each block            |
 //! | zstd   | all frames, windows of at most 128 MiB          | one frame for each block                         |
 //! | xz     | all streams, at most 128 MiB of memory          | –                                                |
 //! | bzip2  | all streams                                     | –                                                |
@@ -12,6 +12,7 @@
 //! A few bytes can stand for terabytes, so what comes out is bounded: in all, and in proportion to what went in.
 
 mod blocks;
+mod members;
 mod pool;
 mod read;
 

@@ -3,10 +3,10 @@
 use std::io::{self, BufReader, Chain, Cursor, Read};
 
 use bzip2::bufread::MultiBzDecoder;
-use flate2::bufread::MultiGzDecoder;
 use liblzma::bufread::XzDecoder;
 
 use super::Compression;
+use super::members::Members;
 
 /// zstd's own default, and what others accept.
 const LARGEST_ZSTD_WINDOW: u32 = 27;
@@ -39,11 +39,12 @@ pub struct Decompressed<R: Read> {
     produced: u64,
 }
 
-type Source<R> = BufReader<Counted<Chain<Cursor<Vec<u8>>, R>>>;
+type Raw<R> = Counted<Chain<Cursor<Vec<u8>>, R>>;
+type Source<R> = BufReader<Raw<R>>;
 
 enum Decoder<R: Read> {
     Plain(Source<R>),
-    Gzip(Box<MultiGzDecoder<Source<R>>>),
+    Gzip(Members<Raw<R>>),
     Zstd(Box<zstd::Decoder<'static, Source<R>>>),
     Xz(Box<XzDecoder<Source<R>>>),
     Bzip2(Box<MultiBzDecoder<Source<R>>>),
@@ -56,21 +57,21 @@ impl<R: Read> Decompressed<R> {
         source.by_ref().take(Compression::HEAD as u64).read_to_end(&mut head)?;
         let compression = Compression::detect(&head);
         let counted = Counted { inner: Cursor::new(head).chain(source), count: 0 };
-        let source = BufReader::with_capacity(128 * 1024, counted);
+        let buffered = |counted| BufReader::with_capacity(128 * 1024, counted);
         let decoder = match compression {
-            Compression::Plain => Decoder::Plain(source),
-            Compression::Gzip => Decoder::Gzip(Box::new(MultiGzDecoder::new(source))),
+            Compression::Plain => Decoder::Plain(buffered(counted)),
+            Compression::Gzip => Decoder::Gzip(Members::new(counted)),
             Compression::Zstd => {
-                let mut decoder = zstd::Decoder::with_buffer(source)?;
+                let mut decoder = zstd::Decoder::with_buffer(buffered(counted))?;
                 decoder.window_log_max(LARGEST_ZSTD_WINDOW)?;
                 Decoder::Zstd(Box::new(decoder))
             }
             Compression::Xz => {
                 let flags = liblzma::stream::CONCATENATED;
                 let stream = liblzma::stream::Stream::new_stream_decoder(MOST_XZ_MEMORY, flags)?;
-                Decoder::Xz(Box::new(XzDecoder::new_stream(source, stream)))
+                Decoder::Xz(Box::new(XzDecoder::new_stream(buffered(counted), stream)))
             }
-            Compression::Bzip2 => Decoder::Bzip2(Box::new(MultiBzDecoder::new(source))),
+            Compression::Bzip2 => Decoder::Bzip2(Box::new(MultiBzDecoder::new(buffered(counted)))),
         };
         Ok(Self { decoder, compression, limits, produced: 0 })
     }
@@ -82,8 +83,8 @@ impl<R: Read> Decompressed<R> {
 
     fn consumed(&self) -> u64 {
         let source = match &self.decoder {
+            Decoder::Gzip(decoder) => return decoder.source().count,
             Decoder::Plain(source) => source,
-            Decoder::Gzip(decoder) => decoder.get_ref(),
             Decoder::Zstd(decoder) => decoder.get_ref(),
             Decoder::Xz(decoder) => decoder.get_ref(),
             Decoder::Bzip2(decoder) => decoder.get_ref(),

@@ -1,0 +1,374 @@
+//! Reads gzip, on several threads where its members are short.
+//!
+//! What tug writes has a member for each MiB: they are found by how the next one begins, and each is decompressed as a whole,
+//! which takes half the time that a stream takes, on whatever thread is free. Other gzip is one long member, which is read as a
+//! stream.
+//!
+//! | seen where a member begins                                      | what is done                                        |
+//! | --------------------------------------------------------------- | --------------------------------------------------- |
+//! | [`BEGINNING`], and within [`LONGEST`] another one, or the end   | what lies between is taken as a whole               |
+//! | that, but it is no member, or one that ends before              | it and what follows is read as a stream             |
+//! | anything else                                                   | is read as a stream, up to the end of the member    |
+//!
+//! So the same bytes come out as of a stream, however they are cut into members and whatever these hold by chance.
+//!
+//! Source: RFC 1952.
+
+use std::collections::VecDeque;
+use std::io::{self, BufRead, Read};
+
+use flate2::bufread::GzDecoder;
+use libdeflater::Decompressor;
+
+use super::pool::{InOrder, Pool};
+
+/// What every member begins with: magic and method.
+const MAGIC: [u8; 3] = [0x1f, 0x8b, 0x08];
+/// What those begin with that tug writes: no optional fields, no time.
+const BEGINNING: [u8; 8] = [0x1f, 0x8b, 0x08, 0, 0, 0, 0, 0];
+/// How long their header is.
+const HEADER: usize = 10;
+/// Checksum and length.
+const TRAILER: usize = 8;
+/// So long is a member at most that is taken as a whole. A block of 1 MiB that cannot be compressed fits.
+const LONGEST: usize = 1024 * 1024 + 64 * 1024;
+/// So much comes out of it at most.
+const LARGEST: usize = 4 * 1024 * 1024;
+const PIECE: usize = 128 * 1024;
+
+/// The plain bytes of all members of a gzip stream.
+pub(super) struct Members<R: Read> {
+    /// `None` only while it is replaced.
+    state: Option<State<R>>,
+    work: InOrder<Outcome>,
+    outcomes: VecDeque<Outcome>,
+    plain: io::Cursor<Vec<u8>>,
+}
+
+enum State<R: Read> {
+    /// Before a member, after those that are worked on.
+    Between(Ahead<R>),
+    /// Within a member, and nothing is worked on.
+    Within(Box<GzDecoder<Ahead<R>>>),
+}
+
+/// A member, and what it stands for if it is one.
+type Outcome = (Vec<u8>, Option<Vec<u8>>);
+
+impl<R: Read> Members<R> {
+    pub(super) fn new(source: R) -> Self {
+        let ahead = Ahead { source, bytes: Vec::new(), start: 0, has_ended: false };
+        Self {
+            state: Some(State::Between(ahead)),
+            work: InOrder::new(Pool::shared()),
+            outcomes: VecDeque::new(),
+            plain: io::Cursor::default(),
+        }
+    }
+
+    /// What is read from.
+    pub(super) fn source(&self) -> &R {
+        match self.state.as_ref().expect("it is always put back") {
+            State::Between(ahead) => &ahead.source,
+            State::Within(decoder) => &decoder.get_ref().source,
+        }
+    }
+
+    /// Gets the next member that is taken as a whole. `false` where there is none: then nothing is worked on any more.
+    fn next_whole(&mut self, ahead: &mut Ahead<R>) -> io::Result<bool> {
+        while self.outcomes.is_empty() {
+            let Some(member) = ahead.short_member()? else {
+                self.finish_work()?;
+                break;
+            };
+            let outcomes = &mut self.outcomes;
+            self.work.give(move || decompress(member), &mut |outcome| {
+                outcomes.push_back(outcome);
+                Ok(())
+            })?;
+        }
+        let Some((member, plain)) = self.outcomes.pop_front() else { return Ok(false) };
+        if let Some(plain) = plain {
+            self.plain = io::Cursor::new(plain);
+            return Ok(true);
+        }
+        // It ends elsewhere, and so do all that were thought to follow it.
+        self.finish_work()?;
+        let mut all = member;
+        for (member, _) in self.outcomes.drain(..) {
+            all.extend_from_slice(&member);
+        }
+        ahead.give_back(all);
+        Ok(false)
+    }
+
+    fn finish_work(&mut self) -> io::Result<()> {
+        let Self { work, outcomes, .. } = self;
+        work.finish(&mut |outcome| {
+            outcomes.push_back(outcome);
+            Ok(())
+        })
+    }
+}
+
+impl<R: Read> Read for Members<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let count = self.plain.read(buffer)?;
+            if count > 0 || buffer.is_empty() {
+                return Ok(count);
+            }
+            match self.state.take().expect("it is always put back") {
+                State::Within(mut decoder) => {
+                    let count = decoder.read(buffer);
+                    if matches!(count, Ok(0)) {
+                        self.state = Some(State::Between(decoder.into_inner()));
+                        continue;
+                    }
+                    self.state = Some(State::Within(decoder));
+                    return count;
+                }
+                State::Between(mut ahead) => {
+                    let found = self.next_whole(&mut ahead);
+                    let is_over = !matches!(found, Ok(true)) && ahead.fill_buf().is_ok_and(<[u8]>::is_empty);
+                    self.state = Some(match found {
+                        Ok(false) if !is_over => State::Within(Box::new(GzDecoder::new(ahead))),
+                        _ => State::Between(ahead),
+                    });
+                    if !found? && is_over {
+                        return Ok(0);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The plain bytes of a member that has the usual header, if it is one and nothing but that.
+fn decompress(member: Vec<u8>) -> Outcome {
+    let plain = plain_of(&member);
+    (member, plain)
+}
+
+fn plain_of(member: &[u8]) -> Option<Vec<u8>> {
+    let (rest, length) = member.split_last_chunk::<4>()?;
+    let (rest, checksum) = rest.split_last_chunk::<4>()?;
+    let length = usize::try_from(u32::from_le_bytes(*length)).ok().filter(|length| *length <= LARGEST)?;
+    let mut plain = vec![0; length];
+    let compressed = rest.get(HEADER..)?;
+    let mut decompressor = Decompressor::new();
+    let count = decompressor.deflate_decompress(compressed, &mut plain).ok()?;
+    if count != length || libdeflater::crc32(&plain) != u32::from_le_bytes(*checksum) {
+        return None;
+    }
+    // Two members of the same content look like one, if the second has another header. Only then it is to be seen where the
+    // first one ends: without its last byte nothing comes of it.
+    if memchr::memmem::find(compressed, &MAGIC).is_some() {
+        let shorter = &compressed[..compressed.len() - 1];
+        let ends_before = decompressor.deflate_decompress(shorter, &mut vec![0; length]).is_ok();
+        return (!ends_before).then_some(plain);
+    }
+    Some(plain)
+}
+
+/// A source, and what was read of it before it is wanted.
+struct Ahead<R> {
+    source: R,
+    bytes: Vec<u8>,
+    start: usize,
+    has_ended: bool,
+}
+
+impl<R: Read> Ahead<R> {
+    fn rest(&self) -> &[u8] {
+        &self.bytes[self.start..]
+    }
+
+    /// Takes the next member out, if it is short and begins as usual.
+    fn short_member(&mut self) -> io::Result<Option<Vec<u8>>> {
+        let mut searched = HEADER;
+        loop {
+            let rest = self.rest();
+            if rest.len() >= BEGINNING.len() && !rest.starts_with(&BEGINNING) {
+                return Ok(None);
+            }
+            let next = rest.get(searched..).and_then(|rest| memchr::memmem::find(rest, &BEGINNING));
+            let end = match next {
+                Some(next) => searched + next,
+                None if self.has_ended && rest.len() >= HEADER + TRAILER => rest.len(),
+                None if self.has_ended || rest.len() >= LONGEST => return Ok(None),
+                None => {
+                    searched = searched.max(rest.len().saturating_sub(BEGINNING.len() - 1));
+                    self.read_more()?;
+                    continue;
+                }
+            };
+            if end > LONGEST {
+                return Ok(None);
+            }
+            let member = rest[..end].to_vec();
+            self.consume(end);
+            return Ok(Some(member));
+        }
+    }
+
+    fn read_more(&mut self) -> io::Result<()> {
+        if self.start > 0 {
+            self.bytes.drain(..self.start);
+            self.start = 0;
+        }
+        let filled = self.bytes.len();
+        self.bytes.resize(filled + PIECE, 0);
+        let count = loop {
+            match self.source.read(&mut self.bytes[filled..]) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                count => break count,
+            }
+        };
+        self.bytes.truncate(filled + count.as_ref().map_or(0, |count| *count));
+        self.has_ended = count? == 0;
+        Ok(())
+    }
+
+    /// Puts bytes before what is there.
+    fn give_back(&mut self, mut bytes: Vec<u8>) {
+        bytes.extend_from_slice(self.rest());
+        (self.bytes, self.start) = (bytes, 0);
+    }
+}
+
+impl<R: Read> Read for Ahead<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.fill_buf()?.read(buffer)?;
+        self.consume(count);
+        Ok(count)
+    }
+}
+
+impl<R: Read> BufRead for Ahead<R> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.rest().is_empty() && !self.has_ended {
+            self.read_more()?;
+        }
+        Ok(self.rest())
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.start = (self.start + count).min(self.bytes.len());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use flate2::bufread::MultiGzDecoder;
+    use flate2::{Compression, GzBuilder};
+
+    use super::super::BlockWriter;
+    use super::*;
+
+    /// Compared with a reader that knows nothing of all this.
+    fn check(bytes: &[u8]) -> io::Result<Vec<u8>> {
+        let (mut expected, mut found) = (Vec::new(), Vec::new());
+        let outcome = MultiGzDecoder::new(bytes).read_to_end(&mut expected);
+        let mut members = Members::new(bytes);
+        let same = members.read_to_end(&mut found);
+        assert_eq!(same.is_ok(), outcome.is_ok(), "{same:?} {outcome:?}");
+        match same {
+            Ok(_) => assert!(found == expected, "{} bytes, not {}", found.len(), expected.len()),
+            // What a member that is broken gives before it breaks is nobody's business.
+            Err(_) => assert!(expected.starts_with(&found) || found.starts_with(&expected)),
+        }
+        same.map(|_| found)
+    }
+
+    fn noise(length: usize) -> Vec<u8> {
+        let mut state = 88_172_645_463_325_252_u64;
+        let next = || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state.to_le_bytes()[0]
+        };
+        std::iter::repeat_with(next).take(length).collect()
+    }
+
+    fn member(content: &[u8]) -> Vec<u8> {
+        with(GzBuilder::new(), content)
+    }
+
+    fn with(builder: GzBuilder, content: &[u8]) -> Vec<u8> {
+        let mut encoder = builder.write(Vec::new(), Compression::fast());
+        encoder.write_all(content).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn named(content: &[u8]) -> Vec<u8> {
+        with(GzBuilder::new().filename("a"), content)
+    }
+
+    fn blocks(content: &[u8]) -> Vec<u8> {
+        let mut writer = BlockWriter::gzip(Vec::new(), 1);
+        writer.write_all(content).unwrap();
+        writer.finish().unwrap()
+    }
+
+    #[test]
+    fn what_tug_writes_is_read_whole_and_in_order() {
+        let content = [noise(3_500_000), vec![0; 2_500_000], noise(1)].concat();
+        let compressed = blocks(&content);
+        assert!(check(&compressed).unwrap() == content);
+        let mut members = Members::new(&compressed[..]);
+        assert!(members.read(&mut [0; 1]).is_ok());
+        assert!(matches!(members.state, Some(State::Between(_))), "none of it is read as a stream");
+        assert_eq!(check(&blocks(b"")).unwrap(), b"");
+    }
+
+    #[test]
+    fn members_of_every_kind_follow_each_other() {
+        let kinds = [
+            member(b"one"),
+            named(b"one"),
+            member(b""),
+            member(&noise(LONGEST + 1)),
+            // The beginning of a member in the middle of one.
+            member(&[&noise(1000)[..], &BEGINNING, &noise(1000)].concat()),
+            // Much out of little.
+            member(&vec![0; LARGEST + 1]),
+        ];
+        for first in &kinds {
+            for second in &kinds {
+                check(&[&first[..], second, &kinds[0]].concat()).unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn the_same_twice_is_twice() {
+        for second in [member(b"same"), named(b"same")] {
+            assert_eq!(check(&[member(b"same"), second].concat()).unwrap(), b"samesame");
+        }
+    }
+
+    #[test]
+    fn what_is_cut_or_damaged_is_an_error_as_in_every_reader() {
+        let whole = [member(b"first"), blocks(&noise(1_200_000)), named(b"last")].concat();
+        for length in (1..60).chain((60..whole.len()).step_by(40_009)).chain(whole.len() - 30..whole.len()) {
+            let is_whole = check(&whole[..length]).is_ok();
+            assert_eq!(
+                is_whole,
+                length == member(b"first").len() || whole[length..] == named(b"last"),
+                "{length}"
+            );
+        }
+        for place in (0..60).chain((60..whole.len()).step_by(90_001)) {
+            let mut damaged = whole.clone();
+            damaged[place] ^= 0x40;
+            let _ = check(&damaged);
+        }
+        for tail in [&b"\0"[..], b"\0\0\0\0\0\0\0\0\0\0\0\0", b"text that follows", &MAGIC] {
+            let _ = check(&[&whole, tail].concat());
+        }
+    }
+}
