@@ -45,6 +45,7 @@ pub use cache_names::{StepNames, result_kind};
 pub use cancel::{Cancel, CancelGuard};
 pub use changes::ImageChanges;
 pub use comparison::{Comparison, DifferentField, DifferentLayer};
+pub use copy::owner_in;
 pub use elsewhere::{
     Elsewhere, ImageSource, InlineCache, LayerListener, NotPulled, PullPolicy, ResultSink, ResultSource,
 };

@@ -2,10 +2,11 @@
 //!
 //! Most commands never do, so nothing is set up before: no client, no thread, no file with credentials is read.
 
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tug_layer_store::{Error as StoreError, Fetcher, Image, Store, Wanted};
-use tug_oci::{Platform, Reference};
+use tug_oci::{Descriptor, Platform, Reference};
 use tug_transfer::{Observer, PullOptions, Remote};
 
 use crate::error::CommandError;
@@ -58,6 +59,16 @@ impl Fetcher for OnDemand {
         let fetched = begun.remote.fetch(store, blobs);
         begun.progress.pause();
         fetched
+    }
+
+    fn fetch_range(
+        &self,
+        store: &Store,
+        blob: &Descriptor,
+        range: Range<u64>,
+    ) -> tug_layer_store::Result<Option<Vec<u8>>> {
+        let begun = self.begin().map_err(|error| StoreError::Fetch(Box::new(NotBegun(error))))?;
+        begun.remote.fetch_range(store, blob, range)
     }
 }
 

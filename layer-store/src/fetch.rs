@@ -5,6 +5,7 @@
 //! blobs of which it knows in which repository they were seen.
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 use tug_oci::{Descriptor, DiffId, Digest};
@@ -29,6 +30,13 @@ pub trait Fetcher: Send + Sync {
     /// Puts the blobs into the store, several at once. One that cannot be had is an error, best
     /// [`Error::Fetch`].
     fn fetch(&self, store: &Store, blobs: &[Wanted]) -> Result<()>;
+
+    /// Gets some bytes of a blob that stays where it is. Nobody can check them against its digest. `None` where they cannot
+    /// be had alone; then it is asked for the whole.
+    fn fetch_range(&self, store: &Store, blob: &Descriptor, range: Range<u64>) -> Result<Option<Vec<u8>>> {
+        let _ = (store, blob, range);
+        Ok(None)
+    }
 }
 
 #[derive(Clone)]
@@ -75,6 +83,17 @@ impl Store {
             }
         }
         if missing.is_empty() { Ok(()) } else { fetcher.fetch(self, &missing) }
+    }
+
+    /// Some bytes of a blob that is not in the store; `None` where they cannot be had alone.
+    pub(crate) fn range_elsewhere(&self, blob: &Descriptor, range: Range<u64>) -> Result<Option<Vec<u8>>> {
+        let Some(Fetching(fetcher)) = &self.fetching else { return Ok(None) };
+        if range.start >= range.end || range.end > blob.size || self.origins(&blob.digest)?.is_empty() {
+            return Ok(None);
+        }
+        let length = range.end - range.start;
+        let bytes = fetcher.fetch_range(self, blob, range)?;
+        Ok(bytes.filter(|bytes| bytes.len() as u64 == length))
     }
 
     /// The error about a blob that is not there.

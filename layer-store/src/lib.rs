@@ -30,6 +30,7 @@ mod image_form;
 mod image_writer;
 mod inside;
 mod layer;
+mod listed;
 mod lock;
 mod mutate;
 mod origins;
@@ -88,6 +89,7 @@ pub use layer::{
     CommitOptions, ImportLayer, Layer, LayerError, LayerWriter, LayerWriterOptions, Lower, Mountable,
     OwnerLookup,
 };
+pub use listed::Lists;
 pub use lock::Lock;
 pub use mutate::{
     Changed, Difference, Draft, FolderError, Kept, Placement, RebaseError, Rebased, Which, mark_squashed,

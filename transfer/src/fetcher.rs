@@ -1,8 +1,10 @@
 //! Brings blobs that the store misses, from where they were seen.
 
 use std::collections::HashSet;
+use std::ops::Range;
 
 use tug_layer_store::{Fetcher, Store, Wanted as Missing};
+use tug_oci::Descriptor;
 use tug_registry_client::Repository;
 
 use crate::arrival::Wanted;
@@ -42,6 +44,28 @@ impl Fetcher for Remote {
             Err(Error::Stopped) => Err(tug_layer_store::Error::Stopped),
             Err(error) => Err(tug_layer_store::Error::Fetch(Box::new(error))),
         }
+    }
+
+    fn fetch_range(
+        &self,
+        store: &Store,
+        blob: &Descriptor,
+        range: Range<u64>,
+    ) -> tug_layer_store::Result<Option<Vec<u8>>> {
+        for repository in origins(store, &blob.digest)? {
+            let asked = async {
+                let range = self.client().blob_range(&repository, blob, range.clone()).await;
+                range.map_err(Error::registry("read a part of a layer of", &repository.to_string()))
+            };
+            match self.block_on(asked) {
+                Ok(None) => {}
+                Ok(bytes) => return Ok(bytes),
+                Err(Error::Stopped) => return Err(tug_layer_store::Error::Stopped),
+                // Whoever fetches the whole asks all of them in turn, and tells what they said.
+                Err(_) => return Ok(None),
+            }
+        }
+        Ok(None)
     }
 }
 

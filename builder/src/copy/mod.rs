@@ -25,6 +25,7 @@ use crate::files::{Files, Layered};
 use crate::plan::{CopyAction, CopyFrom, CopySource};
 use crate::remote::Remotes;
 use owner::OwnerError;
+pub use owner::owner_in;
 use remote::Remote;
 use select::{SelectError, Selected};
 use target::{Content, NewDirectory, Ownership, Planned, Target, TargetError, landing};

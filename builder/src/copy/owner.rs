@@ -5,8 +5,10 @@
 
 use std::io::{BufRead, BufReader, Read};
 
+use tug_layer_store::View;
+
 use crate::error::Error;
-use crate::files::{Files, ItemKind, resolve};
+use crate::files::{Files, ItemKind, Layered, resolve};
 
 /// More than any real user file; beyond it nobody is found.
 const LARGEST_FILE: u64 = 16 * 1024 * 1024;
@@ -52,6 +54,20 @@ pub(crate) fn look_up(files: &dyn Files, text: &str) -> Result<(u32, u32), Owner
         },
     };
     Ok((uid, gid))
+}
+
+/// The numbers of `text`, `user[:group]`, in an image, as `COPY --chown` finds them: names are those of its `/etc/passwd` and
+/// `/etc/group`.
+///
+/// # Errors
+/// A sentence about what is no owner, or is not in these files.
+pub fn owner_in(image: View, text: &str) -> Result<(u32, u32), String> {
+    look_up(&Layered::new(image), text).map_err(|error| match error {
+        OwnerError::Malformed(text) => format!("`{text}` is not an owner: expected `user` or `user:group`"),
+        OwnerError::User(name) => format!("no user `{name}` in the image's `/etc/passwd`"),
+        OwnerError::Group(name) => format!("no group `{name}` in the image's `/etc/group`"),
+        OwnerError::Failed(error) => error.to_string(),
+    })
 }
 
 /// Whether `text` is a number, for which no file is looked at.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use tug_dockerfile::Mode;
-use tug_layer_store::{Draft, ImportLayer, Layer, Mtime, NewEntry, Placement, Store, View};
+use tug_layer_store::{Draft, ImportLayer, Layer, Lists, Mtime, NewEntry, Placement, Store, View};
 use tug_oci::{BASE_DIGEST, BASE_NAME, History, Platform};
 
 use crate::arguments::values;
@@ -26,7 +26,7 @@ written anew. Of a folder, what is in it lands in the root of the image, or belo
 
 Examples:
   tug append app -f config.tar.gz -t app:configured
-  tug append debian:12 -f ./site --dest /srv/www --chown 33:33 -t site
+  tug append debian:12 -f ./site --dest /srv/www --chown www-data -t site
   tug append app --rm /etc/secret --rm /var/cache
   tug append scratch -f rootfs.tar -t base --platform linux/arm64
   tug append docker://debian:12 -f tools.tar -t registry.example/tools --push")]
@@ -47,9 +47,9 @@ pub(crate) struct AppendArguments {
     /// The folder of the image that the files land in [default: /]
     #[arg(long, value_name = "PATH", value_parser = path_or_root)]
     dest: Option<String>,
-    /// Give all files this owner, by numbers
-    #[arg(long, value_name = "UID[:GID]", value_parser = owner)]
-    chown: Option<(u32, u32)>,
+    /// Give all files this owner; names are those of the image's `/etc/passwd` and `/etc/group`
+    #[arg(long, value_name = "USER[:GROUP]")]
+    chown: Option<String>,
     /// Give all files this mode: octal, or changes such as `u=rwX,go=rX`
     #[arg(long, value_name = "MODE", value_parser = mode)]
     chmod: Option<Mode>,
@@ -101,6 +101,7 @@ fn append(
 ) -> Result<tug_layer_store::Changed, CommandError> {
     let store = &subject.store;
     let below = view_below(store, subject);
+    let owner = arguments.owner(subject)?;
     let mut layers = Vec::new();
     if !arguments.removed.is_empty() {
         let paths: Vec<Vec<u8>> = arguments.removed.iter().map(|path| path.clone().into_bytes()).collect();
@@ -119,7 +120,7 @@ fn append(
     for (source, path) in sources.into_iter().zip(&arguments.files) {
         let destination = arguments.dest.as_deref().unwrap_or_default();
         let created_by = format!("ADD {} /{destination}", source.name(path));
-        layers.push((arguments.layer(source, path, epoch, below.as_ref(), store)?, created_by));
+        layers.push((arguments.layer(source, path, epoch, below.as_ref(), owner, store)?, created_by));
     }
     let created = match epoch {
         Some(seconds) => Timestamp::from_second(seconds)
@@ -152,12 +153,15 @@ fn append(
 
 /// What is in the image, if the store knows it without fetching anything.
 fn view_below(store: &Store, subject: &Subject) -> Option<View> {
-    let platform = match &subject.which {
+    let image = store.image(&subject.target, &platform_of(subject)).ok()?;
+    store.view(image.diff_ids()).ok()
+}
+
+fn platform_of(subject: &Subject) -> Platform {
+    match &subject.which {
         tug_layer_store::Which::One(platform) => platform.clone(),
         tug_layer_store::Which::All => Platform::host(),
-    };
-    let image = store.image(&subject.target, &platform).ok()?;
-    store.view(image.diff_ids()).ok()
+    }
 }
 
 /// What becomes a layer.
@@ -194,12 +198,29 @@ impl Source {
 }
 
 impl AppendArguments {
+    /// The owner that all files get. Only for a name the image is looked into; of an index for the one for this machine.
+    fn owner(&self, subject: &Subject) -> Result<Option<(u32, u32)>, CommandError> {
+        let Some(text) = &self.chown else { return Ok(None) };
+        let is_number = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+        let store = &subject.store;
+        let view = match text.split(':').all(is_number) {
+            true => store.view(&[])?,
+            false => {
+                let image = store.image(&subject.target, &platform_of(subject))?;
+                store.look_into(image.layers(), &Lists::default())?
+            }
+        };
+        let found = tug_builder::owner_in(view, text);
+        found.map(Some).map_err(|error| CommandError::failed(format_args!("`--chown {text}`: {error}")))
+    }
+
     fn layer(
         &self,
         source: Source,
         path: &Path,
         epoch: Option<i64>,
         below: Option<&View>,
+        owner: Option<(u32, u32)>,
         store: &Store,
     ) -> Result<Layer, CommandError> {
         let is_folder = matches!(source, Source::Folder);
@@ -207,8 +228,8 @@ impl AppendArguments {
         let time = if is_folder { epoch } else { self.timestamp };
         let placement = Placement {
             destination: self.dest.as_deref().unwrap_or_default().as_bytes(),
-            above: &|path| self.above(path, below, epoch),
-            adjust: &|entry| self.adjust(entry, time),
+            above: &|path| self.above(path, below, owner, epoch),
+            adjust: &|entry| self.adjust(entry, owner, time),
         };
         if is_folder {
             return Ok(store.layer_of_folder(path, &placement)?);
@@ -230,10 +251,16 @@ impl AppendArguments {
     }
 
     /// A directory above the files: as it is in the image, else new.
-    fn above(&self, path: &[u8], below: Option<&View>, epoch: Option<i64>) -> NewEntry {
+    fn above(
+        &self,
+        path: &[u8],
+        below: Option<&View>,
+        owner: Option<(u32, u32)>,
+        epoch: Option<i64>,
+    ) -> NewEntry {
         let mut directory = NewEntry::directory(path, 0o755);
         directory.mtime = Mtime::from_seconds(epoch.unwrap_or_else(|| Timestamp::now().as_second()));
-        (directory.uid, directory.gid) = self.chown.unwrap_or_default();
+        (directory.uid, directory.gid) = owner.unwrap_or_default();
         if let Some(found) = below.and_then(|below| below.lookup(path))
             && matches!(found.entry().kind, tug_layer_store::EntryKind::Directory)
         {
@@ -244,10 +271,10 @@ impl AppendArguments {
         directory
     }
 
-    fn adjust(&self, entry: &mut NewEntry, time: Option<i64>) {
+    fn adjust(&self, entry: &mut NewEntry, owner: Option<(u32, u32)>, time: Option<i64>) {
         let is_directory = entry.kind == tug_layer_store::NewEntryKind::Directory;
         let is_link = matches!(entry.kind, tug_layer_store::NewEntryKind::Symlink { .. });
-        if let Some((uid, gid)) = self.chown {
+        if let Some((uid, gid)) = owner {
             (entry.uid, entry.gid) = (uid, gid);
         }
         if let Some(mode) = self.chmod.as_ref().filter(|_| !is_link) {
@@ -292,18 +319,6 @@ fn path_or_root(text: &str) -> Result<String, String> {
     match parts.iter().any(|part| *part == ".." || part.contains('\0')) {
         true => Err(format!("`{text}` is not a path in an image: it has a `..`")),
         false => Ok(parts.join("/")),
-    }
-}
-
-fn owner(text: &str) -> Result<(u32, u32), String> {
-    let number = |text: &str| {
-        text.parse::<u32>().ok().filter(|number| *number != u32::MAX && !text.starts_with('+')).ok_or_else(
-            || format!("`{text}` is not a number: names are those of an image, and none is read here"),
-        )
-    };
-    match text.split_once(':') {
-        Some((user, group)) => Ok((number(user)?, number(group)?)),
-        None => number(text).map(|user| (user, user)),
     }
 }
 

@@ -10,7 +10,7 @@ mod place;
 use std::sync::Arc;
 
 use tug_layer_store::{
-    EntryKind, Image, LastLink, LoadOptions, Loaded, Mountable, Names, Node, PathError, Store, View,
+    EntryKind, Image, LastLink, Lists, LoadOptions, Loaded, Mountable, Names, Node, PathError, Store, View,
 };
 use tug_oci::{Descriptor, Platform, Reference, media_type};
 
@@ -54,6 +54,8 @@ pub(crate) struct Opened {
     pub(crate) name: String,
     /// What its name points to, where that is an index.
     index: Option<Descriptor>,
+    /// The lists of layers that stay where they are.
+    lists: Lists,
     /// The way to its registry, if it is on one.
     transfers: Option<Transfers>,
     output: crate::output::Output,
@@ -69,6 +71,7 @@ impl PlaceArguments {
             image,
             name: place.text.clone(),
             index: None,
+            lists: Lists::default(),
             transfers,
             output: settings.output,
         };
@@ -131,6 +134,7 @@ impl PlaceArguments {
             image: resolved.image,
             name: place.text.clone(),
             index: None,
+            lists: Lists::default(),
             transfers: Some(transfers),
             output: settings.output,
         };
@@ -186,7 +190,16 @@ fn names(images: &[Loaded]) -> String {
 impl Opened {
     /// Another image, found in the same place.
     pub(crate) fn other(&self, image: Image, name: String) -> Self {
-        Self { store: self.store.clone(), image, name, index: None, transfers: None, output: self.output }
+        let lists = self.lists.clone();
+        Self {
+            store: self.store.clone(),
+            image,
+            name,
+            index: None,
+            lists,
+            transfers: None,
+            output: self.output,
+        }
     }
 
     fn pointed_to_by(mut self, target: Option<Descriptor>) -> Self {
@@ -199,12 +212,12 @@ impl Opened {
         self.index.as_ref()
     }
 
-    /// Lets all layers be known. Those that are missing come.
+    /// Lets all layers be known. Those that are missing come whole.
     pub(crate) fn fetch(&self) -> Result<(), CommandError> {
         Ok(self.store.ensure_layers(self.image.layers(), Mountable::Later)?)
     }
 
-    /// All layers laid over each other. Those that are missing come.
+    /// All layers laid over each other. Those that are missing come, but for those that have a list of what is in them.
     pub(crate) fn view(&self) -> Result<View, CommandError> {
         self.view_from(0)
     }
@@ -217,8 +230,14 @@ impl Opened {
             let view = self.view_from(from)?;
             match view.resolve(path, last) {
                 // What the lower layers have may be in it, or may be what is missing.
-                Ok(node) if from > 0 && node.entry().kind == EntryKind::Directory => from = 0,
-                Err(PathError::Missing(_)) if from > 0 => from -= 1,
+                Ok(node)
+                    if from > 0
+                        && node.entry().kind == EntryKind::Directory
+                        && !view.settles(node.path()) =>
+                {
+                    from = 0;
+                }
+                Err(PathError::Missing(path)) if from > 0 && !view.settles(&path) => from -= 1,
                 Ok(node) => return Ok((view, node)),
                 Err(error) => {
                     return Err(CommandError::failed(format_args!("{}: {error}", self.name))
@@ -246,14 +265,18 @@ impl Opened {
         let total = known.len();
         if total > 0 {
             let of = human::counted(total, "layer");
-            self.output.note(format_args!("{}: {here} of {of} here now", human::one_line(&self.name)));
+            let listed = match self.lists.count() {
+                0 => String::new(),
+                listed => format!(", {listed} known by what they list"),
+            };
+            let name = human::one_line(&self.name);
+            self.output.note(format_args!("{name}: {here} of {of} here now{listed}"));
         }
         Ok(())
     }
 
     fn view_from(&self, from: usize) -> Result<View, CommandError> {
-        self.store.ensure_layers(self.image.layers().skip(from), Mountable::Later)?;
-        Ok(self.store.view(&self.image.diff_ids()[from..])?.only_looking())
+        Ok(self.store.look_into(self.image.layers().skip(from), &self.lists)?)
     }
 
     /// The lowest layer above which all layers are known, itself included.

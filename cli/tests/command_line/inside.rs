@@ -6,7 +6,7 @@ use std::os::unix::fs::symlink;
 use tug_layer_store::tar::TarWriter;
 use tug_layer_store::{ImportLayer, NewEntry, NewEntryKind};
 use tug_oci::{History, ImageConfig, Platform};
-use tug_testdata::registry_peer::{Behaviour, Peer};
+use tug_testdata::registry_peer::{Behaviour, Peer, Rule, noise};
 
 use crate::tug::Tug;
 
@@ -321,6 +321,75 @@ fn of_an_image_on_a_registry_only_the_layers_come_that_are_needed() {
         "a blob was fetched again"
     );
     assert_eq!(tug.data(&["images", "-q"]), "", "a look gives no name");
+}
+
+/// An image on `peer` whose lower layer is large, and whose layers have lists of what is in them.
+fn listed(peer: &Peer) -> String {
+    let maker = Tug::new();
+    let noise: String = noise(1_500_000, 1).iter().map(|byte| char::from(32 + byte % 64)).collect();
+    let large = tar(&[
+        ("etc/", ""),
+        ("etc/motd", "hello\n"),
+        ("etc/os-release", "ID=test\n"),
+        ("usr/", ""),
+        ("usr/large", &noise),
+        ("usr/other", &noise[..700_000]),
+    ]);
+    image(&maker, "app", "A=1", &[large, high()]);
+    let name = format!("docker://{}/app:1", peer.address());
+    maker.data(&["convert", "app", &name, "--compression", "zstd:chunked"]);
+    name
+}
+
+#[test]
+fn of_layers_with_lists_only_the_pieces_come_that_are_looked_at() {
+    let peer = Peer::start(Behaviour::default());
+    let name = listed(&peer);
+    let fetched = |tug: &Tug, words: &[&str]| {
+        let before = peer.sent("GET", "/blobs/");
+        let told = tug.run(words);
+        (told, peer.sent("GET", "/blobs/") - before)
+    };
+    let tug = Tug::new();
+    let (told, bytes) = fetched(&tug, &["cat", &format!("{name}:/etc/os-release")]);
+    assert!(told.contains("--- stdout\nID=test\n"), "{told}");
+    assert!(told.contains("1 of 2 layers here now, 1 known by what they list"), "{told}");
+    assert!(bytes < 100_000, "{bytes} bytes");
+    // The same answers as about the image that is here, and all of them together cost less than one layer.
+    let here = Tug::new();
+    here.data(&["pull", "--quiet", &name[9..]]);
+    let before = peer.sent("GET", "/blobs/");
+    for words in [
+        &["ls", "-R", "--format", "json"][..],
+        &["waste", "--format", "json"],
+        &["diff", "--format", "{{json .files}}", "--files"],
+    ] {
+        let about = |tug: &Tug, image: &str| {
+            let other = if words[0] == "diff" { vec!["store:app"] } else { vec![] };
+            tug.data(&[words, &other, &[image]].concat()).replace(image, "IMAGE")
+        };
+        for tug in [&tug, &here] {
+            image(tug, "app", "A=1", &[high()]);
+        }
+        assert_eq!(about(&tug, &name), about(&here, &format!("store:{}", &name[9..])), "{words:?}");
+    }
+    assert!(peer.sent("GET", "/blobs/") - before < 200_000);
+    tug.data(&["cp", "-q", &format!("{name}:/usr"), "copy"]);
+    here.data(&["cp", "-q", &format!("store:{}:/usr", &name[9..]), "copy"]);
+    for file in ["large", "other"] {
+        let read = |tug: &Tug| fs::read(tug.path("copy").join(file)).expect("the file was copied");
+        assert!(read(&tug) == read(&here), "{file}");
+    }
+}
+
+#[test]
+fn a_registry_that_knows_no_ranges_gives_whole_layers() {
+    let peer = Peer::start(Behaviour::default());
+    let name = listed(&peer);
+    peer.add(Rule::on("GET", "/blobs/").ignore_range());
+    let tug = Tug::new();
+    let told = tug.run(&["cat", &format!("{name}:/etc/os-release")]);
+    assert!(told.contains("--- stdout\nID=test\n") && told.contains("2 of 2 layers here now\n"), "{told}");
 }
 
 /// Tags that are opened and closed, in order; what has no closing tag is `<…/>`.

@@ -297,6 +297,24 @@ fn all_images_of_an_index_are_changed_and_statements_about_them_go() {
 }
 
 #[test]
+fn owners_of_what_is_appended_are_those_of_the_image() {
+    let tug = Tug::new();
+    let user_files = ["etc/", "etc/passwd=root:x:0:0::/:\nwww:x:33:34::/:\n", "etc/group=staff:x:50:\n"];
+    tug.write("users.tar", tar(&user_files));
+    tug.write("more.tar", tar(&["opt/", "opt/tool=1"]));
+    tug.data(&["append", "scratch", "-f", "users.tar", "-t", "users"]);
+    for (owner, expected) in [("www", "33:34"), ("www:staff", "33:50"), ("7:staff", "7:50"), ("7", "7:7")] {
+        tug.data(&["append", "users", "-f", "more.tar", "--chown", owner, "-t", "site"]);
+        let told = tug.data(&["ls", "--format", "{{.Owner}}", "site:/opt"]);
+        assert_eq!(told.trim_end(), expected, "{owner}");
+    }
+    for wrong in ["nobody", "www:", ":", "www:nobody", "4294967295"] {
+        let told = tug.run(&["append", "users", "-f", "more.tar", "--chown", wrong, "-t", "site"]);
+        assert!(told.starts_with("exit code 1\n") && told.contains(&format!("`--chown {wrong}`")), "{told}");
+    }
+}
+
+#[test]
 fn layers_are_appended_from_tars_and_folders_and_paths_removed() {
     let tug = base_and_app();
     tug.write("more.tar", tar(&["opt/", "opt/tool=1"]));
@@ -398,11 +416,9 @@ fn layers_are_appended_from_tars_and_folders_and_paths_removed() {
     hint: this is about `--dest`
 
 
-    exit code 2
+    exit code 1
     --- stderr
-    error: `www-data` is not a number: names are those of an image, and none is read here
-
-    hint: this is about `--chown`
+    error: `--chown www-data`: no user `www-data` in the image's `/etc/passwd`
 
 
     exit code 2

@@ -37,11 +37,11 @@ use toc::Described;
 /// Annotations of a layer.
 pub(crate) type Annotations = BTreeMap<String, String>;
 
-const MANIFEST_CHECKSUM: &str = "io.github.containers.zstd-chunked.manifest-checksum";
-const MANIFEST_POSITION: &str = "io.github.containers.zstd-chunked.manifest-position";
+pub(crate) const MANIFEST_CHECKSUM: &str = "io.github.containers.zstd-chunked.manifest-checksum";
+pub(crate) const MANIFEST_POSITION: &str = "io.github.containers.zstd-chunked.manifest-position";
 const TAR_SPLIT_POSITION: &str = "io.github.containers.zstd-chunked.tarsplit-position";
 /// The only kind of manifest there is.
-const KIND: u64 = 1;
+pub(crate) const KIND: u64 = 1;
 const MAGIC: &[u8; 8] = b"GNUlInUx";
 const SKIPPABLE: u32 = 0x184d_2a50;
 const BUFFER: usize = 128 * 1024;

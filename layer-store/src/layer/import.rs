@@ -12,11 +12,10 @@ use tug_oci::{Descriptor, DiffId, Hasher, media_type};
 
 use super::chunks::{Chunk, Filling, Pool, WAITING};
 use super::inventory::Inventory;
-use super::meaning::{Meaning, meaning};
 use super::{Draft, Layer, LayerError, TREE};
 use crate::blob::{BlobWriter, SealedBlob};
 use crate::compression::{Compression, Decompressed, DecompressionLimits};
-use crate::entry::{EntryKind, NewEntry, NewEntryKind, Xattrs, shown};
+use crate::entry::{EntryKind, NewEntry, NewEntryKind, shown};
 use crate::error::{Error, Result, failed};
 use crate::file::Durability;
 use crate::lock::Lock;
@@ -288,24 +287,11 @@ fn take_apart(tar: impl Read, limits: Limits, tree: Option<TreeWriter>) -> Resul
     let mut tar = TarReader::new(tar, limits);
     let mut inventory = Inventory::new(tree);
     let mut buffer = vec![0; BUFFER];
-    while let Some(mut entry) = tar.next_entry().map_err(of_stream)? {
-        match meaning(&entry.path)? {
-            Meaning::Nothing => continue,
-            Meaning::Whiteout(path) => inventory.remove(path)?,
-            Meaning::Opaque(directory) => inventory.hide(directory)?,
-            Meaning::Entry => match entry.kind {
-                NewEntryKind::File { size } => {
-                    add_file(&mut tar, &mut inventory, entry, size, &mut buffer)?;
-                }
-                NewEntryKind::Directory => {
-                    entry.xattrs = xattr::kept(&entry.xattrs).into_owned();
-                    inventory.add(entry)?;
-                }
-                _ => {
-                    entry.xattrs = Xattrs::new();
-                    inventory.add(entry)?;
-                }
-            },
+    while let Some(entry) = tar.next_entry().map_err(of_stream)? {
+        if let Some(file) = inventory.take(entry)?
+            && let NewEntryKind::File { size } = file.kind
+        {
+            add_file(&mut tar, &mut inventory, file, size, &mut buffer)?;
         }
     }
     tar.finish().map_err(of_stream)?;

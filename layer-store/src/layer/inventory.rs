@@ -22,6 +22,7 @@ use std::ops::Bound;
 use rustix::fs::FileType;
 
 use super::LayerError;
+use super::meaning::{Meaning, meaning};
 use crate::entry::{
     Entry, EntryKind, Mtime, NewEntry, NewEntryKind, Xattrs, canonical_order, is_inside, shown, split,
 };
@@ -30,9 +31,10 @@ use crate::layer::sink::too_large;
 use crate::tar::{Segment, TarError};
 use crate::toc::{Toc, TocTooLarge, TocWriter};
 use crate::tree::{Attributes, TreeWriter};
+use crate::xattr;
 
 /// What a layer has, so far.
-pub(super) struct Inventory {
+pub(crate) struct Inventory {
     slots: BTreeMap<Path, Slot>,
     things: Vec<Thing>,
     root_is_opaque: bool,
@@ -81,13 +83,35 @@ struct Thing {
 }
 
 impl Inventory {
-    pub(super) fn new(tree: Option<TreeWriter>) -> Self {
+    pub(crate) fn new(tree: Option<TreeWriter>) -> Self {
         Self { slots: BTreeMap::new(), things: Vec::new(), root_is_opaque: false, implied: 0, tree }
     }
 
     /// The tree that is made along.
     pub(super) fn tree(&mut self) -> Option<&mut TreeWriter> {
         self.tree.as_mut()
+    }
+
+    /// Takes in an entry, whatever its name means. A file comes back: it is for [`Self::add_file`], once its content is
+    /// known.
+    pub(crate) fn take(&mut self, mut entry: NewEntry) -> Result<Option<NewEntry>> {
+        match meaning(&entry.path)? {
+            Meaning::Nothing => {}
+            Meaning::Whiteout(path) => self.remove(path)?,
+            Meaning::Opaque(directory) => self.hide(directory)?,
+            Meaning::Entry => match entry.kind {
+                NewEntryKind::File { .. } => return Ok(Some(entry)),
+                NewEntryKind::Directory => {
+                    entry.xattrs = xattr::kept(&entry.xattrs).into_owned();
+                    self.add(entry)?;
+                }
+                _ => {
+                    entry.xattrs = Xattrs::new();
+                    self.add(entry)?;
+                }
+            },
+        }
+        Ok(None)
     }
 
     /// Takes in anything but a file and a removal.
@@ -124,13 +148,13 @@ impl Inventory {
     }
 
     /// Removes what is in the place of a file that is about to come.
-    pub(super) fn before_file(&mut self, path: &[u8]) -> Result<()> {
+    pub(crate) fn before_file(&mut self, path: &[u8]) -> Result<()> {
         self.add_parents(path)?;
         self.make_room(path)
     }
 
     /// Takes in a file, whose content is in the tree already, if there is one.
-    pub(super) fn add_file(
+    pub(crate) fn add_file(
         &mut self,
         path: Vec<u8>,
         kind: EntryKind,
@@ -184,7 +208,7 @@ impl Inventory {
     }
 
     /// The table of contents, and the size of all files. The tree is complete then.
-    pub(super) fn finish(mut self) -> Result<(Toc, u64)> {
+    pub(crate) fn finish(mut self) -> Result<(Toc, u64)> {
         self.settle_links()?;
         let mut toc = TocWriter::new();
         let mut first_names: Vec<Option<&[u8]>> = vec![None; self.things.len()];

@@ -31,6 +31,7 @@ pub(crate) use ensure::in_parallel;
 pub use error::LayerError;
 pub use import::ImportLayer;
 pub(crate) use import::{Derive, Surveyed};
+pub(crate) use inventory::Inventory;
 pub(crate) use lower::IMPLIED;
 pub use mountable::Lower;
 pub(crate) use writer::check as check_entry;

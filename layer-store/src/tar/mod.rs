@@ -39,6 +39,7 @@ mod writer;
 
 pub use error::TarError;
 pub use limits::Limits;
+pub(crate) use name::clean;
 pub(crate) use raw::Raw;
 pub use reader::TarReader;
 pub(crate) use sparse::Segment;

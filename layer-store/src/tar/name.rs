@@ -8,7 +8,7 @@ use crate::entry::shown;
 const LONGEST_COMPONENT: usize = 255;
 
 /// Drops leading slashes, `.` and double slashes; refuses `..`. The root comes out empty.
-pub(super) fn clean(name: &[u8], limits: &Limits) -> Result<Vec<u8>, TarError> {
+pub(crate) fn clean(name: &[u8], limits: &Limits) -> Result<Vec<u8>, TarError> {
     let refuse = |reason| Err(TarError::Name { name: shown(name), reason });
     if name.is_empty() {
         return refuse("it is empty");

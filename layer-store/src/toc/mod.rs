@@ -25,7 +25,7 @@ use std::ops::Range;
 
 pub(crate) use cache::TocCache;
 pub(crate) use record::{FileFacts, Record, RecordKind};
-pub(crate) use writer::{TocTooLarge, TocWriter};
+pub(crate) use writer::{TocTooLarge, TocWriter, sha256_of};
 
 use crate::entry::{Entry, canonical_order, is_inside};
 use record::kind;

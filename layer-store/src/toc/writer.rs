@@ -45,7 +45,7 @@ impl TocWriter {
             EntryKind::File { size, digest, offset } => {
                 append_number(&mut self.bytes, *size);
                 append_number(&mut self.bytes, *offset);
-                self.bytes.extend_from_slice(&hash_of(digest));
+                self.bytes.extend_from_slice(&sha256_of(digest));
                 append_number(&mut self.bytes, segments.map_or(0, |segments| segments.len() as u64 + 1));
                 for segment in segments.unwrap_or_default() {
                     append_number(&mut self.bytes, segment.offset);
@@ -96,7 +96,7 @@ impl TocWriter {
 }
 
 /// The 32 bytes behind a SHA-256 digest.
-fn hash_of(digest: &Digest) -> [u8; 32] {
+pub(crate) fn sha256_of(digest: &Digest) -> [u8; 32] {
     debug_assert_eq!(digest.algorithm(), Algorithm::Sha256, "content of files is always named by SHA-256");
     let value = |digit: u8| if digit.is_ascii_digit() { digit - b'0' } else { digit - b'a' + 10 };
     let mut hash = [0; 32];

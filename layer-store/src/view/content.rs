@@ -10,11 +10,11 @@ use std::sync::Arc;
 use rustix::fs::{AtFlags, Mode, OFlags, openat, statat};
 
 use super::stream::{self, Stream};
-use super::{Node, Sheet, View};
+use super::{Node, Sheet, Source, View};
 use crate::entry::{Mtime, shown, split};
 use crate::error::{Error, Result, failed};
 use crate::folder::Folder;
-use crate::layer::{LayerError, Lower};
+use crate::layer::{Layer, LayerError, Lower};
 use crate::tar::Segment;
 use crate::toc::RecordKind;
 
@@ -24,6 +24,9 @@ pub(super) fn open(view: &View, node: &Node) -> Result<Box<dyn Read + Send>> {
     let record = view.merged.record(position);
     let RecordKind::File(facts) = record.kind else { return Err(not_a_file()) };
     let sheet = &view.sheets[position.layer];
+    if let Source::Listed(listed) = &sheet.source {
+        return Ok(listed.open(&facts));
+    }
     let stream = match sheet.has_tar(view.only_looks)? {
         true => None,
         false if view.only_looks => stream::at(sheet, facts.offset)?,
@@ -45,8 +48,9 @@ pub(super) fn open(view: &View, node: &Node) -> Result<Box<dyn Read + Send>> {
 /// The time that something in the tree of a layer has on disk.
 /// An index has exactly the time of the layer; then it is the time that a copy of it has.
 pub(super) fn mtime_in_tree(sheet: &Sheet, path: &[u8], in_layer: Mtime) -> Option<Mtime> {
-    if matches!(sheet.layer.lower().ok()?, Some(Lower::Indexed { .. })) {
-        return sheet.layer.time_on_disk(in_layer).ok();
+    let layer = sheet.layer().ok()?;
+    if matches!(layer.lower().ok()?, Some(Lower::Indexed { .. })) {
+        return layer.time_on_disk(in_layer).ok();
     }
     let (directory, name) = split(path);
     let mut folder = Folder::open(sheet.tree().ok()?).ok()?;
@@ -55,12 +59,24 @@ pub(super) fn mtime_in_tree(sheet: &Sheet, path: &[u8], in_layer: Mtime) -> Opti
 }
 
 impl Sheet {
+    /// The layer in the store. One that is only listed has neither tar nor tree.
+    pub(super) fn layer(&self) -> Result<&Layer> {
+        match &self.source {
+            Source::Kept(layer) => Ok(layer),
+            Source::Listed(_) => {
+                let reason = "it is not in the store";
+                Err(Error::Stream { action: "read a layer", source: io::Error::other(reason) })
+            }
+        }
+    }
+
     /// Opens the plain tar, once for all files in it; `false` when it is not kept and there is a tree. Where there is
     /// neither, the tar is made: that is one file instead of all of them. Nothing is made for who only looks.
     fn has_tar(&self, only_looks: bool) -> Result<bool> {
         if self.tar.get().is_none() {
-            let tar = match (self.layer.open_tar()?, self.layer.tree()) {
-                (None, None) if !only_looks => Some(self.layer.make_tar()?),
+            let layer = self.layer()?;
+            let tar = match (layer.open_tar()?, layer.tree()) {
+                (None, None) if !only_looks => Some(layer.make_tar()?),
                 (tar, _) => tar,
             };
             let _ = self.tar.set(tar);
@@ -70,7 +86,7 @@ impl Sheet {
 
     fn tree(&self) -> Result<&Path> {
         if self.tree.get().is_none() {
-            let _ = self.tree.set(self.layer.make_tree()?);
+            let _ = self.tree.set(self.layer()?.make_tree()?);
         }
         Ok(self.tree.get().expect("it was set just now, by us or by another thread"))
     }

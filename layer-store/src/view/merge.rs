@@ -56,6 +56,26 @@ impl Merged {
         Self { tocs }
     }
 
+    pub(crate) fn tocs(&self) -> &[Arc<Toc>] {
+        &self.tocs
+    }
+
+    /// Whether these layers settle what is at `path`, so that none below them matters: it is there and no directory, it or
+    /// something above it is removed, or a directory hides what is below it.
+    pub(crate) fn settles(&self, path: &[u8]) -> bool {
+        self.tocs.iter().any(|toc| {
+            let ends = path.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at);
+            let is_hiding = |end: usize| {
+                let Some(record) = toc.find(&path[..end]) else { return false };
+                match toc.record(record).kind {
+                    RecordKind::Directory | RecordKind::Implied => toc.is_opaque(record),
+                    _ => true,
+                }
+            };
+            toc.root_is_opaque() || ends.chain([path.len()]).any(|end| end > 0 && is_hiding(end))
+        })
+    }
+
     pub(crate) fn toc(&self, layer: usize) -> &Toc {
         &self.tocs[layer]
     }

@@ -11,13 +11,14 @@ use std::io::Read;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock};
 
-use tug_oci::DiffId;
+use tug_oci::{Descriptor, DiffId};
 
 use crate::entry::{Entry, EntryKind, Mtime, join};
-use crate::error::Result;
-use crate::layer::Layer;
+use crate::error::{Error, Result};
+use crate::layer::{Layer, Mountable};
+use crate::listed::{Listed, Lists};
 use crate::store::Store;
-use crate::toc::RecordKind;
+use crate::toc::{RecordKind, Toc};
 use crate::tree::Attributes;
 
 pub(crate) use merge::{Found, Merged, Place, Position};
@@ -36,7 +37,7 @@ pub struct View {
 /// One layer of a view, lowest first.
 #[derive(Debug)]
 struct Sheet {
-    layer: Layer,
+    source: Source,
     /// The plain tar, opened when first read; `None` inside when it is not kept.
     tar: OnceLock<Option<File>>,
     /// The tree, made when first needed.
@@ -45,6 +46,15 @@ struct Sheet {
     shared: OnceLock<BTreeSet<usize>>,
     /// How far its blob was read, for those who only look.
     streams: Mutex<Streams>,
+}
+
+/// Where the content of a layer is.
+#[derive(Debug)]
+enum Source {
+    /// In the store.
+    Kept(Layer),
+    /// Elsewhere: it is known by its own list.
+    Listed(Arc<Listed>),
 }
 
 /// Something in a view.
@@ -88,20 +98,56 @@ impl Store {
     pub fn view(&self, layers: &[DiffId]) -> Result<View> {
         View::of(self.find_layers(layers)?)
     }
+
+    /// The merged tree of `layers`, lowest first, for somebody who only looks. A layer that is not in the store, and has a
+    /// list that its annotations vouch for, stays where it is: its list is read, and of its files those that are opened.
+    /// `lists` are those that were read before. Other layers that are missing are fetched.
+    pub fn look_into<'a>(
+        &self,
+        layers: impl IntoIterator<Item = (&'a DiffId, &'a Descriptor)>,
+        lists: &Lists,
+    ) -> Result<View> {
+        let layers: Vec<_> = layers.into_iter().collect();
+        let mut missing = Vec::new();
+        for (diff_id, blob) in &layers {
+            if self.layer(diff_id)?.is_none() {
+                missing.push((*diff_id, *blob));
+            }
+        }
+        lists.read(self, &missing)?;
+        missing.retain(|(diff_id, _)| lists.get(diff_id).is_none());
+        self.ensure_layers(missing, Mountable::Later)?;
+        let sources = layers.into_iter().map(|(diff_id, _)| match self.layer(diff_id)? {
+            Some(layer) => Ok(Source::Kept(layer)),
+            None => {
+                let listed = lists.get(diff_id).map(Source::Listed);
+                listed.ok_or_else(|| Error::MissingLayer(diff_id.clone()))
+            }
+        });
+        Ok(View::of_sources(sources.collect::<Result<_>>()?)?.only_looking())
+    }
 }
 
 impl View {
     /// The merged tree of `layers`, lowest first.
     pub(crate) fn of(layers: Vec<Layer>) -> Result<Self> {
-        let tocs = layers.iter().map(Layer::toc).collect::<Result<_>>()?;
-        let sheet = |layer| Sheet {
-            layer,
+        Self::of_sources(layers.into_iter().map(Source::Kept).collect())
+    }
+
+    fn of_sources(sources: Vec<Source>) -> Result<Self> {
+        let toc = |source: &Source| match source {
+            Source::Kept(layer) => layer.toc(),
+            Source::Listed(listed) => Ok(listed.toc()),
+        };
+        let tocs = sources.iter().map(toc).collect::<Result<_>>()?;
+        let sheet = |source| Sheet {
+            source,
             tar: OnceLock::new(),
             tree: OnceLock::new(),
             shared: OnceLock::new(),
             streams: Mutex::default(),
         };
-        let sheets = Arc::new(layers.into_iter().map(sheet).collect());
+        let sheets = Arc::new(sources.into_iter().map(sheet).collect());
         Ok(Self { merged: Merged::new(tocs), sheets, only_looks: false })
     }
 
@@ -130,9 +176,20 @@ impl View {
         children.map(|(name, found)| self.node(join(path, &name), &found)).collect()
     }
 
+    /// Whether what is at `path` is known whatever layers may lie below these: a file, a removal, or a directory that hides
+    /// those below. Links are not followed.
+    pub fn settles(&self, path: &[u8]) -> bool {
+        self.merged.settles(path)
+    }
+
     /// The content of a regular file of this view.
     pub fn open(&self, node: &Node) -> Result<Box<dyn Read + Send>> {
         content::open(self, node)
+    }
+
+    /// What the layers say, lowest first.
+    pub(crate) fn tocs(&self) -> &[Arc<Toc>] {
+        self.merged.tocs()
     }
 
     pub(crate) fn merged(&self) -> &Merged {

@@ -40,7 +40,7 @@ pub(super) fn at(sheet: &Sheet, offset: u64) -> Result<Option<Stream>> {
         match streams.waiting.take() {
             Some(stream) if stream.at <= offset => Some(stream),
             _ if streams.begun == MOST_BEGINNINGS => {
-                streams.spilled = Some(sheet.layer.plain_file()?);
+                streams.spilled = Some(sheet.layer()?.plain_file()?);
                 return Ok(None);
             }
             _ => {
@@ -51,7 +51,7 @@ pub(super) fn at(sheet: &Sheet, offset: u64) -> Result<Option<Stream>> {
     };
     let mut stream = match waiting {
         Some(stream) => stream,
-        None => Stream { source: sheet.layer.plain_stream()?, at: 0 },
+        None => Stream { source: sheet.layer()?.plain_stream()?, at: 0 },
     };
     let skipped = io::copy(&mut stream.source.by_ref().take(offset - stream.at), &mut io::sink());
     let skipped = skipped.map_err(|source| Error::Stream { action: "read a layer", source })?;

@@ -4,6 +4,7 @@
 //! kept. A server that ignores ranges sends all of it, once. Source: distribution-spec "Pulling blobs", RFC 9110
 //! section 14.
 
+mod alone;
 mod part;
 mod range;
 

@@ -40,6 +40,7 @@ const MOST_PLATFORMS: usize = 50;
 
 /// The whole page about an image. Its layers come if they are missing.
 pub(super) fn page(opened: &Opened) -> Result<String, CommandError> {
+    opened.fetch()?;
     let found = finding::find(opened)?;
     let view = opened.view()?;
     let (steps, base) = opened.steps()?;

@@ -70,8 +70,7 @@ pub(super) struct Found {
 
 /// Looks for waste.
 pub(super) fn find(opened: &Opened) -> Result<Found, CommandError> {
-    opened.fetch()?;
-    let waste = opened.store.waste(opened.image.diff_ids())?;
+    let waste = opened.view()?.waste();
     Ok(Found { waste, origins: opened.origins()? })
 }
 
