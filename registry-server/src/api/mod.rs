@@ -118,12 +118,14 @@ impl Registry {
         let headers = response.headers_mut();
         headers.insert("docker-distribution-api-version", HeaderValue::from_static("registry/2.0"));
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        // HTTP/1.1 would say the length by itself, HTTP/2 leaves that of an empty body out.
+        let length = http_body::Body::size_hint(response.body()).exact();
+        let has_body = !matches!(response.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+        let headers = response.headers_mut();
+        if let (Some(length), true, false) = (length, has_body, headers.contains_key(header::CONTENT_LENGTH)) {
+            headers.insert(header::CONTENT_LENGTH, length.into());
+        }
         if is_head {
-            let length = http_body::Body::size_hint(response.body()).exact();
-            let headers = response.headers_mut();
-            if let (Some(length), false) = (length, headers.contains_key(header::CONTENT_LENGTH)) {
-                headers.insert(header::CONTENT_LENGTH, length.into());
-            }
             *response.body_mut() = Body::empty();
         }
         response

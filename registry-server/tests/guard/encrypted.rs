@@ -149,3 +149,30 @@ fn files_that_cannot_be_used_are_named_at_the_start() {
     let expected = format!("the key in `{key}` is not that of the certificate in `{certificate}`");
     assert_eq!(start(tls.clone()), expected);
 }
+
+#[test]
+fn an_empty_blob_has_its_length_over_http2_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let issuer = authority();
+    let tls = write(folder.path(), &issuer);
+    let registry = Registry::with(|options| options.tls = Some(tls));
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let client = reqwest::Client::builder()
+        .tls_certs_only([reqwest::Certificate::from_pem(issuer.pem().as_bytes()).unwrap()])
+        .resolve("registry.test", registry.running.address())
+        .no_proxy()
+        .build()
+        .unwrap();
+    let base = format!("https://registry.test:{}/v2/app/blobs/", registry.running.address().port());
+    let empty = tug_oci::Digest::of(b"");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let pushed = client.post(format!("{base}uploads/?digest={empty}")).send().await.unwrap();
+        assert_eq!((pushed.status().as_u16(), pushed.version()), (201, reqwest::Version::HTTP_2));
+        for method in [reqwest::Method::HEAD, reqwest::Method::GET] {
+            let answer = client.request(method.clone(), format!("{base}{empty}")).send().await.unwrap();
+            assert_eq!(answer.status(), 200);
+            assert_eq!(answer.headers()["content-length"], "0", "{method}");
+        }
+    });
+}
