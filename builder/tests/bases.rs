@@ -23,7 +23,7 @@ fn save(folder: &Path, names: &[&str]) {
             let names = vec![format!("{name}:1").parse().unwrap()];
             let text = "FROM scratch\nCOPY name /\nENV WHO=from-the-file\n";
             let built = place.build(context.path(), text).unwrap().built;
-            SaveImage { target: built.descriptor, names }
+            SaveImage { target: built.descriptor, names, written: None }
         })
         .collect();
     let platform = Platform::host();

@@ -277,8 +277,13 @@ impl IndexEntry {
     }
 
     pub(crate) fn named(name: &Reference, image: &Descriptor) -> Self {
+        Self::written(name, None, image)
+    }
+
+    /// The same, where the name was written in another way, if it was.
+    pub(crate) fn written(name: &Reference, written: Option<&str>, image: &Descriptor) -> Self {
         let mut noted = image.clone();
-        noted.annotations.insert(REF_NAME.to_owned(), name.familiar());
+        noted.annotations.insert(REF_NAME.to_owned(), written.map_or_else(|| name.familiar(), str::to_owned));
         noted.annotations.insert(IMAGE_NAME.to_owned(), name.to_string());
         Self { value: to_value(&noted), image: Some(image.clone()), name: Some(name.clone()) }
     }

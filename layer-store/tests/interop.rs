@@ -56,7 +56,7 @@ impl Fixture {
         let path = self.path("saved.tar");
         let names: Vec<Reference> = names.iter().map(|name| name.parse().unwrap()).collect();
         let target = self.store.resolve(&names[0]).unwrap().unwrap();
-        let images = [SaveImage { target, names }];
+        let images = [SaveImage { target, names, written: None }];
         let options = SaveOptions { format, compression, platform: Platform::host() };
         self.store.save(&images, &options, &mut File::create(&path).unwrap()).unwrap();
         path

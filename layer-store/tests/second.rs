@@ -107,7 +107,7 @@ fn what_another_store_has_is_found_and_nothing_is_written_there() {
     assert_eq!(store.verify(&VerifyOptions::default(), &|_| ()).unwrap().wrong(), 0);
     let mut saved = Vec::new();
     let target = store.resolve(&"app:1".parse().unwrap()).unwrap().unwrap();
-    let images = [SaveImage { names: vec!["app:1".parse().unwrap()], target }];
+    let images = [SaveImage { names: vec!["app:1".parse().unwrap()], target, written: None }];
     let options = SaveOptions {
         format: ArchiveFormat::Oci,
         compression: ArchiveCompression::Plain,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::digest::Digest;
 use crate::media_type;
@@ -81,7 +82,10 @@ pub struct Manifest {
     pub annotations: BTreeMap<String, String>,
     /// Only indexes have this; a document with both is refused.
     #[serde(default, skip_serializing)]
-    manifests: Option<serde_json::Value>,
+    manifests: Option<Value>,
+    /// What we do not know stays when the document is written anew.
+    #[serde(flatten)]
+    others: Map<String, Value>,
 }
 
 impl Manifest {
@@ -96,6 +100,7 @@ impl Manifest {
             subject: None,
             annotations: BTreeMap::new(),
             manifests: None,
+            others: Map::new(),
         }
     }
 }
@@ -125,14 +130,23 @@ pub struct Index {
     /// Its own media type.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub media_type: Option<String>,
+    /// What kind of artifact it is, when it is not a list of images.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub artifact_type: Option<String>,
     /// The images.
     pub manifests: Vec<Descriptor>,
+    /// What this is attached to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<Descriptor>,
     /// Free text under well-known keys.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub annotations: BTreeMap<String, String>,
     /// Only manifests have this; a document with both is refused.
     #[serde(default, skip_serializing)]
-    layers: Option<serde_json::Value>,
+    layers: Option<Value>,
+    /// What we do not know stays when the document is written anew.
+    #[serde(flatten)]
+    others: Map<String, Value>,
 }
 
 impl Index {
@@ -141,9 +155,12 @@ impl Index {
         Self {
             schema_version: 2,
             media_type: Some(media_type::OCI_INDEX.to_owned()),
+            artifact_type: None,
             manifests,
+            subject: None,
             annotations: BTreeMap::new(),
             layers: None,
+            others: Map::new(),
         }
     }
 }
@@ -210,6 +227,24 @@ mod tests {
         );
         assert!(Raw::<Index>::parse(wrong_type.into_bytes()).is_err());
         assert!(Raw::<Index>::parse(b"{\"schemaVersion\":1,\"manifests\":[]}".to_vec()).is_err());
+    }
+
+    #[test]
+    fn what_is_not_known_stays_when_a_document_is_written_anew() {
+        let index = format!(
+            r#"{{"schemaVersion":2,"mediaType":"{}","artifactType":"a/b","manifests":[{1}],"subject":{1},"annotations":{{"k":"v"}},"org.x":{{"n":[1,2.5]}}}}"#,
+            media_type::OCI_INDEX,
+            layer()
+        );
+        let mut value = Raw::<Index>::parse(index.clone().into_bytes()).unwrap().into_value();
+        assert_eq!(value.artifact_type.as_deref(), Some("a/b"));
+        assert_eq!(Raw::encode(value.clone()).bytes(), index.as_bytes());
+        value.manifests.clear();
+        let shorter = index.replacen(&layer(), "", 1);
+        assert_eq!(String::from_utf8_lossy(Raw::encode(value).bytes()), shorter);
+        let manifest = format!(r#"{{"schemaVersion":2,"config":{0},"layers":[{0}],"org.x":null}}"#, layer());
+        let value = Raw::<Manifest>::parse(manifest.clone().into_bytes()).unwrap().into_value();
+        assert_eq!(Raw::encode(value).bytes(), manifest.as_bytes());
     }
 
     #[test]

@@ -119,7 +119,7 @@ mod tests {
             reason::<ImageConfig>("not json"),
         ];
         insta::assert_snapshot!(reasons.join("\n"), @r#"
-        the image index is not valid: invalid length 0, expected an object at line 1 column 2
+        the image index is not valid: invalid type: list, expected an object at line 1 column 0
         the image index is not valid: invalid type: string "x", expected an object at line 1 column 3
         the image index is not valid: invalid type: integer `5`, expected a list at line 1 column 35
         the image manifest is not valid: invalid value: integer `-5`, expected a number from 0 at line 1 column 40

@@ -1,7 +1,8 @@
 //! References: the names that people give to images.
 //!
 //! `[registry/]repository[:tag][@digest]`, normalised as docker does: no registry means `docker.io`, one word there
-//! means `library/word`, neither tag nor digest means `latest`. Source: distribution `reference` grammar,
+//! means `library/word`, neither tag nor digest means `latest`. Hosts are the same in capitals and in lower case, so they
+//! are kept in lower case: `LOCALHOST:5000/app` is `localhost:5000/app`. Source: distribution `reference` grammar,
 //! distribution-spec "Pulling manifests" (names and tags).
 
 use std::fmt;
@@ -73,7 +74,8 @@ pub struct Reference {
 }
 
 impl Reference {
-    /// The host, with a port if it was given: `docker.io`, `localhost:5000`.
+    /// The host, with a port if it was given: `docker.io`, `localhost:5000`. In lower case, unless only its capitals say
+    /// that it is one (`Registry/app`).
     pub fn registry(&self) -> &str {
         &self.registry
     }
@@ -204,12 +206,14 @@ fn split_tag(named: &str) -> (&str, Option<&str>) {
 
 /// The first part is a registry when it could not be a user's name: it has a dot, a colon, a capital or is `localhost`.
 fn split_registry(name: &str) -> (String, String) {
+    let is_host = |text: &str| text == "localhost" || text.contains(['.', ':']);
     let (registry, repository) = match name.split_once('/') {
-        Some((first, rest)) if first == "localhost" || first.contains(['.', ':']) || has_upper(first) => {
-            (first, rest)
-        }
+        Some((first, rest)) if is_host(first) || has_upper(first) => (first, rest),
         _ => (DEFAULT_REGISTRY, name),
     };
+    let lower = registry.to_ascii_lowercase();
+    // Without its capitals, `Registry/app` would be another name.
+    let registry = if is_host(&lower) { lower.as_str() } else { registry };
     let registry = if registry == "index.docker.io" { DEFAULT_REGISTRY } else { registry };
     let official = registry == DEFAULT_REGISTRY && !repository.contains('/');
     let prefix = if official { "library/" } else { "" };
@@ -291,6 +295,12 @@ mod tests {
             ("ghcr.io/a/b/c:v1", "ghcr.io/a/b/c:v1"),
             ("[::1]:5000/app", "[::1]:5000/app:latest"),
             ("a/b--c/d__e/f.g", "docker.io/a/b--c/d__e/f.g:latest"),
+            ("LOCALHOST:5000/app", "localhost:5000/app:latest"),
+            ("LocalHost/app", "localhost/app:latest"),
+            ("GHCR.io/a/b:V1", "ghcr.io/a/b:V1"),
+            ("[FE80::A]/app", "[fe80::a]/app:latest"),
+            ("Index.Docker.IO/debian", "docker.io/library/debian:latest"),
+            ("Registry/app", "Registry/app:latest"),
         ] {
             assert_eq!(full(text), expected);
         }

@@ -10,7 +10,7 @@ use reqwest::Url;
 use tokio::sync::OnceCell;
 
 use crate::auth::{Asking, Auth, Scope, identity};
-use crate::credentials::Credential;
+use crate::credentials::{Credential, PassedOver};
 use crate::error::{Error, Kind};
 use crate::event::Event;
 use crate::hosts::{Endpoint, Operation};
@@ -199,9 +199,13 @@ impl Client {
         let look = || async {
             let credentials = Arc::clone(&self.0.transport.options().credentials);
             let endpoint = endpoint.clone();
-            let looked = tokio::task::spawn_blocking(move || credentials.for_endpoint(&endpoint)).await;
-            let looked =
+            let look = move || (credentials.for_endpoint(&endpoint), credentials.newly_passed_over());
+            let looked = tokio::task::spawn_blocking(look).await;
+            let (looked, passed_over) =
                 looked.map_err(|_| Error::new(Kind::Config, "the search for credentials broke off"))?;
+            for PassedOver { path, reason } in passed_over {
+                self.0.transport.tell(Event::CredentialsSkipped { path, reason });
+            }
             Ok::<_, Error>(looked?.map(Arc::new))
         };
         found.get_or_try_init(look).await.cloned()

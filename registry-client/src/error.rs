@@ -64,6 +64,11 @@ struct Facts {
 }
 
 impl Error {
+    /// For work that its caller has ended.
+    pub fn cancelled() -> Self {
+        Self::new(Kind::Cancelled, "it was cancelled")
+    }
+
     /// An error with a sentence of its own.
     pub(crate) fn new(kind: Kind, message: impl Into<String>) -> Self {
         let message = message.into();

@@ -1,5 +1,6 @@
 //! What happens on the way, for those who watch: nothing here is an error, and nothing holds a secret.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use tug_oci::Digest;
@@ -39,6 +40,13 @@ pub enum Event {
     MirrorSkipped {
         /// The mirror.
         host: String,
+        /// Why.
+        reason: String,
+    },
+    /// A file with credentials in a usual place cannot be read. Told once for each.
+    CredentialsSkipped {
+        /// The file.
+        path: PathBuf,
         /// Why.
         reason: String,
     },

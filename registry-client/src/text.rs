@@ -31,6 +31,12 @@ pub(crate) fn shown(text: &str) -> String {
     out
 }
 
+/// What the system said, without the number of the error.
+pub(crate) fn of_io(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error ").next().unwrap_or(&text).to_lowercase()
+}
+
 /// An address without user, password, query and fragment, for any of these may be a key to something.
 pub(crate) fn address(url: &Url) -> String {
     let host = authority(url);

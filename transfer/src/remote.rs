@@ -49,12 +49,22 @@ impl Remote {
         &self.inner.client
     }
 
-    /// Runs something that the client does to its end.
+    /// Runs something that the client does to its end. When it is to stop, it ends with [`client::Kind::Cancelled`], and
+    /// no upload is left open at the registry.
     pub fn run<T>(
         &self,
         work: impl Future<Output = std::result::Result<T, client::Error>>,
     ) -> std::result::Result<T, client::Error> {
-        self.runtime().block_on(work)
+        self.runtime().block_on(async {
+            tokio::select! {
+                biased;
+                outcome = work => outcome,
+                () = self.stopped() => {
+                    self.client().cancel_uploads().await;
+                    Err(client::Error::cancelled())
+                }
+            }
+        })
     }
 
     pub(crate) fn tell(&self, event: Event) {

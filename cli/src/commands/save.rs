@@ -147,7 +147,7 @@ fn to_save(
         };
         let place = images.iter().position(|image| image.target.digest == target.digest);
         let place = place.unwrap_or_else(|| {
-            images.push(SaveImage { target, names: Vec::new() });
+            images.push(SaveImage { target, names: Vec::new(), written: None });
             images.len() - 1
         });
         let known = &mut images[place].names;

@@ -24,8 +24,9 @@ pub(super) fn credentials(environment: &Environment) -> CredentialOptions {
     let only = environment
         .path(environment::REGISTRY_AUTH_FILE)
         .map(|path| NamedFile { path, named_by: environment::REGISTRY_AUTH_FILE.to_owned() });
-    let docker = environment.path(environment::DOCKER_CONFIG).or_else(|| in_home(environment, ".docker"));
-    let docker = docker.map(|folder| folder.join("config.json"));
+    let config = |folder: PathBuf| folder.join("config.json");
+    let named = environment.path(environment::DOCKER_CONFIG).map(config);
+    let docker = named.clone().or_else(|| in_home(environment, ".docker").map(config));
     let of_podman = [Some(runtime_folder(environment)), config_home(environment)];
     let mut files: Vec<PathBuf> =
         of_podman.into_iter().flatten().map(|folder| folder.join("auth.json")).collect();
@@ -36,6 +37,7 @@ pub(super) fn credentials(environment: &Environment) -> CredentialOptions {
         inline,
         only,
         files,
+        named_files: named.into_iter().collect(),
         new_file: docker,
         registries: registries(environment),
         helpers: HelperOptions {
@@ -156,6 +158,7 @@ mod tests {
                 "/home/u/.dockercfg"
             ]
         );
+        assert_eq!(credentials(&environment).named_files, [PathBuf::from("/docker/config.json")]);
         let registries = registries(&environment);
         assert_eq!(registries.only, Some(("/r.conf".into(), "CONTAINERS_REGISTRIES_CONF".to_owned())));
         let tls = tls(&environment);

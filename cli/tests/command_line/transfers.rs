@@ -141,14 +141,10 @@ fn two_processes_that_pull_one_image_fetch_it_once() {
     assert_eq!(peer.sent("GET", blob), image.layers[0].1.len() as u64);
 }
 
-#[test]
-fn an_interrupted_push_leaves_no_session_and_ends_by_the_signal() {
-    let tug = Tug::new();
-    let peer = Peer::start(Behaviour::default());
-    tug.image(&["app"]);
-    let name = format!("{}/app:1", peer.address());
+/// Interrupts a command while it sends a blob.
+fn leaves_no_session(tug: &Tug, peer: &Peer, words: &[&str]) {
     peer.add(Rule::on("PUT", "/blobs/uploads/").hold());
-    let child = tug.command(&["push", "-q", "app", &name]).spawn().expect("tug can be started");
+    let child = tug.command(words).spawn().expect("tug can be started");
     peer.wait_until("nothing was sent", |exchanges| {
         exchanges.iter().any(|exchange| exchange.is("PUT", "/blobs/uploads/"))
     });
@@ -165,6 +161,36 @@ fn an_interrupted_push_leaves_no_session_and_ends_by_the_signal() {
     peer.wait_until("the session stayed", |exchanges| {
         exchanges.iter().any(|exchange| exchange.is("DELETE", "/blobs/uploads/"))
     });
+}
+
+#[test]
+fn an_interrupted_push_leaves_no_session_and_ends_by_the_signal() {
+    let tug = Tug::new();
+    let peer = Peer::start(Behaviour::default());
+    tug.image(&["app"]);
+    let name = format!("{}/app:1", peer.address());
+    leaves_no_session(&tug, &peer, &["push", "-q", "app", &name]);
+}
+
+#[test]
+fn an_interrupted_push_of_a_list_leaves_no_session_and_ends_by_the_signal() {
+    let tug = Tug::new();
+    let peer = Peer::start(Behaviour::default());
+    tug.image(&["app"]);
+    tug.data(&["manifest", "create", "list", "app"]);
+    leaves_no_session(
+        &tug,
+        &peer,
+        &["manifest", "push", "list", &format!("docker://{}/app:1", peer.address())],
+    );
+}
+
+#[test]
+fn an_interrupted_attach_leaves_no_session_and_ends_by_the_signal() {
+    let tug = Tug::new();
+    let (peer, _, name) = peer_with_app();
+    std::fs::write(tug.path("notes.txt"), "notes").expect("a file can be written");
+    leaves_no_session(&tug, &peer, &["attach", "--artifact-type", "a/b", &name, "notes.txt"]);
 }
 
 #[test]
@@ -185,6 +211,11 @@ fn a_push_and_a_copy_write_the_digest_and_nothing_else() {
     let layout = tug.data(&["copy", "-q", &names[0], "oci:layout:app"]);
     assert_eq!(layout, format!("{digest}\n"));
     assert!(tug.path("layout/oci-layout").exists());
+    let index = std::fs::read_to_string(tug.path("layout/index.json")).expect("there is an index");
+    assert!(
+        index.contains(r#""org.opencontainers.image.ref.name":"app""#),
+        "as skopeo looks for it: {index}"
+    );
 }
 
 #[test]

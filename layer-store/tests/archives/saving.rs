@@ -1,6 +1,6 @@
 //! What is saved is deterministic, minimal, and can be loaded.
 
-use tug_layer_store::{ArchiveCompression, ArchiveFormat, Error, SaveImage, SaveOptions};
+use tug_layer_store::{ArchiveCompression, ArchiveFormat, Error, LoadOptions, SaveImage, SaveOptions};
 use tug_oci::{Digest, Manifest, Raw, media_type};
 
 use crate::making::*;
@@ -21,7 +21,7 @@ fn what_is_saved_is_the_same_each_time_and_can_be_loaded() {
         .refs()
         .unwrap()
         .into_iter()
-        .map(|(name, target)| SaveImage { target, names: vec![name] })
+        .map(|(name, target)| SaveImage { target, names: vec![name], written: None })
         .collect();
     for format in [ArchiveFormat::Docker, ArchiveFormat::Oci] {
         for compression in [ArchiveCompression::Plain, ArchiveCompression::Gzip, ArchiveCompression::Zstd] {
@@ -51,6 +51,7 @@ fn a_layout_folder_is_written_merged_and_loaded() {
     let save = |names: &[&str]| SaveImage {
         target: image.descriptor.clone(),
         names: names.iter().map(|name| name.parse().unwrap()).collect(),
+        written: None,
     };
     let path = folder.path().join("layout");
     store.save_layout(&[save(&["a", "b"])], &amd64(), &path).unwrap();
@@ -60,6 +61,15 @@ fn a_layout_folder_is_written_merged_and_loaded() {
     let names: Vec<String> = other.refs().unwrap().iter().map(|(name, _)| name.familiar()).collect();
     assert_eq!(names, ["a:latest", "b:latest", "c:latest"]);
     assert_eq!(diff_ids_of(&other, "c"), [Digest::of(&plain)]);
+
+    let written = SaveImage { written: Some("d".to_owned()), ..save(&["d"]) };
+    store.save_layout(&[written], &amd64(), &path).unwrap();
+    let text = std::fs::read_to_string(path.join("index.json")).unwrap();
+    assert!(text.contains(r#""org.opencontainers.image.ref.name":"d""#), "{text}");
+    assert!(text.contains(r#""io.containerd.image.name":"docker.io/library/d:latest""#), "{text}");
+    assert!(text.contains(r#""org.opencontainers.image.ref.name":"c:latest""#), "{text}");
+    other.load_path(&path, &LoadOptions { only: Some("d:latest".to_owned()), ..options() }).unwrap();
+    assert!(other.resolve(&"d".parse().unwrap()).unwrap().is_some());
 
     let occupied = folder.path().join("occupied");
     std::fs::create_dir(&occupied).unwrap();
@@ -90,7 +100,7 @@ fn a_docker_archive_has_only_layers_that_every_docker_reads() {
         .blob(&new_blob)
         .finish();
     load(&store, &archive).unwrap();
-    let image = SaveImage { target, names: vec!["app:2".parse().unwrap()] };
+    let image = SaveImage { target, names: vec!["app:2".parse().unwrap()], written: None };
     let mut saved = Vec::new();
     let options = SaveOptions {
         format: ArchiveFormat::Docker,
@@ -119,7 +129,7 @@ fn a_damaged_blob_in_the_store_is_not_saved_as_if_it_were_good() {
         platform: amd64(),
     };
     let save = || {
-        let images = [SaveImage { target: image.descriptor.clone(), names: Vec::new() }];
+        let images = [SaveImage { target: image.descriptor.clone(), names: Vec::new(), written: None }];
         store.save(&images, &options, &mut std::io::sink())
     };
     save().unwrap();
@@ -138,7 +148,7 @@ fn a_full_disk_is_reported_as_such() {
     let plain = vec![7; 8 << 20];
     store.write_blob(&plain).unwrap();
     let image = store.write_image(config(&[&plain]).into_value(), Default::default()).unwrap();
-    let images = [SaveImage { target: image.descriptor, names: Vec::new() }];
+    let images = [SaveImage { target: image.descriptor, names: Vec::new(), written: None }];
     for compression in [ArchiveCompression::Plain, ArchiveCompression::Gzip] {
         let options = SaveOptions { format: ArchiveFormat::Docker, compression, platform: amd64() };
         let mut full = std::fs::File::options().write(true).open("/dev/full").unwrap();

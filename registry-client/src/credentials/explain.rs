@@ -1,5 +1,7 @@
 //! Which place wins, and why the others do not: for `tug login --show`.
 
+use std::sync::PoisonError;
+
 use super::walk::{Place, What};
 use super::{CredentialKind, CredentialSource, Credentials};
 use crate::config_error::{ConfigError, Origin};
@@ -33,6 +35,8 @@ pub enum Outcome {
     Absent,
     /// It is there, and has nothing for this registry.
     Nothing,
+    /// It cannot be read, for this reason, and is passed over: nobody named it.
+    PassedOver(String),
     /// It cannot be read. Asking the registry fails here, unless something before it wins.
     Broken(ConfigError),
 }
@@ -60,7 +64,11 @@ impl Credentials {
                 }
             };
             if candidates.is_empty() {
-                let outcome = if self.is_there(&place) { Outcome::Nothing } else { Outcome::Absent };
+                let outcome = match (self.passed_over(&place), self.is_there(&place)) {
+                    (Some(reason), _) => Outcome::PassedOver(reason),
+                    (None, true) => Outcome::Nothing,
+                    (None, false) => Outcome::Absent,
+                };
                 explained.push(Explanation { source: self.source_of(&place), outcome });
             }
             for candidate in candidates {
@@ -85,6 +93,13 @@ impl Credentials {
             Place::File { origin, .. } => matches!(self.file(origin), Ok(Some(_))),
             Place::Given(_) | Place::Inline | Place::Helper(_) => true,
         }
+    }
+
+    fn passed_over(&self, place: &Place) -> Option<String> {
+        let Place::File { origin: Origin::File(path), .. } = place else { return None };
+        let read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = read.passed_over.iter().find(|passed_over| passed_over.path == *path);
+        found.map(|passed_over| passed_over.reason.clone())
     }
 
     fn source_of(&self, place: &Place) -> CredentialSource {

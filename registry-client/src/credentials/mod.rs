@@ -10,8 +10,9 @@
 //! | 4 the file that was named (`--authfile`, `REGISTRY_AUTH_FILE`), else every usual file | see below  |
 //!
 //! In a file: the helper in `credHelpers`, then the one in `credsStore`, then `auths`; the longest key wins
-//! (`key`). A helper or file that has nothing passes the question on. What cannot be read, or is wrong, is an error
-//! and never passed over: a private image would be "not found" without a word why.
+//! (`key`). A helper or file that has nothing passes the question on. What is wrong is an error, and so is what cannot be
+//! read where somebody named it: a private image would be "not found" without a word why. A file in a usual place that
+//! cannot be read, such as one that root left for podman, is passed over, and that is told.
 //!
 //! Nothing here reads the environment, and nothing is read before it is needed.
 
@@ -27,7 +28,8 @@ mod tests;
 mod walk;
 
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 
 pub use explain::{Explanation, Outcome};
 pub use helper::{HelperError, HelperOptions, HelperProblem};
@@ -125,7 +127,16 @@ pub struct Credentials {
 #[derive(Debug, Default)]
 struct Read {
     files: std::collections::HashMap<Origin, Option<Arc<AuthFile>>>,
+    passed_over: Vec<PassedOver>,
+    told: usize,
     listed: Option<Vec<Listed>>,
+}
+
+/// A file in a usual place that cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PassedOver {
+    pub(crate) path: PathBuf,
+    pub(crate) reason: String,
 }
 
 /// A line of `credential-helpers`.
@@ -161,6 +172,14 @@ impl Credentials {
     pub fn for_endpoint(&self, endpoint: &Endpoint) -> Result<Option<Credential>, ConfigError> {
         let named = (!endpoint.is_mirror).then_some(endpoint.named_registry.as_str());
         self.first(&endpoint.uses_credentials_of, named)
+    }
+
+    /// The files that were passed over since the last question.
+    pub(crate) fn newly_passed_over(&self) -> Vec<PassedOver> {
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = read.passed_over[read.told..].to_vec();
+        read.told = read.passed_over.len();
+        new
     }
 
     fn first(

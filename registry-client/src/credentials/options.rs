@@ -18,6 +18,9 @@ pub struct CredentialOptions {
     /// The usual files in their order, for when none was named: those of podman, then `config.json` of docker. A file with
     /// the name `.dockercfg` has the older layout. Those that are not there are passed over.
     pub files: Vec<PathBuf>,
+    /// Those of `files` whose place somebody named: that one of them cannot be read is an error. The others are passed over
+    /// then, with a word.
+    pub named_files: Vec<PathBuf>,
     /// The file that is made when something is to be saved and none of `files` is there.
     pub new_file: Option<PathBuf>,
     /// Where registries.conf is, for its `credential-helpers`.

@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError};
 use super::file::{AuthFile, Layout};
 use super::helper::Helper;
 use super::key::{HUB, HUB_KEY, canonical_host};
-use super::{Credential, CredentialKind, CredentialSource, Credentials, GivenCredential, Listed};
+use super::{Credential, CredentialKind, CredentialSource, Credentials, GivenCredential, Listed, PassedOver};
 use crate::config_error::{ConfigError, Origin};
 use crate::document::{self, Part};
 use crate::hosts::registries;
@@ -139,10 +139,26 @@ impl Credentials {
         }
     }
 
-    /// The file at `origin`, if it is there. It is read once.
+    /// The file at `origin`, if it is there. It is read once. One that cannot be read counts as not there, unless its
+    /// place was named.
     pub(super) fn file(&self, origin: &Origin) -> Result<Option<Arc<AuthFile>>, ConfigError> {
         let Origin::File(path) = origin else { return Ok(None) };
-        self.cached(origin, || read(path))
+        match self.cached(origin, || read(path)) {
+            Err(ConfigError::Read { path, source }) if self.is_usual(&path) => {
+                let mut known = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+                let reason = crate::text::of_io(&source);
+                if known.files.insert(origin.clone(), None).is_none() {
+                    known.passed_over.push(PassedOver { path, reason });
+                }
+                Ok(None)
+            }
+            read => read,
+        }
+    }
+
+    /// Whether nobody named the place of a file.
+    fn is_usual(&self, path: &Path) -> bool {
+        self.options.only.is_none() && !self.options.named_files.iter().any(|named| named == path)
     }
 
     fn cached(

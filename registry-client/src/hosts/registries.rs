@@ -205,13 +205,19 @@ fn mirror(part: &Part<'_>, only_digests: bool) -> Result<Mirror, ConfigError> {
     Ok(Mirror { location, insecure: part.flag_of("insecure")?, pulls })
 }
 
-/// A host with or without a path; no scheme.
+/// A host, which is in lower case in names too, with or without a path; no scheme.
 fn address(part: &Part<'_>, name: &str) -> Result<Option<String>, ConfigError> {
     let Some(text) = part.text_of(name)? else { return Ok(None) };
     if text.contains("://") {
         return Err(part.problem(&format!("has a `{name}` with a scheme: write only host and path")));
     }
-    Ok(Some(text.trim_end_matches('/').to_owned()).filter(|text| !text.is_empty()))
+    let (host, path) = text.split_once('/').map_or((text, None), |(host, path)| (host, Some(path)));
+    let mut address = host.to_ascii_lowercase();
+    if let Some(path) = path {
+        address.push('/');
+        address.push_str(path);
+    }
+    Ok(Some(address.trim_end_matches('/').to_owned()).filter(|text| !text.is_empty()))
 }
 
 /// How many bytes of a name `host/path` a prefix covers.
@@ -241,6 +247,20 @@ fn covered(prefix: &str, name: &str) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn hosts_are_the_same_in_capitals() {
+        let text = "[[registry]]\nprefix = \"*.Example.COM/Team\"\nlocation = \"LOCALHOST:5000/Up/\"\n";
+        let origin = Origin::Flag("x".to_owned());
+        let value = document::toml(text, &origin).unwrap();
+        let mut registries = Registries::default();
+        registries.add(&Part::whole(&value, &origin)).unwrap();
+        let entry = &registries.entries[0];
+        assert_eq!(
+            (entry.prefix.as_str(), entry.location.as_str()),
+            ("*.example.com/Team", "localhost:5000/Up")
+        );
+    }
 
     #[test]
     fn a_prefix_covers_whole_parts_of_a_name() {

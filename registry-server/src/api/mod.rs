@@ -122,7 +122,8 @@ impl Registry {
         let length = http_body::Body::size_hint(response.body()).exact();
         let has_body = !matches!(response.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
         let headers = response.headers_mut();
-        if let (Some(length), true, false) = (length, has_body, headers.contains_key(header::CONTENT_LENGTH)) {
+        if let (Some(length), true, false) = (length, has_body, headers.contains_key(header::CONTENT_LENGTH))
+        {
             headers.insert(header::CONTENT_LENGTH, length.into());
         }
         if is_head {

@@ -173,10 +173,11 @@ impl Remote {
             }
             Place::Archive { kind, path, name } => (kind, path, name),
         };
-        let name = name.as_deref().unwrap_or(called).parse::<Reference>().ok();
+        let parsed = name.as_deref().unwrap_or(called).parse::<Reference>().ok();
         let image = SaveImage {
             target: target.clone(),
-            names: name.into_iter().filter(|name| name.digest().is_none()).collect(),
+            names: parsed.into_iter().filter(|name| name.digest().is_none()).collect(),
+            written: name.clone(),
         };
         if *kind == ArchiveKind::OciFolder {
             return Ok(store.save_layout(&[image], &options.platform, path)?);

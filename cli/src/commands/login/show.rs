@@ -46,6 +46,7 @@ fn row(explanation: &Explanation) -> Row {
         Outcome::NotAsked => ("notAsked", "is not asked any more".to_owned()),
         Outcome::Absent => ("absent", "is not there".to_owned()),
         Outcome::Nothing => ("nothing", "has nothing for it".to_owned()),
+        Outcome::PassedOver(_) => ("passedOver", "cannot be read".to_owned()),
         Outcome::Broken(_) => ("broken", "is broken".to_owned()),
         _ => ("other", String::new()),
     };
@@ -61,6 +62,7 @@ fn row(explanation: &Explanation) -> Row {
             "user": user,
             "problem": match &explanation.outcome {
                 Outcome::Broken(error) => Some(error.to_string()),
+                Outcome::PassedOver(reason) => Some(reason.clone()),
                 _ => None,
             },
         }),

@@ -105,6 +105,7 @@ pub(crate) fn run(arguments: &AttachArguments, settings: &Settings) -> Result<()
     let files = arguments.files.iter().map(read).collect::<Result<Vec<_>, _>>()?;
     let annotations = annotations(arguments, settings)?;
     let (registry, name) = Registry::of(&arguments.registry, &arguments.image, settings)?;
+    let registry = registry.cancelling()?;
     let top = registry.manifest(&name)?;
     let subject = match &arguments.platform {
         Some(platform) => registry.image(&name, top, platform)?,

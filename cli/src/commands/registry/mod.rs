@@ -29,6 +29,7 @@ pub(super) mod tags;
 
 use std::fmt::Display;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tug_oci::Reference;
 use tug_registry_client as client;
@@ -43,11 +44,13 @@ use crate::output::Output;
 use crate::progress::transfer::remark;
 use crate::registry_settings::RegistryArguments;
 use crate::settings::Settings;
+use crate::signals::Interrupts;
 
 /// The way to registries, while a command runs.
 pub(super) struct Registry {
     remote: Remote,
     hosts: Arc<Hosts>,
+    interrupts: Interrupts,
 }
 
 impl Registry {
@@ -60,7 +63,18 @@ impl Registry {
         let options = arguments.options(&settings.environment, registry)?;
         let hosts = Arc::clone(&options.hosts);
         let remote = Remote::new(options, Arc::new(Notices(settings.output)))?;
-        Ok(Self { remote, hosts })
+        Ok(Self { remote, hosts, interrupts: Interrupts::default() })
+    }
+
+    /// The same, for what writes to a registry: after an interrupt it cancels the uploads that it has begun there.
+    pub(super) fn cancelling(mut self) -> Result<Self, CommandError> {
+        let stop = Arc::new(AtomicBool::new(false));
+        self.interrupts = Interrupts::watch({
+            let stop = Arc::clone(&stop);
+            move || stop.store(true, Ordering::SeqCst)
+        })?;
+        self.remote = self.remote.stopping_when(move || stop.load(Ordering::SeqCst));
+        Ok(self)
     }
 
     /// The same for one name, and what that name means in full.
@@ -99,7 +113,12 @@ impl Registry {
         what: impl Display,
         work: impl Future<Output = Result<T, client::Error>>,
     ) -> Result<T, CommandError> {
-        self.remote.run(work).map_err(|error| CommandError::of_registry(what, &error))
+        self.remote.run(work).map_err(|error| self.behind(CommandError::of_registry(what, &error)))
+    }
+
+    /// `error`; after an interrupt the process ends by its signal.
+    pub(super) fn behind(&self, error: CommandError) -> CommandError {
+        self.interrupts.behind(error)
     }
 
     /// The manifest or index that a name points to.

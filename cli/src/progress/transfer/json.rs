@@ -86,6 +86,9 @@ fn facts(event: &Event) -> Option<(&'static str, Value)> {
             Client::MirrorSkipped { host, reason } => {
                 ("mirrorSkipped", json!({ "host": host, "reason": reason }))
             }
+            Client::CredentialsSkipped { path, reason } => {
+                ("credentialsSkipped", json!({ "path": path.display().to_string(), "reason": reason }))
+            }
             Client::Warning { host, text } => ("warning", json!({ "host": host, "text": text })),
             Client::PlainHttp { host } => ("plainHttp", json!({ "host": host })),
             _ => return None,

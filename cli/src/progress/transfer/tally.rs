@@ -98,6 +98,9 @@ pub(crate) fn remark(event: &Event) -> Option<String> {
         Event::Client(Client::MirrorSkipped { host, reason }) => {
             format!("mirror `{host}` is passed over: {reason}")
         }
+        Event::Client(Client::CredentialsSkipped { path, reason }) => {
+            format!("the credentials in `{}` are passed over: {reason}", path.display())
+        }
         Event::Client(Client::Warning { host, text }) => format!("`{host}` warns: {text}"),
         _ => return None,
     })

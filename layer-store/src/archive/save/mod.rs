@@ -89,6 +89,9 @@ pub struct SaveImage {
     pub target: Descriptor,
     /// The names it shall have in the archive; none is fine.
     pub names: Vec<Reference>,
+    /// How its only name was written, where somebody did so. In an image layout others look for just that: `app` is not
+    /// `app:latest` for them.
+    pub written: Option<String>,
 }
 
 impl Store {

@@ -63,7 +63,10 @@ impl SavePlan {
             };
             match image.names.is_empty() {
                 true => plan.index.push(IndexEntry::nameless(&target)),
-                false => plan.index.extend(image.names.iter().map(|name| IndexEntry::named(name, &target))),
+                false => plan.index.extend(image.names.iter().map(|name| {
+                    let written = image.written.as_deref().filter(|_| image.names.len() == 1);
+                    IndexEntry::written(name, written, &target)
+                })),
             }
         }
         Ok(plan)

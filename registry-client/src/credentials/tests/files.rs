@@ -1,6 +1,9 @@
 //! What files say.
 
-use super::{Home, auths};
+use std::fs;
+
+use super::{Home, auths, repository};
+use crate::credentials::{CredentialOptions, Credentials, Outcome};
 
 #[test]
 fn every_form_of_an_entry_is_understood() {
@@ -160,12 +163,33 @@ fn a_mistake_in_an_entry_for_something_else_harms_nobody() {
 }
 
 #[test]
-fn what_cannot_be_read_is_an_error_and_what_is_not_there_is_none() {
-    let home = Home::new().with(".docker/config.json/not-a-file", "");
-    assert_eq!(home.found(&home.credentials(), "a.io/x"), "error: cannot read `~/.docker/config.json`");
+fn what_was_named_and_cannot_be_read_is_an_error_and_what_is_not_there_is_none() {
+    let home = Home::new().with("named.json/not-a-file", "");
+    assert_eq!(home.found(&home.with_authfile("named.json"), "a.io/x"), "error: cannot read `~/named.json`");
     let home = Home::new().with(".docker", "a file where a folder is expected");
     assert_eq!(home.found(&home.credentials(), "a.io/x"), "nobody");
     let home = Home::new().with(".docker/config.json", &format!("{{\"x\":\"{}\"}}", "x".repeat(4 << 20)));
     let shown = home.found(&home.credentials(), "a.io/x");
     assert_eq!(shown, "error: `~/.docker/config.json` has more than 4194304 bytes");
+}
+
+#[test]
+fn a_usual_file_that_cannot_be_read_is_passed_over_and_told_once_a_named_one_is_an_error() {
+    let home = Home::new().with(".docker/config.json", &auths(&[("a.io", "me:hunter2")]));
+    // Nobody can read a folder as a file, not even root.
+    fs::create_dir_all(home.path("run/auth.json")).unwrap();
+    let credentials = home.credentials();
+    let asked = repository("a.io/x");
+    let found = credentials.for_repository(&asked).unwrap().unwrap();
+    assert_eq!(found.kind.user(), Some("me"));
+    let [told] = credentials.newly_passed_over().try_into().unwrap();
+    assert_eq!((told.path, told.reason.as_str()), (home.path("run/auth.json"), "is a directory"));
+    assert!(credentials.for_repository(&asked).unwrap().is_some());
+    assert!(credentials.newly_passed_over().is_empty());
+    let explained = credentials.explain(&asked).unwrap();
+    assert!(matches!(&explained[0].outcome, Outcome::PassedOver(reason) if reason == "is a directory"));
+
+    let named = CredentialOptions { named_files: vec![home.path("run/auth.json")], ..home.options() };
+    let error = Credentials::new(named).for_repository(&asked).unwrap_err();
+    assert_eq!(home.without_home(&error.to_string()), "cannot read `~/run/auth.json`");
 }

@@ -247,7 +247,7 @@ impl Output<'_> {
     }
 
     fn to_save(&self, image: &Descriptor) -> Vec<SaveImage> {
-        vec![SaveImage { target: image.clone(), names: self.names.to_vec() }]
+        vec![SaveImage { target: image.clone(), names: self.names.to_vec(), written: None }]
     }
 
     fn files(&self, file: Option<FileOutput>, notes: &mut Vec<String>) -> Result<(), CommandError> {

@@ -380,10 +380,12 @@ fn push(arguments: &PushArguments, settings: &Settings) -> Result<(), CommandErr
             Registry::of(&arguments.registry, &name, settings)?
         }
     };
+    let registry = registry.cancelling()?;
     let options = PushOptions { all: true, ..PushOptions::new(Platform::host()) };
     let target = store.resolve(&arguments.list)?.ok_or_else(|| list::no_such(&arguments.list))?;
     let name = arguments.list.familiar();
-    let pushed = registry.remote().push(&store, &name, &target, &[destination], &options)?;
+    let pushed = registry.remote().push(&store, &name, &target, &[destination], &options);
+    let pushed = pushed.map_err(|error| registry.behind(error.into()))?;
     let Some(pushed) = pushed.first() else { return Ok(()) };
     let digest = pushed.target.digest.to_string();
     if let Some(path) = &arguments.digestfile {
