@@ -63,6 +63,8 @@ pub use cache::StepLock;
 pub use cache_mounts::{
     CacheId, CacheMount, CacheSharing, CacheSummary, ExportedCaches, ImportedCache, Merge,
 };
+#[cfg(feature = "fuzzing")]
+pub use chunked::round_trip as chunked_round_trip;
 pub use compress_ahead::CompressAhead;
 pub use compression::{BlockWriter, Compression, Decompressed, DecompressionLimits};
 pub use convert::Conversion;

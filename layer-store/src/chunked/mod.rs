@@ -14,6 +14,8 @@
 //! layer when one differs, so the manifest has names and modes as the headers have them. A layer that it has no words for
 //! is written as plain zstd: one with sparse files, names that are not UTF-8 or there twice, global headers.
 
+#[cfg(any(test, feature = "fuzzing"))]
+mod check;
 mod frames;
 mod recorded;
 mod tar_split;
@@ -33,6 +35,12 @@ use frames::Frames;
 use recorded::Recorded;
 use tar_split::TarSplit;
 use toc::Described;
+
+/// What the fuzz targets ask: whether a tar that was written as `zstd:chunked`, read back, is the tar that it was made of.
+#[cfg(feature = "fuzzing")]
+pub fn round_trip(tar: &[u8]) -> std::result::Result<(), String> {
+    check::round_trip(tar)
+}
 
 /// Annotations of a layer.
 pub(crate) type Annotations = BTreeMap<String, String>;

@@ -59,6 +59,14 @@ fn it_is_the_tar_for_whoever_decompresses_it() {
 }
 
 #[test]
+fn contents_and_the_rest_make_the_tar_again() {
+    for tar in [tar(), foreign()] {
+        assert_eq!(check::round_trip(&tar), Ok(()));
+    }
+    assert_eq!(check::round_trip(b"no tar"), Ok(()));
+}
+
+#[test]
 fn every_file_is_found_by_the_manifest() {
     let tar = tar();
     let (blob, annotations) = chunked(&tar);
