@@ -17,8 +17,8 @@ use std::time::{Duration, SystemTime};
 use tug_oci::Digest;
 
 use crate::error::{Result, failed};
-use crate::file::{self, Durability};
-use crate::garbage::names_in;
+use crate::file;
+use crate::garbage::{digests_in, names_in};
 use crate::lock::Lock;
 use crate::store::Store;
 
@@ -31,7 +31,11 @@ impl Store {
     /// The record of the step with this key. Reading it marks it as used.
     pub fn cache_record(&self, key: &Digest) -> Result<Option<Vec<u8>>> {
         let path = self.record_path(key);
-        let bytes = read_record(&path)?;
+        let bytes = self.pinning(|_, pinned| {
+            let bytes = read_record(&path)?;
+            pinned.extend(bytes.iter().flat_map(|bytes| digests_in(bytes)));
+            Ok(bytes)
+        })?;
         if bytes.is_some() {
             mark_as_used(&path);
             return Ok(bytes);
@@ -41,6 +45,7 @@ impl Store {
 
     /// Writes the record of the step with this key. Does not wait for the disk.
     pub fn put_cache_record(&self, key: &Digest, bytes: &[u8]) -> Result<()> {
+        self.pin(&digests_in(bytes));
         self.write_record(&self.record_path(key), bytes)
     }
 
@@ -120,10 +125,8 @@ impl Store {
     }
 
     fn write_record(&self, path: &Path, bytes: &[u8]) -> Result<()> {
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder).map_err(failed("create", folder))?;
-        }
-        file::replace(path, &self.path("ingest"), bytes, Durability::Deferred)
+        // A prune may take the folder away meanwhile.
+        file::replace_in_folder(path, &self.path("ingest"), bytes)
     }
 
     fn record_path(&self, key: &Digest) -> PathBuf {

@@ -71,9 +71,10 @@ impl Store {
     /// and with [`Error::NoReflinks`] where files cannot share blocks.
     pub fn deduplicate(&self, options: DedupOptions) -> Result<Deduplicated> {
         if options.dry_run {
-            return self.deduplicate_alone(options);
+            let _everything = self.hold_everything()?;
+            return self.unpinned().deduplicate_alone(options);
         }
-        let done = self.lock().alone(|| self.deduplicate_alone(options))?;
+        let done = self.alone(|store| store.deduplicate_alone(options))?;
         done.ok_or_else(|| Error::InUse { path: self.root().to_owned() })
     }
 

@@ -54,6 +54,21 @@ pub(crate) fn replace(path: &Path, beside: &Path, bytes: &[u8], durability: Dura
     if durability == Durability::Synced { sync_folder_of(path) } else { Ok(()) }
 }
 
+/// The same, and makes the folder that `path` is in, which others may take away at any moment.
+pub(crate) fn replace_in_folder(path: &Path, beside: &Path, bytes: &[u8]) -> Result<()> {
+    const TRIES: usize = 16;
+    let Some(folder) = path.parent() else { return replace(path, beside, bytes, Durability::Deferred) };
+    let mut tries = 0;
+    loop {
+        std::fs::create_dir_all(folder).map_err(failed("create", folder))?;
+        let outcome = replace(path, beside, bytes, Durability::Deferred);
+        tries += 1;
+        if outcome.is_ok() || tries == TRIES || folder.exists() {
+            return outcome;
+        }
+    }
+}
+
 /// Makes a new, empty file with a name that nobody else has. It is locked while it is open, so that nobody takes it for
 /// garbage.
 pub(crate) fn create_unique(folder: &Path, purpose: &str) -> Result<(PathBuf, File)> {

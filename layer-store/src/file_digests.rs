@@ -143,8 +143,6 @@ impl FileDigests {
         if learnt.is_empty() {
             return Ok(());
         }
-        let folder = self.store.path("cache/files");
-        std::fs::create_dir_all(&folder).map_err(failed("create", folder))?;
         let _lock = Lock::exclusive(&self.store.path("locks/files"))?;
         let mut merged: BTreeMap<FileIdentity, Record> = BTreeMap::new();
         for mut record in read_list(&self.path)? {
@@ -161,7 +159,7 @@ impl FileDigests {
         }
         // A file that changed has another identity; the one it had will not come back.
         let kept = merged.into_values().filter(|record| record.idle <= MOST_IDLE);
-        file::replace(&self.path, &self.store.path("ingest"), &to_bytes(kept), Durability::Deferred)
+        file::replace_in_folder(&self.path, &self.store.path("ingest"), &to_bytes(kept))
     }
 
     fn is_settled(&self, file: &FileIdentity) -> bool {

@@ -98,7 +98,22 @@ impl Store {
         if !is_id {
             return Ok(None);
         }
-        let mut found: Vec<Image> = Vec::new();
+        self.pinning(|store, pinned| {
+            let found = store.find_by_digits(name, digits, platform)?;
+            let Some((target, image)) = found else { return Ok(None) };
+            pinned.extend([target, image.descriptor.digest.clone(), image.id().clone()]);
+            Ok(Some(image))
+        })
+    }
+
+    /// The one image with such an id, and what leads to it.
+    fn find_by_digits(
+        &self,
+        name: &str,
+        digits: &str,
+        platform: &Platform,
+    ) -> Result<Option<(Digest, Image)>> {
+        let mut found: Vec<(Digest, Image)> = Vec::new();
         for Root { target, .. } in self.all_roots()? {
             let image = match self.image(&target, platform) {
                 Ok(image) => image,
@@ -109,15 +124,15 @@ impl Store {
             };
             let digests = [image.id(), &image.descriptor.digest, &target.digest];
             let fits = digests.iter().any(|digest| digest.hex().starts_with(digits));
-            if fits && found.iter().all(|other| other.id() != image.id()) {
-                found.push(image);
+            if fits && found.iter().all(|(_, other)| other.id() != image.id()) {
+                found.push((target.digest.clone(), image));
             }
         }
         match found.len() {
             0 | 1 => Ok(found.pop()),
             _ => Err(Error::AmbiguousId {
                 id: name.to_owned(),
-                matches: found.iter().map(|image| image.id().clone()).collect(),
+                matches: found.iter().map(|(_, image)| image.id().clone()).collect(),
             }),
         }
     }
@@ -132,13 +147,23 @@ impl Store {
         }
         let found = self.find_image(name, platform)?;
         let digits = name.strip_prefix("sha256:").unwrap_or(name);
-        let roots = self.roots()?.into_iter().map(|(_, target)| target);
-        let mut roots = roots.filter(|target| !digits.is_empty() && target.digest.hex().starts_with(digits));
-        Ok(roots.next().or_else(|| found.map(|image| image.descriptor)))
+        let root = self.pinning(|store, pinned| {
+            let roots = store.roots()?.into_iter().map(|(_, target)| target);
+            let mut roots =
+                roots.filter(|target| !digits.is_empty() && target.digest.hex().starts_with(digits));
+            let root = roots.next();
+            pinned.extend(root.iter().map(|target| target.digest.clone()));
+            Ok(root)
+        })?;
+        Ok(root.or_else(|| found.map(|image| image.descriptor)))
     }
 
     /// All images, with and without names, sorted by name. What is no image, or has lost blobs, is left out.
     pub fn images(&self, platform: &Platform) -> Result<Vec<ImageSummary>> {
+        self.pinning(|store, _| store.summaries(platform))
+    }
+
+    fn summaries(&self, platform: &Platform) -> Result<Vec<ImageSummary>> {
         let mut summaries = Vec::new();
         for Root { name, target, other_store } in self.all_roots()? {
             let mut walk =

@@ -68,7 +68,12 @@ impl Store {
                 continue;
             }
             if of_images.is_none() {
-                of_images = Some(self.layers_of_images()?);
+                of_images = Some(self.pinning(|store, found| {
+                    let known = store.layers_of_images()?;
+                    let needed = diff_ids.iter().filter_map(|diff_id| known.get(diff_id));
+                    found.extend(needed.map(|blob| blob.digest.clone()));
+                    Ok(known)
+                })?);
             }
             let found = of_images.as_ref().and_then(|known| known.get(diff_id)).cloned();
             blobs.push(found.ok_or_else(|| Error::MissingLayer(diff_id.clone()))?);

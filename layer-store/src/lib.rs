@@ -30,6 +30,7 @@ mod image_form;
 mod image_writer;
 mod inside;
 mod layer;
+mod lease;
 mod listed;
 mod lock;
 mod mutate;

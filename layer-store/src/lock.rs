@@ -5,7 +5,9 @@
 //!
 //! | file                 | shared                  | exclusive                                        |
 //! | -------------------- | ----------------------- | ------------------------------------------------ |
-//! | `locks/store`        | every open [`Store`]    | marking garbage and moving it to `trash/`        |
+//! | `locks/gate`         | pinning what is needed, for a moment | marking garbage and moving it to `trash/` |
+//! | `locks/store`        | who needs everything    | the same                                         |
+//! | `locks/lease-…`      | –                       | every open [`Store`], see [`crate::lease`]       |
 //! | `locks/index`        | –                       | changing `index.json`                            |
 //! | `locks/layer-<id>`   | –                       | making one layer, so that it is made once        |
 //! | `locks/step-<key>`   | –                       | doing one step of a build, so that it is done once |
@@ -45,6 +47,32 @@ impl Lock {
                 return Ok(Self { file });
             }
         }
+    }
+
+    /// Waits until nobody holds `path` alone, and holds it together with others who do so.
+    pub(crate) fn shared(path: &Path) -> Result<Self> {
+        loop {
+            let file = open(path)?;
+            flock_shared(&file).map_err(failed("lock", path))?;
+            if still_named(&file, path) {
+                return Ok(Self { file });
+            }
+        }
+    }
+
+    /// The file of a lock, which is not taken. It is made when missing.
+    pub(crate) fn open(path: &Path) -> Result<File> {
+        open(path)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn of(file: File) -> Self {
+        Self { file }
+    }
+
+    /// What is locked.
+    pub(crate) fn file(&self) -> &File {
+        &self.file
     }
 
     /// Holds `path` alone if nobody else does now.
@@ -105,46 +133,20 @@ pub(crate) fn still_named(file: &File, path: &Path) -> bool {
     }
 }
 
-/// The lock of the whole store: shared while anybody works in it.
-#[derive(Debug)]
-pub(crate) struct StoreLock {
-    /// None in a store that is only read, where none could be had.
-    file: Option<File>,
-    is_read_only: bool,
+/// Takes a shared lock on an opened file, which changes one that it holds.
+pub(crate) fn flock_shared(file: &File) -> rustix::io::Result<()> {
+    retry_on_intr(|| flock(file, FlockOperation::LockShared))
 }
 
-impl StoreLock {
-    pub(crate) fn shared(path: &Path) -> Result<Self> {
-        let file = open(path)?;
-        retry_on_intr(|| flock(&file, FlockOperation::LockShared)).map_err(failed("lock", path))?;
-        Ok(Self { file: Some(file), is_read_only: false })
-    }
+/// Gives up the lock that an opened file holds, if any.
+pub(crate) fn unlock(file: &File) -> Result<()> {
+    retry_on_intr(|| flock(file, FlockOperation::Unlock)).map_err(failed("unlock", "locks/store"))
+}
 
-    /// For a store that is only read: nothing is made. Whoever may read the file of the lock has it, which works on a
-    /// read-only file system as well; everybody else has none.
-    pub(crate) fn shared_if_possible(path: &Path) -> Self {
-        let locked = |file: &File| retry_on_intr(|| flock(file, FlockOperation::LockShared)).is_ok();
-        Self { file: File::open(path).ok().filter(locked), is_read_only: true }
-    }
-
-    /// Runs `work` while no other process, and no other opened store, works here; `None` when one does.
-    ///
-    /// flock gives up the old lock while it changes over, so between the two others may come and go: `work` must not
-    /// rely on what was seen before.
-    pub(crate) fn alone<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<Option<T>> {
-        let path = Path::new("locks/store");
-        let Some(file) = self.file.as_ref().filter(|_| !self.is_read_only) else { return Ok(None) };
-        let outcome = if try_flock(file, path)? { work().map(Some) } else { Ok(None) };
-        retry_on_intr(|| flock(file, FlockOperation::LockShared)).map_err(failed("lock", path))?;
-        outcome
-    }
-
-    /// Gives the lock up for a while, so that two who wait to be alone do not wait for each other. Until
-    /// [`StoreLock::alone`] takes it again, nothing in the store may be relied on.
-    pub(crate) fn give_up(&self) -> Result<()> {
-        let Some(file) = &self.file else { return Ok(()) };
-        retry_on_intr(|| flock(file, FlockOperation::Unlock)).map_err(failed("unlock", "locks/store"))
-    }
+/// For a store that is only read: nothing is made. Whoever may read the file of the lock has it, which works on a read-only
+/// file system as well; everybody else has none.
+pub(crate) fn shared_if_possible(path: &Path) -> Option<File> {
+    File::open(path).ok().filter(|file| flock_shared(file).is_ok())
 }
 
 fn open(path: &Path) -> Result<File> {
@@ -194,18 +196,5 @@ mod tests {
         assert!(path.exists());
         assert!(Lock::try_exclusive(&path).unwrap().is_none());
         drop(second);
-    }
-
-    #[test]
-    fn the_store_is_ours_alone_only_when_nobody_else_has_it_open() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("store");
-        let (first, second) = (StoreLock::shared(&path).unwrap(), StoreLock::shared(&path).unwrap());
-        assert_eq!(first.alone(|| Ok(())).unwrap(), None);
-        drop(second);
-        assert_eq!(first.alone(|| Ok(1)).unwrap(), Some(1));
-        let third = StoreLock::shared(&path).unwrap();
-        assert_eq!(first.alone(|| Ok(())).unwrap(), None);
-        drop(third);
     }
 }

@@ -35,6 +35,9 @@ impl Store {
         if origin.is_empty() || origin.contains(char::is_whitespace) {
             return Ok(());
         }
+        let digests: Vec<&Digest> = digests.into_iter().collect();
+        // Before the lock: see `lease`.
+        self.pin(digests.iter().copied());
         let _alone = Lock::exclusive(&self.path("locks/origins"))?;
         let known = self.lines()?;
         let latest: HashSet<&str> = known.lines().collect();

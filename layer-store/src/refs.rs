@@ -36,6 +36,7 @@ impl Store {
 
     /// Lets several names point to images, all at once or not at all.
     pub fn tag_all(&self, refs: &[(Reference, Descriptor)]) -> Result<()> {
+        self.pin(refs.iter().map(|(_, image)| &image.digest));
         self.change_index(|entries| {
             for (name, image) in refs {
                 let new = IndexEntry::named(name, image);
@@ -52,6 +53,7 @@ impl Store {
 
     /// Keeps an image that has no name from being taken for garbage, until it gets one or [`Store::forget`].
     pub fn keep(&self, image: &Descriptor) -> Result<()> {
+        self.pin([&image.digest]);
         self.change_index(|entries| {
             if !entries.iter().any(|entry| entry.points_to(&image.digest)) {
                 entries.push(IndexEntry::nameless(image));
@@ -95,6 +97,14 @@ impl Store {
     ///
     /// A name with a digest also finds an image of the same repository that has this digest under another name.
     pub fn resolve(&self, name: &Reference) -> Result<Option<Descriptor>> {
+        self.pinning(|store, pinned| {
+            let found = store.find_ref(name)?;
+            pinned.extend(found.iter().map(|image| image.digest.clone()));
+            Ok(found)
+        })
+    }
+
+    fn find_ref(&self, name: &Reference) -> Result<Option<Descriptor>> {
         let entries = Index::read(&self.path(INDEX_FILE))?.entries;
         let exact = entries.iter().find(|entry| entry.name.as_ref() == Some(name));
         let found = exact.or_else(|| {

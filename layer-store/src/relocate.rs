@@ -71,7 +71,7 @@ impl Store {
         if is_inside(&target) || is_inside(&there) {
             return Err(Error::MoveInside { path: target });
         }
-        let moved = self.lock().alone(|| self.relocate_alone(&root, &target, report))?;
+        let moved = self.alone(|store| store.relocate_alone(&root, &target, report))?;
         moved.ok_or_else(|| Error::InUse { path: self.root().to_owned() })
     }
 

@@ -27,18 +27,23 @@ impl Store {
     /// another process is doing the same.
     pub fn settle(&self) -> Result<usize> {
         let Some(_lock) = Lock::try_exclusive(&self.path("locks/settle"))? else { return Ok(0) };
-        let unsettled = self.unsettled()?;
+        let unsettled = self.unpinned().unsettled()?;
         if unsettled.is_empty() {
             return Ok(0);
         }
         let root = File::open(self.root()).map_err(failed("open", self.root()))?;
         syncfs(&root).map_err(failed("sync", self.root()))?;
         for before in &unsettled {
-            let _lock = self.lock_layer(&before.diff_id)?;
-            let folder = self.layer_folder(&before.diff_id);
+            // Nothing is pinned: who only waits for the disk keeps no garbage.
+            let quiet = self.unpinned();
+            let _lock = quiet.lock_layer(&before.diff_id)?;
+            let folder = quiet.layer_folder(&before.diff_id);
             // It may have got a tree meanwhile, or be gone.
             if Record::read(&folder)?.as_ref() == Some(before) {
-                Record { durable: true, ..before.clone() }.write(&folder)?;
+                let written = Record { durable: true, ..before.clone() }.write(&folder);
+                if folder.exists() {
+                    written?;
+                }
             }
         }
         Ok(unsettled.len())
@@ -50,9 +55,9 @@ impl Store {
     /// A process that waits for the disk cannot end, whatever thread does it, and nobody knows for how long when others
     /// write to the same disk. So it is best done in a process that nobody waits for.
     pub fn is_settling_due(&self) -> Result<bool> {
-        let unsettled = self.unsettled()?;
+        let unsettled = self.unpinned().unsettled()?;
         let is_young = |record: &Record| {
-            let modified = Record::modified(&self.layer_folder(&record.diff_id));
+            let modified = Record::modified(&self.unpinned().layer_folder(&record.diff_id));
             modified.is_some_and(|time| time.elapsed().is_ok_and(|age| age < WRITTEN_BY_ITSELF))
         };
         Ok(!unsettled.is_empty() && !unsettled.iter().any(is_young))

@@ -34,7 +34,8 @@ use tug_oci::{DiffId, Digest, json_reason};
 use crate::error::{Error, Result, failed};
 use crate::fetch::Fetching;
 use crate::file::{self, Durability};
-use crate::lock::{Lock, StoreLock};
+use crate::lease::OwnLease;
+use crate::lock::{self, Lock};
 use crate::refs;
 use crate::stop::Stop;
 use crate::toc::TocCache;
@@ -62,7 +63,7 @@ pub struct StoreOptions {
     pub indexed_layers: bool,
 }
 
-/// An open store. Cloning is cheap; all clones share one lock, which is held until the last is dropped.
+/// An open store. Cloning is cheap; all clones share one lease, which ends when the last is dropped.
 #[derive(Clone, Debug)]
 pub struct Store {
     inner: Arc<Inner>,
@@ -70,6 +71,8 @@ pub struct Store {
     pub(crate) fetching: Option<Fetching>,
     /// Stores that are only read: see [`mod@crate::second`].
     pub(crate) others: Arc<[Self]>,
+    /// Whether what is looked at is kept from being collected: see [`crate::lease`].
+    pub(crate) pins: bool,
 }
 
 #[derive(Debug)]
@@ -79,8 +82,10 @@ struct Inner {
     boot_id: String,
     trash: Trash,
     tocs: TocCache,
-    lock: StoreLock,
-    is_read_only: bool,
+    /// None in a store that is only read.
+    lease: Option<OwnLease>,
+    /// The lock of a store that is only read, where it could be had.
+    _reader: Option<File>,
 }
 
 impl Store {
@@ -109,7 +114,7 @@ impl Store {
         refuse_foreign(&root)?;
         refuse_other_owner(&root)?;
         make_folder(&root.join("locks"))?;
-        let lock = StoreLock::shared(&root.join("locks/store"))?;
+        let lease = Some(OwnLease::begin(&root.join("locks"))?);
         for name in ["blobs", "blobs/sha256", "layers", "cache", "mounts", "builds", "ingest", "trash"] {
             make_folder(&root.join(name))?;
         }
@@ -122,8 +127,8 @@ impl Store {
             boot_id: boot_id()?,
             trash,
             tocs: TocCache::default(),
-            lock,
-            is_read_only: false,
+            lease,
+            _reader: None,
         };
         let store = Self::of(inner);
         store.make_reserve();
@@ -142,19 +147,19 @@ impl Store {
         }
         let Some(meta) = Meta::read(&root)? else { return Err(Error::NoStore { path: root }) };
         meta.agree_to_read(&root)?;
-        let lock = StoreLock::shared_if_possible(&root.join("locks/store"));
+        let _reader = lock::shared_if_possible(&root.join("locks/store"));
         let trash = Trash::new(root.join("trash"));
         let (boot_id, tocs, options) = (boot_id()?, TocCache::default(), options.clone());
-        Ok(Self::of(Inner { root, options, boot_id, trash, tocs, lock, is_read_only: true }))
+        Ok(Self::of(Inner { root, options, boot_id, trash, tocs, lease: None, _reader }))
     }
 
     fn of(inner: Inner) -> Self {
-        Self { inner: Arc::new(inner), stop: None, fetching: None, others: Arc::default() }
+        Self { inner: Arc::new(inner), stop: None, fetching: None, others: Arc::default(), pins: true }
     }
 
     /// Whether it was opened by [`Store::open_read_only`].
     pub fn is_read_only(&self) -> bool {
-        self.inner.is_read_only
+        self.inner.lease.is_none()
     }
 
     /// The folder of the store, absolute.
@@ -177,6 +182,7 @@ impl Store {
         if self.is_read_only() {
             return Err(Error::ReadOnly { action: "change", path: self.layer_folder(diff_id) });
         }
+        self.pin([diff_id.digest()]);
         Lock::exclusive(&self.path("locks").join(format!("layer-{}", diff_id.hex())))
     }
 
@@ -185,13 +191,15 @@ impl Store {
         self.inner.root.join(below)
     }
 
-    /// Where the blob is, or would be.
+    /// Where the blob is, or would be. It is pinned before: see [`crate::lease`].
     pub(crate) fn blob_path(&self, digest: &Digest) -> PathBuf {
+        self.pin([digest]);
         self.inner.root.join("blobs").join(digest.algorithm().name()).join(digest.hex())
     }
 
-    /// The folder of the layer, whether it exists or not.
+    /// The folder of the layer, whether it exists or not. The layer is pinned before: see [`crate::lease`].
     pub(crate) fn layer_folder(&self, diff_id: &DiffId) -> PathBuf {
+        self.pin([diff_id.digest()]);
         self.inner.root.join("layers").join(diff_id.hex())
     }
 
@@ -203,8 +211,8 @@ impl Store {
         &self.inner.trash
     }
 
-    pub(crate) fn lock(&self) -> &StoreLock {
-        &self.inner.lock
+    pub(crate) fn lease(&self) -> Option<&OwnLease> {
+        self.inner.lease.as_ref()
     }
 }
 

@@ -59,7 +59,7 @@ fn a_process_of_its_own() {
         }
         Some(("endless", who)) => (0..u32::MAX).for_each(|round| build(&store, who, round)),
         _ => {
-            println!("\nopen");
+            println!("\nmade {}", store.write_blob(b"work").unwrap());
             std::thread::sleep(Duration::from_secs(60));
         }
     }
@@ -103,18 +103,19 @@ fn a_killed_process_leaves_a_store_that_opens_and_garbage_that_goes() {
 }
 
 #[test]
-fn garbage_waits_until_no_other_process_has_the_store_open() {
+fn what_another_process_has_made_waits_until_it_ends() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(&folder.path().join("store"));
     let blob = store.write_blob(b"garbage").unwrap();
     let mut process = start(store.root(), "wait");
-    let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
-    assert!(lines.any(|line| line.unwrap() == "open"));
-    assert_eq!(store.remove_unreferenced().unwrap(), None);
-    assert!(store.has_blob(&blob).unwrap());
+    let lines = BufReader::new(process.stdout.take().unwrap()).lines();
+    let made = lines.map_while(Result::ok).find_map(|line| line.strip_prefix("made ").map(str::to_owned));
+    let made: tug_oci::Digest = made.unwrap().parse().unwrap();
+    assert_eq!(store.remove_unreferenced().unwrap().unwrap().blobs, [blob]);
+    assert!(store.has_blob(&made).unwrap());
     process.kill().unwrap();
     process.wait().unwrap();
-    assert_eq!(store.remove_unreferenced().unwrap().unwrap().blobs, [blob]);
+    assert_eq!(store.remove_unreferenced().unwrap().unwrap().blobs, [made]);
 }
 
 #[test]

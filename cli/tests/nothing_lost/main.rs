@@ -14,6 +14,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that fails should stop")]
 #![allow(clippy::print_stdout, reason = "a long run says how far it is")]
 
+mod beside;
 mod chance;
 mod checker;
 mod crowd;

@@ -8,12 +8,13 @@
 //! | the result of a build step    | every digest spelled in it                                                   |
 //! | a kept blob that is JSON      | every digest spelled in it: index → manifest → config, layers → diff ids     |
 //! | the record of a kept layer    | every digest spelled in it: the blob that the layer came in                  |
+//! | the lease of a live process   | every digest in it: what it has looked at, see [`crate::lease`]              |
 //!
 //! What steps had as inputs (`cache/slots/`) explains a miss and holds nothing: else no result could ever be let go.
 //!
-//! Whoever works in the store holds its lock, shared. Garbage is marked and renamed into `trash/` under the exclusive
-//! lock, so nothing is removed under somebody's hands; when somebody is at work, nothing is removed now. What is in
-//! `trash/` is unlinked without a lock.
+//! What a process that has the store open relies on is pinned by its lease, and what can be reached from there is kept as well:
+//! see [`crate::lease`]. Garbage is marked and renamed into `trash/` while nobody can pin anything, so nothing is removed under
+//! somebody's hands, and everybody else may go on working. What is in `trash/` is unlinked without a lock.
 
 mod spelled;
 
@@ -29,6 +30,7 @@ use crate::cache::STEP_LOCK;
 use crate::error::{Result, failed};
 use crate::file;
 use crate::image::DOCUMENT_LIMIT;
+use crate::lease::{Lease, is_held, is_lease};
 use crate::lock::{Lock, try_flock};
 use crate::partial;
 use crate::prune::Patience;
@@ -47,15 +49,18 @@ pub struct Removed {
     pub layers: Vec<DiffId>,
     /// The bytes of the blobs.
     pub blob_bytes: u64,
+    /// So many blobs and layers stay, though nothing leads to them, because others use them right now.
+    pub in_use: usize,
 }
 
 impl Store {
     /// Removes blobs and layers that no ref and no cache record leads to, and what killed processes left.
     ///
-    /// Returns `None`, and removes nothing that others might have seen, when the store is open elsewhere: a later call
-    /// will. The caller must not be writing to the store at the same time on another thread.
+    /// What others who have the store open have looked at stays. Returns `None`, and removes nothing that others might have
+    /// seen, when somebody has the store open who cannot say what that is: a later call will. The caller must not be using the
+    /// store at the same time on another thread.
     pub fn remove_unreferenced(&self) -> Result<Option<Removed>> {
-        let removed = self.lock().alone(|| self.collect())?;
+        let removed = self.collecting(Self::collect)?;
         self.remove_left_behind()?;
         Ok(removed)
     }
@@ -63,15 +68,17 @@ impl Store {
     /// The same, but unlinks nothing: what is gone lies in the trash, until [`Store::remove_left_behind`]. So it takes the
     /// same time however many files a layer has.
     pub fn bury_unreferenced(&self) -> Result<Option<Removed>> {
-        let removed = self.lock().alone(|| self.collect())?;
-        self.mark_garbage(removed.is_none());
+        let removed = self.collecting(Self::collect)?;
+        self.mark_garbage(removed.as_ref().is_none_or(|removed| removed.in_use > 0));
         Ok(removed)
     }
 
-    /// Collects what an earlier [`Store::bury_unreferenced`] had to leave, once nobody else works in the store.
+    /// Collects what an earlier [`Store::bury_unreferenced`] had to leave, as far as nobody uses it any more.
     pub fn collect_what_was_put_off(&self, patience: &Patience<'_>) -> Result<()> {
-        if self.path(PUT_OFF).exists() && self.alone_within(patience, || self.collect())?.is_some() {
-            self.mark_garbage(false);
+        if self.path(PUT_OFF).exists()
+            && let Some(removed) = self.collecting_within(patience, Self::collect)?
+        {
+            self.mark_garbage(removed.in_use > 0);
         }
         Ok(())
     }
@@ -83,15 +90,15 @@ impl Store {
         let _ = if is_left { std::fs::write(&path, "").map(drop) } else { std::fs::remove_file(&path) };
     }
 
-    /// Moves what nothing leads to into the trash. Nobody else may have the store open.
-    pub(crate) fn collect(&self) -> Result<Removed> {
-        let reachable = self.reachable()?;
+    /// Moves what nothing leads to, and no lease, into the trash: see [`Store::collecting`].
+    pub(crate) fn collect(&self, leases: &[Lease]) -> Result<Removed> {
+        let reachable = self.reachable(leases)?;
         let mut removed = Removed::default();
         // A layer says that its blob is there: so it goes first, wherever this is killed.
         self.remove_layers(&reachable, &mut removed)?;
         self.remove_blobs(&reachable, &mut removed)?;
         self.remove_idle_locks()?;
-        match self.with_reserve(|| self.forget_origins(&reachable)) {
+        match self.with_reserve(|| self.forget_origins(&reachable.all)) {
             // It is only a hint, and others forget it the next time.
             Err(error) if error.is_disk_full() => {}
             other => other?,
@@ -120,14 +127,24 @@ impl Store {
         self.trash().empty()
     }
 
-    fn reachable(&self) -> Result<HashSet<Digest>> {
+    /// The leases have been read before.
+    fn reachable(&self, leases: &[Lease]) -> Result<Reachable> {
         // Where the names cannot be read, everything could be needed.
         self.roots()?;
         let mut reachable = HashSet::new();
-        let mut pending: Vec<Digest> = digests_in_file(&self.path("index.json"))?;
+        let mut roots: Vec<Digest> = digests_in_file(&self.path("index.json"))?;
         for record in self.record_files()? {
-            pending.extend(digests_in_file(&record)?);
+            roots.extend(digests_in_file(&record)?);
         }
+        self.reach(roots, &mut reachable)?;
+        let without_leases = reachable.len();
+        let mut all = reachable.clone();
+        self.reach(leases.iter().flat_map(|lease| lease.digests.iter().cloned()).collect(), &mut all)?;
+        let only_leased = all.len() > without_leases;
+        Ok(Reachable { led_to: only_leased.then_some(reachable), all })
+    }
+
+    fn reach(&self, mut pending: Vec<Digest>, reachable: &mut HashSet<Digest>) -> Result<()> {
         while let Some(digest) = pending.pop() {
             if reachable.contains(&digest) {
                 continue;
@@ -136,7 +153,7 @@ impl Store {
             pending.extend(self.digests_in_layer(&DiffId::new(digest.clone()))?);
             reachable.insert(digest);
         }
-        Ok(reachable)
+        Ok(())
     }
 
     /// What the record of a layer names; nothing when there is no such layer.
@@ -167,11 +184,12 @@ impl Store {
         Ok(first.first().is_some_and(|byte| *byte == b'{' || byte.is_ascii_whitespace()))
     }
 
-    fn remove_blobs(&self, reachable: &HashSet<Digest>, removed: &mut Removed) -> Result<()> {
+    fn remove_blobs(&self, reachable: &Reachable, removed: &mut Removed) -> Result<()> {
         for algorithm in [Algorithm::Sha256, Algorithm::Sha512] {
             for path in names_in(&self.path("blobs").join(algorithm.name()))? {
                 let Some(digest) = digest_of_name(algorithm, &path) else { continue };
-                if !reachable.contains(&digest) {
+                removed.in_use += usize::from(reachable.is_only_leased(&digest));
+                if !reachable.all.contains(&digest) {
                     removed.blob_bytes += self.blob_size(&digest)?.unwrap_or(0);
                     self.trash().bury(&path)?;
                     removed.blobs.push(digest);
@@ -181,10 +199,11 @@ impl Store {
         Ok(())
     }
 
-    fn remove_layers(&self, reachable: &HashSet<Digest>, removed: &mut Removed) -> Result<()> {
+    fn remove_layers(&self, reachable: &Reachable, removed: &mut Removed) -> Result<()> {
         for path in names_in(&self.path("layers"))? {
             let Some(digest) = digest_of_name(Algorithm::Sha256, &path) else { continue };
-            if !reachable.contains(&digest) {
+            removed.in_use += usize::from(reachable.is_only_leased(&digest));
+            if !reachable.all.contains(&digest) {
                 self.trash().bury(&path)?;
                 removed.layers.push(DiffId::new(digest));
             }
@@ -201,17 +220,34 @@ impl Store {
         Ok(())
     }
 
-    /// Locks of layers and cache mounts that are gone.
+    /// Locks of layers and cache mounts that are gone, and leases of processes that were killed.
     pub(crate) fn idle_locks(&self) -> Result<Vec<PathBuf>> {
         let mut paths = names_in(&self.path("locks"))?;
         paths.retain(|path| {
             let Some(name) = path.file_name().and_then(OsStr::to_str) else { return false };
+            if is_lease(path) {
+                return !is_held(path);
+            }
             let layer = name.strip_prefix("layer-").map(|hex| self.path("layers").join(hex));
             let cache = name.strip_prefix("cache-").and_then(|name| name.split('-').next());
             let cache = cache.map(|name| self.path("mounts").join(name));
             name.starts_with(STEP_LOCK) || layer.or(cache).is_some_and(|folder| !folder.exists())
         });
         Ok(paths)
+    }
+}
+
+/// What is not garbage.
+struct Reachable {
+    /// By what the store says, if that is not all.
+    led_to: Option<HashSet<Digest>>,
+    /// Also by leases.
+    all: HashSet<Digest>,
+}
+
+impl Reachable {
+    fn is_only_leased(&self, digest: &Digest) -> bool {
+        self.all.contains(digest) && self.led_to.as_ref().is_some_and(|led_to| !led_to.contains(digest))
     }
 }
 
@@ -347,10 +383,10 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_removed_while_the_store_is_open_elsewhere() {
-        let (folder, store) = store();
+    fn nothing_is_removed_while_somebody_needs_everything() {
+        let (_folder, store) = store();
         let image = image(&store, &["layer"]);
-        let other = Store::open(&folder.path().join("store"), &PLAIN).unwrap();
+        let other = Store::open_read_only(store.root(), &PLAIN).unwrap();
         assert_eq!(store.remove_unreferenced().unwrap(), None);
         assert!(has_all(&store, &image));
         drop(other);

@@ -23,7 +23,7 @@ use crate::store::{Owners, StoreOptions};
 
 const FILE: &str = "record.json";
 /// Goes up when the same table of contents gives another index.
-pub(crate) const INDEX_VERSION: u32 = 1;
+pub(crate) const INDEX_VERSION: u32 = 2;
 const LIMIT: u64 = 64 * 1024;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,11 +5,12 @@
 //!
 //! | what                                               | is removed while                                              |
 //! | -------------------------------------------------- | ------------------------------------------------------------- |
-//! | names of images, results, blobs, layers, forms, copies of repositories | nobody else has the store open            |
+//! | names of images, results, blobs, layers, forms     | nobody uses that one: see [`crate::lease`]                    |
+//! | copies of repositories                             | nobody else has the store open                                |
 //! | a cache mount, a build, an unfinished download     | nobody uses that one; others may work                         |
 //! | what is in `trash/`, what killed processes left    | always                                                        |
 //!
-//! Under the lock of the store things are only renamed into `trash/`. Unlinking them takes longer, and others may come
+//! While nobody can pin anything, things are only renamed into `trash/`. Unlinking them takes longer, and others may go on
 //! meanwhile.
 
 mod derived;
@@ -19,26 +20,40 @@ mod waiting;
 
 pub use options::{BuildPrune, CacheKind, CacheLimits, CachePrune, ImagePrune, PruneOptions};
 pub use plan::{Planned, Prunable, PrunePlan, Why};
+use waiting::Waiting;
 pub use waiting::{Patience, StoreUser};
 
-use std::time::Duration;
+use std::collections::HashSet;
+use std::path::PathBuf;
 
 use rustix::fs::statvfs;
 use tug_oci::Digest;
 
 use crate::builds::RemovedBuild;
 use crate::error::{Result, failed};
+use crate::lease::Lease;
 use crate::store::Store;
-use crate::usage::{ResultKind, Survey};
+use crate::usage::ResultKind;
 
 /// What became of a prune.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pruned {
     /// What went and what stayed.
     pub plan: PrunePlan,
-    /// Who else works in the store: then only what nobody uses was removed, and blobs and layers stay. Nobody when all
-    /// was done.
+    /// Who needs everything in the store, and does not say what of it: then blobs and layers stay. `None` when that did not
+    /// keep anything from being done.
     pub busy: Option<Vec<StoreUser>>,
+    /// Who uses what was asked for and stays because of that.
+    pub in_use_by: Vec<StoreUser>,
+}
+
+/// What is to be done, and which leases keep more from being done.
+struct Outlook {
+    plan: PrunePlan,
+    /// Those that pin what was asked for.
+    in_the_way: Vec<PathBuf>,
+    /// Also those that pin what nothing leads to: that may be work in progress, which it is no use to wait for.
+    users: Vec<PathBuf>,
 }
 
 /// The room on the file system of a store, in bytes.
@@ -64,63 +79,64 @@ impl Store {
         options: &PruneOptions<'_>,
         kind_of: &dyn Fn(&[u8]) -> ResultKind,
     ) -> Result<PrunePlan> {
-        let survey = self.survey(kind_of)?;
-        self.plan(&survey, options)
+        self.outlook(options, kind_of, &self.leases()?).map(|outlook| outlook.plan)
     }
 
     /// Removes what `options` ask for. What is in use stays.
     ///
-    /// Waits with `patience` for others to leave the store; when they do not, what nobody uses is removed all the same.
-    /// The caller must not be writing to the store at the same time on another thread.
+    /// Waits with `patience` for those who use what was asked for, and for those who need everything; when they go on, what
+    /// nobody uses is removed all the same. The caller must not be using the store at the same time on another thread.
     pub fn prune(
         &self,
         options: &PruneOptions<'_>,
         kind_of: &dyn Fn(&[u8]) -> ResultKind,
         patience: &Patience<'_>,
     ) -> Result<Pruned> {
-        let needs_others_gone =
-            |plan: &PrunePlan| plan.removed.iter().any(|one| options.asks_for_alone(&one.what));
-        let limit = match needs_others_gone(&self.plan(&self.survey(kind_of)?, options)?) {
-            true => patience.limit,
-            false => Duration::ZERO,
+        let mut waiting = Waiting::new(self, patience);
+        let outlook = self.outlook(options, kind_of, &self.leases()?)?;
+        waiting.for_leases(&outlook.in_the_way)?;
+        let needs_blobs = |plan: &PrunePlan| plan.removed.iter().any(|one| options.needs_blobs(&one.what));
+        let mut is_needed = needs_blobs(&outlook.plan);
+        let mut done = match is_needed {
+            true => waiting.collecting(|store, leases| store.prune_beside(options, kind_of, leases))?,
+            false => self.collecting(|store, leases| store.prune_beside(options, kind_of, leases))?,
         };
-        let mut alone = self.prune_alone(options, kind_of, &Patience { limit, tell: patience.tell })?;
         // There was nothing to wait for; others may have changed that.
-        if alone.is_none()
-            && limit < patience.limit
-            && needs_others_gone(&self.plan(&self.survey(kind_of)?, options)?)
-        {
-            alone = self.prune_alone(options, kind_of, patience)?;
+        if done.is_none() && !is_needed && needs_blobs(&self.plan_prune(options, kind_of)?) {
+            is_needed = true;
+            done = waiting.collecting(|store, leases| store.prune_beside(options, kind_of, leases))?;
         }
-        let pruned = match alone {
-            Some(plan) => Pruned { plan, busy: None },
+        let pruned = match done {
+            Some((plan, users)) => {
+                let in_use_by = self.users_of(&users);
+                Pruned { plan, busy: None, in_use_by }
+            }
             None => {
-                let users = self.users();
-                let mut plan = self.plan(&self.survey(kind_of)?, options)?;
-                let busy = needs_others_gone(&plan).then_some(users);
+                let users = self.users_of(&[self.path("locks/store")]);
+                let mut plan = self.plan_prune(options, kind_of)?;
+                let busy = is_needed.then_some(users);
                 plan.beside_others();
-                self.carry_out(&mut plan)?;
+                self.unpinned().carry_out(&mut plan)?;
                 self.mark_garbage(true);
-                Pruned { plan, busy }
+                Pruned { plan, busy, in_use_by: Vec::new() }
             }
         };
         self.remove_left_behind()?;
         Ok(pruned)
     }
 
-    /// The same once nobody else works in the store; `None` when the `patience` ends before.
-    fn prune_alone(
+    /// Prunes what no lease pins, while nobody can pin anything; with the leases of those who use what stays.
+    fn prune_beside(
         &self,
         options: &PruneOptions<'_>,
         kind_of: &dyn Fn(&[u8]) -> ResultKind,
-        patience: &Patience<'_>,
-    ) -> Result<Option<PrunePlan>> {
-        self.alone_within(patience, || {
-            let mut plan = self.plan(&self.survey(kind_of)?, options)?;
-            self.carry_out(&mut plan)?;
-            self.collect()?;
-            Ok(plan)
-        })
+        leases: &[Lease],
+    ) -> Result<(PrunePlan, Vec<PathBuf>)> {
+        let Outlook { mut plan, users, .. } = self.outlook(options, kind_of, leases)?;
+        self.carry_out(&mut plan)?;
+        let removed = self.collect(leases)?;
+        self.mark_garbage(removed.in_use > 0);
+        Ok((plan, users))
     }
 
     /// The room on the disk of this store.
@@ -130,17 +146,38 @@ impl Store {
         Ok(DiskRoom { total: bytes(room.f_blocks), free: bytes(room.f_bavail) })
     }
 
-    fn plan(&self, survey: &Survey, options: &PruneOptions<'_>) -> Result<PrunePlan> {
-        let mut plan = PrunePlan::of(survey, options, self.disk_room()?.free);
+    /// What is to be done beside others who have these leases.
+    fn outlook(
+        &self,
+        options: &PruneOptions<'_>,
+        kind_of: &dyn Fn(&[u8]) -> ResultKind,
+        leases: &[Lease],
+    ) -> Result<Outlook> {
+        let store = self.unpinned();
+        let survey = store.survey_beside(kind_of, leases)?;
+        let (mut plan, mut parts) = PrunePlan::of(&survey, options, store.disk_room()?.free);
         if options.derived {
             let is_free = survey.unreferenced_layers();
-            let stays = |planned: &Planned| match &planned.what {
-                Prunable::Tree(layer) | Prunable::PlainTar(layer) => !is_free.contains(layer),
-                _ => true,
-            };
-            plan.removed.extend(self.derivable_forms()?.into_iter().filter(stays));
+            for planned in store.derivable_forms()? {
+                match &planned.what {
+                    Prunable::Tree(layer) | Prunable::PlainTar(layer) if is_free.contains(layer) => {}
+                    Prunable::Tree(layer) | Prunable::PlainTar(layer) if survey.is_pinned(layer.digest()) => {
+                        parts.extend(survey.parts.place(layer.digest()));
+                        plan.kept.push(Planned { why: Why::InUse, ..planned });
+                    }
+                    _ => plan.removed.push(planned),
+                }
+            }
         }
-        Ok(plan)
+        let pins = |parts: &HashSet<usize>| -> Vec<PathBuf> {
+            let leases = survey.leases.iter().filter(|(_, pinned)| !parts.is_disjoint(pinned));
+            leases.map(|(path, _)| path.clone()).collect()
+        };
+        let in_the_way = pins(&parts);
+        if options.needs_blobs(&Prunable::Unreferenced(1)) {
+            parts.extend(survey.unreferenced_parts());
+        }
+        Ok(Outlook { plan, in_the_way, users: pins(&parts) })
     }
 
     /// Removes what the plan says. What others took into use meanwhile is kept, and the plan says so afterwards.

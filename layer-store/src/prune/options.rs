@@ -81,8 +81,8 @@ pub struct BuildPrune {
 }
 
 impl PruneOptions<'_> {
-    /// Whether something was asked for that can only go while nobody else works in the store.
-    pub(super) fn asks_for_alone(&self, what: &Prunable) -> bool {
+    /// Whether something was asked for that can only go while nobody needs everything in the store.
+    pub(super) fn needs_blobs(&self, what: &Prunable) -> bool {
         match what {
             Prunable::Mount(_)
             | Prunable::Build(_)

@@ -3,6 +3,7 @@
 //! A blob or layer is free with the last thing that leads to it, so the bytes that one thing frees depend on what went
 //! before it: they are counted in the order of the plan, and their sum is what the file system gets back.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::time::SystemTime;
 
@@ -145,8 +146,15 @@ impl PrunePlan {
     }
 
     /// What `options` ask for, given what there is; `free` bytes of the disk are free. Forms are not looked at.
-    pub(super) fn of(survey: &Survey, options: &PruneOptions<'_>, free: u64) -> Self {
-        let mut planner = Planner { survey, holders: survey.holders.clone(), plan: Self::default() };
+    ///
+    /// Beside it stands which parts are in use and would have gone otherwise.
+    pub(super) fn of(survey: &Survey, options: &PruneOptions<'_>, free: u64) -> (Self, HashSet<usize>) {
+        let mut planner = Planner {
+            survey,
+            holders: survey.holders.clone(),
+            plan: Self::default(),
+            in_the_way: HashSet::new(),
+        };
         planner.left_over(options);
         planner.images(options);
         if let Some(cache) = &options.cache {
@@ -154,10 +162,10 @@ impl PrunePlan {
         }
         planner.builds(options);
         planner.downloads(options);
-        planner.plan
+        (planner.plan, planner.in_the_way)
     }
 
-    /// Gives up what cannot be done while others work in the store: everything that they may have looked at.
+    /// Gives up what cannot be done while somebody needs everything.
     pub(super) fn beside_others(&mut self) {
         let is_safe = |planned: &Planned| {
             matches!(
@@ -181,6 +189,7 @@ struct Planner<'a> {
     /// Who is left of those that lead to each part.
     holders: Vec<Holders>,
     plan: PrunePlan,
+    in_the_way: HashSet<usize>,
 }
 
 impl Planner<'_> {
@@ -197,7 +206,7 @@ impl Planner<'_> {
         let mut bytes = 0;
         for part in parts {
             *of(&mut self.holders[*part]) -= 1;
-            if self.holders[*part].none() {
+            if self.holders[*part].is_free() {
                 bytes += self.survey.parts.size(*part).allocated;
             }
         }
@@ -206,9 +215,13 @@ impl Planner<'_> {
 
     fn left_over(&mut self, options: &PruneOptions<'_>) {
         let survey = self.survey;
-        if survey.unreferenced_count > 0 {
-            let what = Prunable::Unreferenced(survey.unreferenced_count);
-            self.remove(what, survey.unreferenced.allocated, None, Why::Unreferenced);
+        let (used, used_count) = (survey.unreferenced_in_use.allocated, survey.unreferenced_in_use_count);
+        if survey.unreferenced_count > used_count {
+            let what = Prunable::Unreferenced(survey.unreferenced_count - used_count);
+            self.remove(what, survey.unreferenced.allocated - used, None, Why::Unreferenced);
+        }
+        if used_count > 0 {
+            self.keep(Prunable::Unreferenced(used_count), used, None, Why::InUse);
         }
         if survey.left_behind_count > 0 {
             let what = Prunable::LeftBehind(survey.left_behind_count);
@@ -235,6 +248,11 @@ impl Planner<'_> {
                 (false, false) => Some(Why::Named),
                 _ => (wanted.spare)(image).map(Why::Spared),
             };
+            let spared = spared.or_else(|| {
+                let part = survey.parts.place(&image.target.digest)?;
+                let is_used = self.holders[part].pinned;
+                is_used.then(|| self.in_the_way.insert(part)).map(|_| Why::InUse)
+            });
             if let Some(why) = spared {
                 self.keep(what, image.size.allocated, None, why);
                 continue;
@@ -249,10 +267,16 @@ impl Planner<'_> {
         let total = survey.cache_size().allocated;
         let keeps = wanted.limits.keeps(total, free);
         let mut candidates = Vec::new();
+        let mut in_the_way: HashSet<usize> = HashSet::new();
         for candidate in Candidate::all(survey) {
             let spared = candidate.spared(wanted, self);
             match spared {
-                Some(why) => self.keep(candidate.what, candidate.bytes, candidate.used, why),
+                Some(why) => {
+                    if why == Why::InUse {
+                        in_the_way.extend(candidate.parts);
+                    }
+                    self.keep(candidate.what, candidate.bytes, candidate.used, why);
+                }
                 None => candidates.push(candidate),
             }
         }
@@ -282,13 +306,16 @@ impl Planner<'_> {
             }
             candidates = others;
         }
+        if keeps.is_none_or(|keeps| left > keeps) {
+            self.in_the_way.extend(in_the_way);
+        }
     }
 
     /// Whether anything but a small record would be free.
     fn frees(&self, candidate: &Candidate<'_>) -> bool {
         let goes_with_it = |part: &usize| {
             let holders = self.holders[*part];
-            holders.results == 1 && holders.images == 0 && !holders.others
+            holders.results == 1 && holders.images == 0 && !holders.others && !holders.pinned
         };
         candidate.parts.is_empty() || candidate.parts.iter().any(goes_with_it)
     }
@@ -362,7 +389,9 @@ impl<'a> Candidate<'a> {
             let (what, bytes) = (Prunable::Repository(repository.name.clone()), repository.size.allocated);
             let used = Some(repository.used);
             let kind = CacheKind::Git;
-            all.push(Self { what, kind, used, own: bytes, bytes, parts: &[], in_use: false });
+            // Whoever works in the store may be about to fetch into it.
+            let in_use = !survey.leases.is_empty();
+            all.push(Self { what, kind, used, own: bytes, bytes, parts: &[], in_use });
         }
         if survey.memory_entries > 0 {
             let bytes = survey.memory.allocated;
@@ -378,6 +407,7 @@ impl<'a> Candidate<'a> {
             let mut holders = self.parts.iter().map(|part| planner.holders[*part]);
             holders.any(|holders| holders.images > 0 || holders.others)
         };
+        let is_pinned = || self.parts.iter().any(|part| planner.holders[*part].pinned);
         let is_young = |since: SystemTime| self.used.is_none_or(|used| used >= since);
         if !wanted.kinds.is_empty() && !wanted.kinds.contains(&self.kind) {
             return Some(Why::Spared("of another kind".to_owned()));
@@ -385,11 +415,12 @@ impl<'a> Candidate<'a> {
         match wanted.unused_since {
             _ if self.in_use => Some(Why::InUse),
             Some(since) if is_young(since) => Some(Why::TooYoung),
-            _ if wanted.all || wanted.kinds.contains(&CacheKind::Memory) => None,
+            _ if wanted.all || wanted.kinds.contains(&CacheKind::Memory) => is_pinned().then_some(Why::InUse),
             _ if self.what == Prunable::Memory => {
                 Some(Why::Spared("explains why steps are done again".to_owned()))
             }
-            _ => is_in_image().then_some(Why::InImage),
+            _ if is_in_image() => Some(Why::InImage),
+            _ => is_pinned().then_some(Why::InUse),
         }
     }
 }

@@ -259,13 +259,13 @@ fn forms_go_only_when_they_can_be_made_again() {
 }
 
 #[test]
-fn while_others_work_only_what_nobody_uses_goes() {
-    let (folder, store) = store();
+fn while_somebody_needs_everything_only_what_nobody_uses_goes() {
+    let (_folder, store) = store();
     let lone = layer(&store, "lone");
     result(&store, "lone", &lone, 1);
     store.create_build("1").unwrap().unwrap();
     std::fs::write(store.path("ingest/blob-dead"), "half").unwrap();
-    let other = Store::open(&folder.path().join("store"), &PLAIN).unwrap();
+    let other = Store::open_read_only(store.root(), &PLAIN).unwrap();
     let all = PruneOptions { builds: Some(BuildPrune::default()), ..cache(true) };
     let pruned = store.prune(&all, STEP, NOBODY).unwrap();
     assert_eq!(pruned.busy, Some(Vec::new()), "it is this process itself");
@@ -281,40 +281,78 @@ fn while_others_work_only_what_nobody_uses_goes() {
 }
 
 #[test]
-fn others_are_waited_for_and_named_once() {
-    let (folder, store) = store();
-    let root = folder.path().join("store");
-    result(&store, "lone", &layer(&store, "lone"), 1);
-    let told = std::cell::Cell::new(0);
-    std::thread::scope(|scope| {
-        let other = Store::open(&root, &PLAIN).unwrap();
-        scope.spawn(move || {
-            std::thread::sleep(Duration::from_millis(100));
-            drop(other);
-        });
-        let tell = |_: &[StoreUser]| told.set(told.get() + 1);
-        let patience = Patience { limit: Duration::from_secs(60), tell: &tell };
-        assert_eq!(store.prune(&cache(false), STEP, &patience).unwrap().busy, None);
-    });
-    assert_eq!(told.get(), 1);
+fn what_others_have_looked_at_stays_and_everything_else_goes() {
+    let (_folder, store) = store();
+    let (used, unused) = (image(&store, &["base", "used"]), image(&store, &["base", "unused"]));
+    tag(&store, "used", &used);
+    tag(&store, "unused", &unused);
+    let (seen, unseen) = (layer(&store, "seen"), layer(&store, "unseen"));
+    result(&store, "seen", &seen, 1);
+    result(&store, "unseen", &unseen, 1);
+    let other = Store::open(store.root(), &PLAIN).unwrap();
+    assert!(other.resolve(&"used".parse().unwrap()).unwrap().is_some());
+    assert!(other.cache_record(&Digest::of(b"seen")).unwrap().is_some());
+    // It has seen them in a list only.
+    assert_eq!(other.images(&Platform::linux("amd64")).unwrap().len(), 2);
+    let everything = PruneOptions { cache: cache(true).cache, ..images(true, &|_| None) };
+    let pruned = store.prune(&everything, STEP, NOBODY).unwrap();
+    let in_use = pruned.plan.kept.iter().filter(|kept| kept.why == Why::InUse);
+    let in_use: Vec<_> = in_use.map(|kept| kept.what.clone()).collect();
+    let image = |image: &Image, name: &str| Prunable::Image {
+        digest: image.descriptor.digest.clone(),
+        names: vec![name.parse().unwrap()],
+    };
+    let result = |key: &[u8]| Prunable::Result { keys: vec![Digest::of(key)], kind: CacheKind::Step };
+    assert_eq!(in_use, [image(&used, "used"), result(b"seen")]);
+    let removed: Vec<_> = pruned.plan.removed.into_iter().map(|removed| removed.what).collect();
+    assert!(
+        removed.contains(&image(&unused, "unused")) && removed.contains(&result(b"unseen")),
+        "{removed:?}"
+    );
+    for layer in [&used.diff_ids()[0], &used.diff_ids()[1], &seen] {
+        assert!(has(&other, layer), "somebody uses it");
+    }
+    for layer in [&unused.diff_ids()[1], &unseen] {
+        assert!(!has(&other, layer), "nobody uses it");
+    }
+    drop(other);
+    store.prune(&everything, STEP, NOBODY).unwrap();
+    assert_eq!(folder_size(&store.path("layers")).entries, 0, "something is left");
 }
 
 #[test]
-fn two_who_wait_to_be_alone_do_not_wait_for_each_other() {
-    let (folder, first) = store();
-    let root = folder.path().join("store");
-    let second = Store::open(&root, &PLAIN).unwrap();
-    let third = Store::open(&root, &PLAIN).unwrap();
+fn users_are_waited_for_and_named_once() {
+    let (_folder, store) = store();
+    let lone = layer(&store, "lone");
+    result(&store, "lone", &lone, 1);
+    let other = Store::open(store.root(), &PLAIN).unwrap();
+    assert!(has(&other, &lone));
+    let told = std::cell::Cell::new(0);
+    let other = std::cell::RefCell::new(Some(other));
+    // Whoever uses it ends while it is waited for.
+    let tell = |_: &[StoreUser]| {
+        told.set(told.get() + 1);
+        drop(other.take());
+    };
+    let patience = Patience { limit: Duration::from_secs(60), tell: &tell };
+    let pruned = store.prune(&cache(false), STEP, &patience).unwrap();
+    assert_eq!((pruned.busy, told.get(), has(&store, &lone)), (None, 1, false));
+}
+
+#[test]
+fn two_prunes_do_not_wait_for_each_other() {
+    let (_folder, first) = store();
+    let second = Store::open(first.root(), &PLAIN).unwrap();
+    let reader = Store::open_read_only(first.root(), &PLAIN).unwrap();
+    let layers = [&first, &second].map(|store| layer(store, "lone"));
     std::thread::scope(|scope| {
         for store in [first, second] {
             scope.spawn(move || {
                 let patience = Patience { limit: Duration::from_secs(60), tell: &|_| {} };
-                let store = &store;
-                result(store, "lone", &layer(store, "lone"), 1);
                 assert_eq!(store.prune(&cache(false), STEP, &patience).unwrap().busy, None);
             });
         }
-        std::thread::sleep(Duration::from_millis(50));
-        drop(third);
+        drop(reader);
     });
+    assert_eq!(layers[0], layers[1]);
 }

@@ -4,10 +4,11 @@
 //! told, and nothing else of what they were started with: there may be secrets in it.
 
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::error::Result;
+use crate::lease::{Lease, is_held};
 use crate::store::Store;
 
 /// How often is looked whether the others are gone.
@@ -35,52 +36,85 @@ impl Patience<'_> {
     pub const NONE: Patience<'static> = Patience { limit: Duration::ZERO, tell: &|_| {} };
 }
 
+/// Waits for others, not longer than there is patience for all of it, and tells that once.
+pub(super) struct Waiting<'a> {
+    store: &'a Store,
+    patience: &'a Patience<'a>,
+    begin: Instant,
+    was_told: bool,
+}
+
+impl<'a> Waiting<'a> {
+    pub(super) fn new(store: &'a Store, patience: &'a Patience<'a>) -> Self {
+        Self { store, patience, begin: Instant::now(), was_told: false }
+    }
+
+    /// Waits until these leases have ended.
+    pub(super) fn for_leases(&mut self, leases: &[PathBuf]) -> Result<()> {
+        while leases.iter().any(|lease| is_held(lease)) && self.waits_for(leases)? {}
+        Ok(())
+    }
+
+    /// Runs `work` as [`Store::collecting`] does, once nobody needs everything in the store; `None` when the patience ends
+    /// before.
+    pub(super) fn collecting<T>(
+        &mut self,
+        mut work: impl FnMut(&Store, &[Lease]) -> Result<T>,
+    ) -> Result<Option<T>> {
+        loop {
+            if let Some(done) = self.store.collecting(&mut work)? {
+                return Ok(Some(done));
+            }
+            if !self.waits_for(&[self.store.path("locks/store")])? {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Waits for a moment; `false` when there is no patience left.
+    fn waits_for(&mut self, files: &[PathBuf]) -> Result<bool> {
+        self.store.go_on()?;
+        if self.begin.elapsed() >= self.patience.limit {
+            return Ok(false);
+        }
+        if !self.was_told {
+            self.was_told = true;
+            (self.patience.tell)(&self.store.users_of(files));
+        }
+        std::thread::sleep(LOOK_AGAIN);
+        Ok(true)
+    }
+}
+
 impl Store {
-    /// The other processes that have this store open.
-    pub fn users(&self) -> Vec<StoreUser> {
-        let Ok(lock) = std::fs::metadata(self.path("locks/store")) else { return Vec::new() };
+    /// [`Store::collecting`] with patience.
+    pub(crate) fn collecting_within<T>(
+        &self,
+        patience: &Patience<'_>,
+        work: impl FnMut(&Self, &[Lease]) -> Result<T>,
+    ) -> Result<Option<T>> {
+        Waiting::new(self, patience).collecting(work)
+    }
+
+    /// The other processes that hold a lock on one of these files.
+    pub(super) fn users_of(&self, files: &[PathBuf]) -> Vec<StoreUser> {
         let table = std::fs::read_to_string("/proc/locks").unwrap_or_default();
-        let own = std::process::id();
-        let (major, minor) = (rustix::fs::major(lock.dev()), rustix::fs::minor(lock.dev()));
-        let exact = holders(&table, |device, inode| (device, inode) == ((major, minor), lock.ino()));
-        // Some file systems have a device of their own for each subvolume, which this table does not know.
-        let found = if exact.is_empty() { holders(&table, |_, inode| inode == lock.ino()) } else { exact };
-        let mut users: Vec<StoreUser> = found
-            .into_iter()
-            .filter(|process| *process != own)
-            .map(|process| StoreUser { process, command: command(process) })
-            .collect();
+        let mut users: Vec<StoreUser> = files.iter().flat_map(|path| users_in(&table, path)).collect();
         users.sort();
         users.dedup();
         users
     }
+}
 
-    /// Runs `work` once nobody else works in the store; `None` when the `patience` ends before.
-    ///
-    /// While it waits, it does not work in the store itself: of two who wait, one gets its turn.
-    pub(crate) fn alone_within<T>(
-        &self,
-        patience: &Patience<'_>,
-        mut work: impl FnMut() -> Result<T>,
-    ) -> Result<Option<T>> {
-        let begin = Instant::now();
-        let mut was_told = false;
-        loop {
-            if let Some(done) = self.lock().alone(&mut work)? {
-                return Ok(Some(done));
-            }
-            self.go_on()?;
-            if begin.elapsed() >= patience.limit {
-                return Ok(None);
-            }
-            if !was_told {
-                was_told = true;
-                (patience.tell)(&self.users());
-            }
-            self.lock().give_up()?;
-            std::thread::sleep(LOOK_AGAIN);
-        }
-    }
+fn users_in(table: &str, path: &Path) -> Vec<StoreUser> {
+    let Ok(lock) = std::fs::metadata(path) else { return Vec::new() };
+    let own = std::process::id();
+    let (major, minor) = (rustix::fs::major(lock.dev()), rustix::fs::minor(lock.dev()));
+    let exact = holders(table, |device, inode| (device, inode) == ((major, minor), lock.ino()));
+    // Some file systems have a device of their own for each subvolume, which this table does not know.
+    let found = if exact.is_empty() { holders(table, |_, inode| inode == lock.ino()) } else { exact };
+    let others = found.into_iter().filter(|process| *process != own);
+    others.map(|process| StoreUser { process, command: command(process) }).collect()
 }
 
 /// The processes that hold a lock on the file, as `/proc/locks` has it:

@@ -31,6 +31,7 @@ pub use survey::Survey;
 
 use crate::error::Result;
 use crate::garbage::names_in;
+use crate::lease::Lease;
 use crate::store::Store;
 
 impl Store {
@@ -38,7 +39,16 @@ impl Store {
     ///
     /// `kind_of` says of the bytes of a result what it is the result of: the store does not look into them.
     pub fn survey(&self, kind_of: &dyn Fn(&[u8]) -> ResultKind) -> Result<Survey> {
-        Survey::of(self, kind_of)
+        self.survey_beside(kind_of, &self.leases()?)
+    }
+
+    /// The same, while others have these leases.
+    pub(crate) fn survey_beside(
+        &self,
+        kind_of: &dyn Fn(&[u8]) -> ResultKind,
+        leases: &[Lease],
+    ) -> Result<Survey> {
+        Survey::of(&self.unpinned(), kind_of, leases)
     }
 
     /// Measures trees that were not measured yet, so that [`Store::survey`] is fast.

@@ -52,7 +52,7 @@ impl Parts {
         }
     }
 
-    pub(super) fn place(&self, digest: &Digest) -> Option<usize> {
+    pub(crate) fn place(&self, digest: &Digest) -> Option<usize> {
         self.places.get(digest).copied()
     }
 

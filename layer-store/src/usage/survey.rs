@@ -16,6 +16,7 @@ use crate::cache::RECORD_LIMIT;
 use crate::error::Result;
 use crate::file;
 use crate::garbage::{digests_in, digests_in_file, names_in};
+use crate::lease::Lease;
 use crate::lock::try_flock;
 use crate::partial;
 use crate::store::Store;
@@ -54,6 +55,11 @@ pub struct Survey {
     pub(crate) parts: Parts,
     /// How many images, and how many results, lead to each part.
     pub(crate) holders: Vec<Holders>,
+    /// Of what nothing leads to, what somebody uses all the same.
+    pub(crate) unreferenced_in_use: DiskSize,
+    pub(crate) unreferenced_in_use_count: usize,
+    /// The leases of others, and the parts that can be reached from each.
+    pub(crate) leases: Vec<(PathBuf, HashSet<usize>)>,
 }
 
 /// Who leads to a part.
@@ -63,16 +69,24 @@ pub(crate) struct Holders {
     pub(crate) results: u32,
     /// What is in the index and is no image that we understand.
     pub(crate) others: bool,
+    /// Somebody uses it right now.
+    pub(crate) pinned: bool,
 }
 
 impl Holders {
+    /// Whether it goes when garbage is collected.
+    pub(crate) fn is_free(self) -> bool {
+        self.none() && !self.pinned
+    }
+
+    /// Whether nothing in the store leads to it.
     pub(crate) fn none(self) -> bool {
         self.images == 0 && self.results == 0 && !self.others
     }
 }
 
 impl Survey {
-    pub(super) fn of(store: &Store, kind_of: &dyn Fn(&[u8]) -> ResultKind) -> Result<Self> {
+    pub(super) fn of(store: &Store, kind_of: &dyn Fn(&[u8]) -> ResultKind, leases: &[Lease]) -> Result<Self> {
         let parts = Parts::of(store)?;
         let memory: Vec<FolderSize> =
             ["cache/slots", "cache/files"].iter().map(|name| folder_size(&store.path(name))).collect();
@@ -93,10 +107,18 @@ impl Survey {
             left_behind_count: 0,
             rest: parts.foreign,
             holders: vec![Holders::default(); parts.count()],
+            unreferenced_in_use: DiskSize::default(),
+            unreferenced_in_use_count: 0,
+            leases: Vec::new(),
             parts,
         };
         for part in reach.parts(&digests_in_file(&store.path("index.json"))?, &survey.parts)? {
             survey.holders[part].others = true;
+        }
+        for lease in leases {
+            let parts = reach.parts(&lease.digests, &survey.parts)?;
+            parts.iter().for_each(|part| survey.holders[*part].pinned = true);
+            survey.leases.push((lease.path.clone(), parts.into_iter().collect()));
         }
         survey.share();
         survey.add_half_written(store)?;
@@ -130,6 +152,16 @@ impl Survey {
         let mounts: DiskSize = self.mounts.iter().map(|mount| mount.size).sum();
         let repositories: DiskSize = self.repositories.iter().map(|repository| repository.size).sum();
         self.results_size() + mounts + repositories
+    }
+
+    /// Whether somebody uses this blob or layer.
+    pub(crate) fn is_pinned(&self, digest: &Digest) -> bool {
+        self.parts.place(digest).is_some_and(|place| self.holders[place].pinned)
+    }
+
+    /// The parts that nothing leads to.
+    pub(crate) fn unreferenced_parts(&self) -> impl Iterator<Item = usize> {
+        self.holders.iter().enumerate().filter(|(_, holders)| holders.none()).map(|(part, _)| part)
     }
 
     /// The layers that nothing leads to.
@@ -193,6 +225,12 @@ impl Survey {
         }
         let free = |(place, holders): (usize, &Holders)| holders.none().then(|| parts.size(place));
         let free: Vec<DiskSize> = holders.iter().enumerate().filter_map(free).collect();
+        let in_use = |(place, holders): (usize, &Holders)| {
+            (holders.none() && holders.pinned).then(|| parts.size(place))
+        };
+        let in_use: Vec<DiskSize> = holders.iter().enumerate().filter_map(in_use).collect();
+        self.unreferenced_in_use_count = in_use.len();
+        self.unreferenced_in_use = in_use.into_iter().sum();
         self.unreferenced_count = free.len();
         self.unreferenced = free.into_iter().sum();
     }

@@ -36,6 +36,7 @@ pub use finding::{Fault, Finding, LostImage, Outcome, Remedy, Severity};
 
 use crate::error::Result;
 use crate::layer::in_parallel;
+use crate::lock::Lock;
 use crate::store::Store;
 use list::{List, Unit};
 
@@ -126,6 +127,17 @@ impl Store {
         options: &VerifyOptions,
         report: &(dyn Fn(VerifyProgress) + Sync),
     ) -> Result<Verified> {
+        let everything = self.hold_everything()?;
+        self.unpinned().verify_held(options, everything, report)
+    }
+
+    /// The same while `everything` keeps garbage from being collected, until a repair begins.
+    fn verify_held(
+        &self,
+        options: &VerifyOptions,
+        everything: Option<Lock>,
+        report: &(dyn Fn(VerifyProgress) + Sync),
+    ) -> Result<Verified> {
         let list = List::make(self, options)?;
         let watch =
             Watch { reads_content: !options.quick, total: list.bytes(self)?, done: Mutex::new(0), report };
@@ -157,6 +169,7 @@ impl Store {
             verified.findings.extend(self.check_results(&bad)?);
             verified.findings.extend(self.check_leftovers()?);
         }
+        drop(everything);
         if options.repair {
             self.repair(&mut verified, &list, options)?;
         }

@@ -38,7 +38,7 @@ impl Store {
         if verified.findings.is_empty() {
             return Ok(());
         }
-        let done = self.lock().alone(|| {
+        let done = self.alone(|_| {
             let mut findings = std::mem::take(&mut verified.findings);
             // What others are made from comes first.
             findings.sort_by_key(|finding| order(&finding.target));

@@ -30,7 +30,7 @@ pub(super) struct PruneArguments {
     /// Only show what would go and what would stay, and why
     #[arg(long)]
     dry_run: bool,
-    /// Wait so long for others that work in the store
+    /// Wait so long for others who use what is to go
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = moment::length)]
     wait: Duration,
     /// Write `json`, or each thing as a template says, such as `{{.Name}}`
@@ -49,7 +49,7 @@ fn run(
     let report = report::Report::new(arguments.format.as_deref(), store, arguments.dry_run)?;
     if arguments.dry_run {
         let plan = store.plan_prune(options, &result_kind)?;
-        return report.write(&Pruned { plan, busy: None }, settings);
+        return report.write(&Pruned { plan, busy: None, in_use_by: Vec::new() }, settings);
     }
     if !arguments.force {
         ask::confirm(consequences, settings)?;
@@ -61,6 +61,14 @@ fn run(
     let patience = Patience { limit: arguments.wait, tell: &tell };
     let pruned = store.prune(options, &result_kind, &patience)?;
     report.write(&pruned, settings)?;
+    if !pruned.in_use_by.is_empty() {
+        let users = &pruned.in_use_by;
+        let verb = if users.len() > 1 { "use" } else { "uses" };
+        settings.output.note(format_args!(
+            "Some of it stays, because {} {verb} it; what nothing leads to goes by itself later",
+            who(users)
+        ));
+    }
     match &pruned.busy {
         None => Ok(()),
         Some(users) => Err(CommandError::failed(format_args!(

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tug_builder::StepNames;
-use tug_layer_store::{Planned, Prunable, Pruned, Store};
+use tug_layer_store::{Planned, Prunable, Pruned, Store, StoreUser};
 use tug_oci::Reference;
 
 use super::filter::kind_name;
@@ -53,16 +53,16 @@ impl<'a> Report<'a> {
         let frees = pruned.plan.frees();
         if self.format == Some("json") {
             let data = |rows: Vec<Row>| rows.into_iter().map(|row| row.data).collect::<Vec<Value>>();
-            let busy = pruned.busy.as_ref().map(|users| {
-                let user = |user: &tug_layer_store::StoreUser| json!({"process": user.process, "command": user.command});
-                users.iter().map(user).collect::<Vec<Value>>()
-            });
+            let user = |user: &StoreUser| json!({"process": user.process, "command": user.command});
+            let busy = pruned.busy.as_ref().map(|users| users.iter().map(user).collect::<Vec<Value>>());
+            let in_use_by: Vec<Value> = pruned.in_use_by.iter().map(user).collect();
             let text = format::pretty(&json!({
                 "dryRun": self.is_dry,
                 "removed": data(removed),
                 "kept": data(kept),
                 "reclaimed": frees,
                 "busy": busy,
+                "inUseBy": in_use_by,
             }));
             return settings.output.line(text);
         }
