@@ -25,7 +25,7 @@ use std::time::{Duration, SystemTime};
 use tug_oci::Digest;
 
 use crate::error::{Result, failed};
-use crate::file::{self, Durability};
+use crate::file;
 use crate::lock::Lock;
 use crate::store::Store;
 

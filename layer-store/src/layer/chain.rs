@@ -5,6 +5,9 @@
 //! made of the tables of contents, as those of single layers are, and kept with the uppermost of them under the name
 //! of the chain, beside what else a chain has of its own: directories that no tar lists.
 
+use std::io::Write;
+use std::path::PathBuf;
+
 use tug_oci::{ChainId, DiffId};
 
 use super::mountable::write_with;
@@ -30,24 +33,37 @@ impl Store {
         Ok(std::iter::once(chain).chain(lower.into_iter().skip(count)).collect())
     }
 
+    /// Where the index of this chain is, or would be; `None` for a chain that gets none.
+    pub(crate) fn chain_index_path(&self, layers: &[DiffId]) -> Option<PathBuf> {
+        let (top, chain) = (layers.last()?, ChainId::of(layers)?);
+        // Made on another boot, it may have been lost half with the power.
+        let name = format!("{}-index{INDEX_VERSION}-{}", chain.hex(), self.boot_id());
+        (layers.len() >= WORTH_IT).then(|| self.layer_folder(top).join(IMPLIED).join(name))
+    }
+
+    /// Writes the index of a chain to `out`, as it would be made now.
+    pub(crate) fn write_chain_index(layers: &[Layer], out: &mut dyn Write) -> Result<bool> {
+        let view = View::of(layers.to_vec())?;
+        let sizes: Vec<u64> = layers.iter().map(Layer::tar_size).collect();
+        Ok(erofs::write_chain(view.merged(), &sizes, out).is_ok())
+    }
+
     fn chain_index(&self, layers: &[Layer], lower: &[Lower]) -> Result<Option<Lower>> {
         let names: Vec<DiffId> = layers.iter().map(|layer| layer.diff_id().clone()).collect();
-        let (Some(top), Some(chain)) = (names.last(), ChainId::of(&names)) else { return Ok(None) };
+        let Some(top) = names.last() else { return Ok(None) };
         let data = lower.iter().flat_map(|layer| match layer {
             Lower::Indexed { data, .. } => data.clone(),
             Lower::Tree(_) => Vec::new(),
         });
         let data = data.collect();
-        // Made on another boot, it may have been lost half with the power.
-        let name = format!("{}-index{INDEX_VERSION}-{}", chain.hex(), self.boot_id());
-        let index = self.layer_folder(top).join(IMPLIED).join(name);
+        let Some(index) = self.chain_index_path(&names) else { return Ok(None) };
         if index.exists() {
             return Ok(Some(Lower::Indexed { index, data }));
         }
-        let view = View::of(layers.to_vec())?;
-        let sizes: Vec<u64> = layers.iter().map(Layer::tar_size).collect();
         let scratch = self.scratch("chain")?;
         let made = scratch.path().join("erofs");
+        let view = View::of(layers.to_vec())?;
+        let sizes: Vec<u64> = layers.iter().map(Layer::tar_size).collect();
         if !write_with(&made, |out| erofs::write_chain(view.merged(), &sizes, out))? {
             return Ok(None);
         }

@@ -212,3 +212,80 @@ pub(super) fn write_with(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entry::NewEntry;
+    use crate::layer::{IMPLIED, LayerWriterOptions};
+    use crate::store::StoreOptions;
+    use crate::store::tests::PLAIN;
+    use crate::verify::{Severity, VerifyOptions};
+
+    fn store() -> (tempfile::TempDir, crate::Store) {
+        let folder = tempfile::tempdir().unwrap();
+        let options = StoreOptions { indexed_layers: true, ..PLAIN };
+        let store = crate::Store::open(&folder.path().join("store"), &options).unwrap();
+        (folder, store)
+    }
+
+    fn layer(store: &crate::Store, name: &str) -> Layer {
+        let mut writer = store.layer_writer(&LayerWriterOptions::default()).unwrap();
+        writer.add(&NewEntry::file(name, 0o644, 4), Some(&mut &b"text"[..])).unwrap();
+        writer.finish().unwrap()
+    }
+
+    fn index_of(lower: &[Lower]) -> &Path {
+        match &lower[0] {
+            Lower::Indexed { index, .. } => index,
+            Lower::Tree(tree) => panic!("a tree: {}", tree.display()),
+        }
+    }
+
+    #[test]
+    fn an_index_of_another_version_is_written_again_and_not_read() {
+        let (_folder, store) = store();
+        let diff_id = layer(&store, "file").diff_id().clone();
+        let lower = store.lower(std::slice::from_ref(&diff_id)).unwrap();
+        let good = std::fs::read(index_of(&lower)).unwrap();
+        let folder = store.layer_folder(&diff_id);
+        for version in [INDEX_VERSION - 1, INDEX_VERSION + 1] {
+            let record = Record::read(&folder).unwrap().unwrap();
+            Record { index: Some(version), ..record }.write(&folder).unwrap();
+            std::fs::write(folder.join(INDEX), "laid out otherwise").unwrap();
+            let lower = store.lower(std::slice::from_ref(&diff_id)).unwrap();
+            assert_eq!(std::fs::read(index_of(&lower)).unwrap(), good, "version {version}");
+            assert_eq!(Record::read(&folder).unwrap().unwrap().index, Some(INDEX_VERSION));
+        }
+    }
+
+    #[test]
+    fn a_damaged_index_of_a_chain_is_found_and_goes() {
+        let (_folder, store) = store();
+        let layers: Vec<_> =
+            (0..40).map(|number| layer(&store, &format!("file-{number}")).diff_id().clone()).collect();
+        let mut config = tug_oci::ImageConfig::empty(tug_oci::Platform::linux("amd64"));
+        config.rootfs.diff_ids.clone_from(&layers);
+        let image = store.write_image(config, Default::default()).unwrap();
+        store.tag(&"deep".parse().unwrap(), &image.descriptor).unwrap();
+        let lower = store.lower(&layers).unwrap();
+        let index = index_of(&lower).to_owned();
+        assert_eq!((lower.len(), index.parent().unwrap().ends_with(IMPLIED)), (1, true));
+        let good = std::fs::read(&index).unwrap();
+        let verify = |repair| {
+            let options = VerifyOptions { repair, ..VerifyOptions::default() };
+            store.verify(&options, &|_| ()).unwrap()
+        };
+        assert_eq!(verify(false).wrong(), 0);
+        for damage in [&good[..good.len() - 1], &[&good[..], b"more"].concat(), b""] {
+            std::fs::write(&index, damage).unwrap();
+            let found = verify(false);
+            let wrong = found.findings.iter().find(|finding| finding.severity == Severity::Wrong).unwrap();
+            assert!(found.wrong() == 1 && index.ends_with(&wrong.path), "{found:?}");
+            assert_eq!(verify(true).wrong(), 0);
+            assert!(!index.exists(), "it is for whoever mounts it next");
+            store.lower(&layers).unwrap();
+            assert_eq!(std::fs::read(&index).unwrap(), good);
+        }
+    }
+}

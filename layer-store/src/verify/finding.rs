@@ -175,6 +175,7 @@ pub(super) enum Target {
     Layer(DiffId),
     Tree(DiffId),
     Index(DiffId),
+    ChainIndex(PathBuf),
     Stray(PathBuf),
     Names,
     Name { name: Option<Reference>, digest: Digest },

@@ -133,7 +133,8 @@ impl Store {
         if old == 0 {
             return None;
         }
-        let fault = Fault::LeftBehind { count: old, what: "what chains had on a boot that is over" };
+        let fault =
+            Fault::LeftBehind { count: old, what: "what chains had before, and is not used any more" };
         let path = layer_name(layer).join(IMPLIED);
         Some(Finding::leftover(path, fault, Remedy::Remove, Target::Implied(folder)))
     }
@@ -176,16 +177,25 @@ impl Store {
 
 /// What is wrong with an index: it is written again, and must come out the same.
 fn compare_index(path: &Path, toc: &Toc, tar_size: u64) -> Result<Option<Fault>> {
+    compare_with(path, |out| Ok(erofs::write(toc, tar_size, out).is_ok()))
+}
+
+/// The same for whatever `write` writes, which says whether all of it was taken.
+pub(super) fn compare_with(
+    path: &Path,
+    write: impl FnOnce(&mut dyn Write) -> Result<bool>,
+) -> Result<Option<Fault>> {
     let opened = match File::open(path) {
         Ok(opened) => opened,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Some(Fault::Missing)),
         Err(error) => return Ok(Some(Fault::Unreadable(error.to_string()))),
     };
     let mut same = Same { file: BufReader::new(opened), buffer: Vec::new() };
-    match erofs::write(toc, tar_size, BufWriter::new(&mut same)) {
-        Ok(_) => {}
-        Err(_) => return Ok(Some(Fault::Index)),
+    let mut out = BufWriter::new(&mut same);
+    if !write(&mut out)? || out.flush().is_err() {
+        return Ok(Some(Fault::Index));
     }
+    drop(out);
     Ok(match same.file.read(&mut [0]) {
         Ok(0) => None,
         _ => Some(Fault::Index),
@@ -212,8 +222,9 @@ impl Write for Same {
 
 /// How many folders of other boots there are.
 pub(super) fn old_implied_in(folder: &Path, boot_id: &str) -> usize {
-    crate::garbage::names_in(folder)
-        .map_or(0, |names| names.iter().filter(|path| !super::list::name_of(path).ends_with(boot_id)).count())
+    crate::garbage::names_in(folder).map_or(0, |names| {
+        names.iter().filter(|path| super::chains::is_old(super::list::name_of(path), boot_id)).count()
+    })
 }
 
 fn read_toc(path: &Path) -> std::result::Result<Toc, Fault> {

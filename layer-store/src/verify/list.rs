@@ -27,6 +27,8 @@ pub(super) struct List {
     pub(super) holds: BTreeMap<Digest, BTreeSet<DiffId>>,
     /// Of layers: the blobs that hold them.
     pub(super) held_by: BTreeMap<DiffId, BTreeSet<Digest>>,
+    /// The layers of each image, lowest first.
+    pub(super) chains: Vec<Vec<DiffId>>,
     /// What was found on the way.
     pub(super) strays: Vec<Finding>,
 }
@@ -109,6 +111,7 @@ impl List {
             let visited = store.each_image(&root, &mut |image| {
                 self.announce(&image.descriptor);
                 self.announce(&image.manifest.config);
+                self.chains.push(image.diff_ids().to_vec());
                 for (layer, blob) in image.layers() {
                     self.announce(blob);
                     self.hold(layer, blob);

@@ -19,6 +19,7 @@
 //! just found to be good, else fetched from where it was seen, else removed, so that the next build or pull makes it again.
 
 mod blobs;
+mod chains;
 mod finding;
 mod images;
 mod layers;
@@ -162,6 +163,7 @@ impl Store {
         for finding in &mut verified.findings {
             finding.doubt_remedy(&bad);
         }
+        verified.findings.extend(self.check_chains(&list)?);
         let (names, lost) = self.check_images(&list, &bad)?;
         verified.findings.extend(names);
         verified.lost = lost;

@@ -64,6 +64,7 @@ impl Store {
             Target::Layer(layer) => self.mend_layer(layer, list),
             Target::Tree(layer) => self.mend_tree(layer, list),
             Target::Index(layer) => self.mend_index(layer),
+            Target::ChainIndex(path) => self.trash().bury(path).map(|()| Outcome::Mended),
             Target::Durable(layer) => self.vouch(layer),
             Target::Stray(path) => self.trash().bury(path).map(|()| Outcome::Removed),
             Target::LeftBehind => {
@@ -72,7 +73,7 @@ impl Store {
             }
             Target::Implied(folder) => {
                 for path in crate::garbage::names_in(folder)? {
-                    if !super::list::name_of(&path).ends_with(self.boot_id()) {
+                    if super::chains::is_old(super::list::name_of(&path), self.boot_id()) {
                         self.trash().bury(&path)?;
                     }
                 }
