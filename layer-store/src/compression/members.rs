@@ -40,9 +40,13 @@ const PIECE: usize = 128 * 1024;
 pub(super) struct Members<R: Read> {
     /// `None` only while it is replaced.
     state: Option<State<R>>,
-    work: InOrder<Outcome>,
-    outcomes: VecDeque<Outcome>,
-    plain: io::Cursor<Vec<u8>>,
+    work: InOrder<Member>,
+    done: VecDeque<Member>,
+    /// The one whose bytes are being read, and how many have been.
+    current: Member,
+    read: usize,
+    /// Their memory is used again: new memory costs as much as filling it.
+    unused: Vec<Member>,
 }
 
 enum State<R: Read> {
@@ -52,8 +56,13 @@ enum State<R: Read> {
     Within(Box<GzDecoder<Ahead<R>>>),
 }
 
-/// A member, and what it stands for if it is one.
-type Outcome = (Vec<u8>, Option<Vec<u8>>);
+/// What seems to be a member, and what it stands for if it is one.
+#[derive(Default)]
+struct Member {
+    compressed: Vec<u8>,
+    plain: Vec<u8>,
+    is_whole: bool,
+}
 
 impl<R: Read> Members<R> {
     pub(super) fn new(source: R) -> Self {
@@ -61,8 +70,10 @@ impl<R: Read> Members<R> {
         Self {
             state: Some(State::Between(ahead)),
             work: InOrder::new(Pool::shared()),
-            outcomes: VecDeque::new(),
-            plain: io::Cursor::default(),
+            done: VecDeque::new(),
+            current: Member::default(),
+            read: 0,
+            unused: Vec::new(),
         }
     }
 
@@ -76,36 +87,39 @@ impl<R: Read> Members<R> {
 
     /// Gets the next member that is taken as a whole. `false` where there is none: then nothing is worked on any more.
     fn next_whole(&mut self, ahead: &mut Ahead<R>) -> io::Result<bool> {
-        while self.outcomes.is_empty() {
-            let Some(member) = ahead.short_member()? else {
+        self.unused.push(std::mem::take(&mut self.current));
+        self.read = 0;
+        while self.done.is_empty() {
+            let mut member = self.unused.pop().unwrap_or_default();
+            if !ahead.short_member(&mut member.compressed)? {
                 self.finish_work()?;
                 break;
-            };
-            let outcomes = &mut self.outcomes;
-            self.work.give(move || decompress(member), &mut |outcome| {
-                outcomes.push_back(outcome);
+            }
+            let done = &mut self.done;
+            self.work.give(move || member.decompressed(), &mut |member| {
+                done.push_back(member);
                 Ok(())
             })?;
         }
-        let Some((member, plain)) = self.outcomes.pop_front() else { return Ok(false) };
-        if let Some(plain) = plain {
-            self.plain = io::Cursor::new(plain);
+        let Some(member) = self.done.pop_front() else { return Ok(false) };
+        if member.is_whole {
+            self.current = member;
             return Ok(true);
         }
         // It ends elsewhere, and so do all that were thought to follow it.
         self.finish_work()?;
-        let mut all = member;
-        for (member, _) in self.outcomes.drain(..) {
-            all.extend_from_slice(&member);
+        let mut all = member.compressed;
+        for member in self.done.drain(..) {
+            all.extend_from_slice(&member.compressed);
         }
         ahead.give_back(all);
         Ok(false)
     }
 
     fn finish_work(&mut self) -> io::Result<()> {
-        let Self { work, outcomes, .. } = self;
-        work.finish(&mut |outcome| {
-            outcomes.push_back(outcome);
+        let Self { work, done, .. } = self;
+        work.finish(&mut |member| {
+            done.push_back(member);
             Ok(())
         })
     }
@@ -114,7 +128,8 @@ impl<R: Read> Members<R> {
 impl<R: Read> Read for Members<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
-            let count = self.plain.read(buffer)?;
+            let count = (&self.current.plain[self.read..]).read(buffer)?;
+            self.read += count;
             if count > 0 || buffer.is_empty() {
                 return Ok(count);
             }
@@ -144,31 +159,33 @@ impl<R: Read> Read for Members<R> {
     }
 }
 
-/// The plain bytes of a member that has the usual header, if it is one and nothing but that.
-fn decompress(member: Vec<u8>) -> Outcome {
-    let plain = plain_of(&member);
-    (member, plain)
-}
+impl Member {
+    fn decompressed(mut self) -> Self {
+        self.is_whole = self.decompress().is_some();
+        self
+    }
 
-fn plain_of(member: &[u8]) -> Option<Vec<u8>> {
-    let (rest, length) = member.split_last_chunk::<4>()?;
-    let (rest, checksum) = rest.split_last_chunk::<4>()?;
-    let length = usize::try_from(u32::from_le_bytes(*length)).ok().filter(|length| *length <= LARGEST)?;
-    let mut plain = vec![0; length];
-    let compressed = rest.get(HEADER..)?;
-    let mut decompressor = Decompressor::new();
-    let count = decompressor.deflate_decompress(compressed, &mut plain).ok()?;
-    if count != length || libdeflater::crc32(&plain) != u32::from_le_bytes(*checksum) {
-        return None;
+    /// `None` when it is no member with the usual header, or not nothing but that.
+    fn decompress(&mut self) -> Option<()> {
+        let (rest, length) = self.compressed.split_last_chunk::<4>()?;
+        let (rest, checksum) = rest.split_last_chunk::<4>()?;
+        let length = usize::try_from(u32::from_le_bytes(*length)).ok().filter(|length| *length <= LARGEST)?;
+        let compressed = rest.get(HEADER..)?;
+        self.plain.resize(length, 0);
+        let mut decompressor = Decompressor::new();
+        let count = decompressor.deflate_decompress(compressed, &mut self.plain).ok()?;
+        if count != length || libdeflater::crc32(&self.plain) != u32::from_le_bytes(*checksum) {
+            return None;
+        }
+        // Two members of the same content look like one, if the second has another header. Only then it is to be seen where
+        // the first one ends: without its last byte nothing comes of it.
+        if memchr::memmem::find(compressed, &MAGIC).is_some() {
+            let shorter = &compressed[..compressed.len() - 1];
+            let ends_before = decompressor.deflate_decompress(shorter, &mut vec![0; length]).is_ok();
+            return (!ends_before).then_some(());
+        }
+        Some(())
     }
-    // Two members of the same content look like one, if the second has another header. Only then it is to be seen where the
-    // first one ends: without its last byte nothing comes of it.
-    if memchr::memmem::find(compressed, &MAGIC).is_some() {
-        let shorter = &compressed[..compressed.len() - 1];
-        let ends_before = decompressor.deflate_decompress(shorter, &mut vec![0; length]).is_ok();
-        return (!ends_before).then_some(plain);
-    }
-    Some(plain)
 }
 
 /// A source, and what was read of it before it is wanted.
@@ -184,19 +201,19 @@ impl<R: Read> Ahead<R> {
         &self.bytes[self.start..]
     }
 
-    /// Takes the next member out, if it is short and begins as usual.
-    fn short_member(&mut self) -> io::Result<Option<Vec<u8>>> {
+    /// Moves the next member to `member`, if it is short and begins as usual. Returns whether it does.
+    fn short_member(&mut self, member: &mut Vec<u8>) -> io::Result<bool> {
         let mut searched = HEADER;
         loop {
             let rest = self.rest();
             if rest.len() >= BEGINNING.len() && !rest.starts_with(&BEGINNING) {
-                return Ok(None);
+                return Ok(false);
             }
             let next = rest.get(searched..).and_then(|rest| memchr::memmem::find(rest, &BEGINNING));
             let end = match next {
                 Some(next) => searched + next,
                 None if self.has_ended && rest.len() >= HEADER + TRAILER => rest.len(),
-                None if self.has_ended || rest.len() >= LONGEST => return Ok(None),
+                None if self.has_ended || rest.len() >= LONGEST => return Ok(false),
                 None => {
                     searched = searched.max(rest.len().saturating_sub(BEGINNING.len() - 1));
                     self.read_more()?;
@@ -204,11 +221,12 @@ impl<R: Read> Ahead<R> {
                 }
             };
             if end > LONGEST {
-                return Ok(None);
+                return Ok(false);
             }
-            let member = rest[..end].to_vec();
+            member.clear();
+            member.extend_from_slice(&rest[..end]);
             self.consume(end);
-            return Ok(Some(member));
+            return Ok(true);
         }
     }
 
