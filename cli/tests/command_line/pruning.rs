@@ -184,7 +184,7 @@ fn a_person_is_asked_first() {
 
 /// Somebody who needs everything in the store: it is only read, and nothing can be noted in it.
 fn reader(tug: &Tug) -> Store {
-    Store::open_read_only(&tug.path("store"), tug.store().options()).unwrap()
+    Store::open_read_only(&tug.path("store"), tug.store().options()).expect("it can be read")
 }
 
 #[test]

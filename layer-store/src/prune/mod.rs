@@ -1,6 +1,6 @@
 //! Removes what is not wanted any more, in order and with reasons.
 //!
-//! What goes is decided from one look at everything, a [`Survey`], by a [`PrunePlan`] that says of each thing why it goes
+//! What goes is decided from one look at everything, a [`Survey`](crate::usage::Survey), by a [`PrunePlan`] that says of each thing why it goes
 //! or stays and how many bytes that frees; a dry run ends there.
 //!
 //! | what                                               | is removed while                                              |

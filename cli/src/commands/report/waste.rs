@@ -83,7 +83,7 @@ fn duplicates(html: &mut String, Found { waste, .. }: &Found, command: &str) {
             "<tr><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"p\">{}</td></tr>",
             human::size(duplicate.bytes()),
             duplicate.places.len(),
-            names.join(" ")
+            names.join("<br/>")
         ));
     }
     html.push_str(&rows.finish(&table(&["Size", "Times", "Paths"]), END, command));
