@@ -67,6 +67,8 @@ pub use cache_mounts::{
 #[cfg(feature = "fuzzing")]
 pub use chunked::round_trip as chunked_round_trip;
 pub use compress_ahead::CompressAhead;
+#[cfg(feature = "fuzzing")]
+pub use compression::compare_members;
 pub use compression::{BlockWriter, Compression, Decompressed, DecompressionLimits};
 pub use convert::Conversion;
 pub use dedup::{DedupOptions, Deduplicated};
@@ -93,6 +95,8 @@ pub use layer::{
     OwnerLookup,
 };
 pub use listed::Lists;
+#[cfg(feature = "fuzzing")]
+pub use listed::read_list;
 pub use lock::Lock;
 pub use mutate::{
     Changed, Difference, Draft, FolderError, Kept, Placement, RebaseError, Rebased, Which, mark_squashed,

@@ -4,6 +4,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 use tug_layer_store::Store;
+use tug_oci::DiffId;
 
 use crate::pty::Pty;
 use crate::tug::Tug;
@@ -72,6 +73,25 @@ fn what_takes_room_is_told_for_people_scripts_and_programs() {
     assert_eq!(shown, "new old \n");
     let shown = tug.data(&["system", "df", "-v"]);
     assert!(shown.contains("Images space usage:\n\nREPOSITORY   TAG      IMAGE ID"), "{shown}");
+}
+
+#[test]
+#[ignore = "needs root"]
+fn what_equal_files_save_is_told_needs_root() {
+    let tug = Tug::new();
+    tug.write("app/Dockerfile", "FROM scratch\nCOPY --chmod=600 a /\nCOPY --chmod=600 a /b\n");
+    tug.write("app/a", vec![1; 200_000]);
+    tug.data(&["build", "-q", "-t", "app", "app"]);
+    let layers = parsed(&tug.data(&["inspect", "-f", "{{json .RootFS.Layers}}", "app"]));
+    let layers: Vec<DiffId> = serde_json::from_value(layers).expect("it is a list of diff ids");
+    tug.store().lower(&layers).expect("trees can be made");
+    let saved = |tug: &Tug| tug.data(&["system", "df", "--format", "{{.Type}} {{.Saved}}"]);
+    assert!(saved(&tug).starts_with("Images 0B\n"), "{}", saved(&tug));
+    assert!(!tug.run(&["system", "df"]).contains("less than that"));
+    tug.data(&["store", "dedup", "--hard-links"]);
+    assert!(saved(&tug).starts_with("Images 200kB\n"), "{}", saved(&tug));
+    let shown = tug.run(&["system", "df"]);
+    assert!(shown.contains("200 kB less than that: equal files of layers share their room"), "{shown}");
 }
 
 #[test]

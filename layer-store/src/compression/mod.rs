@@ -21,6 +21,12 @@ pub(crate) use blocks::Format;
 pub(crate) use pool::{InOrder, Pool};
 pub use read::{Decompressed, DecompressionLimits};
 
+/// What the fuzz targets ask: whether members of gzip that are read on several threads are what a plain reader makes of them.
+#[cfg(feature = "fuzzing")]
+pub fn compare_members(bytes: &[u8]) -> Result<(), String> {
+    members::compared(bytes).map(drop)
+}
+
 /// How something is compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Compression {

@@ -73,6 +73,37 @@ impl Files {
     }
 }
 
+#[cfg(feature = "fuzzing")]
+impl Files {
+    /// How many files the table has, if each has pieces of its length that are within the first `end` bytes.
+    pub(super) fn check(&self, toc: &Toc, end: u64) -> Result<usize, String> {
+        let mut count = 0;
+        for record in toc.records() {
+            let crate::toc::RecordKind::File(facts) = record.kind else { continue };
+            let path = String::from_utf8_lossy(record.path);
+            let number = usize::try_from(facts.offset).ok().and_then(|number| self.content(number));
+            let Some(Content::Pieces(pieces)) = number else { return Err(format!("{path} has no pieces")) };
+            let mut size = 0_u64;
+            for piece in &self.pieces[pieces] {
+                size += piece.size;
+                if let Source::Frame { offset, end: last, inner, .. } = piece.source
+                    && (offset >= last || last > end || inner + piece.size > LONGEST_PIECE)
+                {
+                    return Err(format!("{path} has a piece at {offset} to {last} of {end}"));
+                }
+            }
+            if size != facts.size {
+                return Err(format!("{path} is {} bytes long, its pieces {size}", facts.size));
+            }
+            if path.split('/').any(|part| matches!(part, "" | "." | "..")) {
+                return Err(format!("{path} leads elsewhere"));
+            }
+            count += 1;
+        }
+        Ok(count)
+    }
+}
+
 /// Table of contents and places; `None` when something is odd.
 pub(super) fn read(list: List) -> Option<(Toc, Files)> {
     let mut reader =

@@ -102,5 +102,13 @@ impl Listed {
     }
 }
 
+/// What the fuzz targets ask: whether a list, wherever it comes from, is refused or leads to pieces that are within the first
+/// `end` bytes of its layer and are together as long as their files. Returns how many files it has.
+#[cfg(feature = "fuzzing")]
+pub fn read_list(text: &[u8], end: u64) -> std::result::Result<usize, String> {
+    let list = place::List { text: text.to_vec(), end, itself: None };
+    entries::read(list).map_or(Ok(0), |(toc, files)| files.check(&toc, end))
+}
+
 #[cfg(test)]
 mod tests;

@@ -21,7 +21,8 @@ Examples:
   tug system df --format json                     For programs: sizes in bytes
 
 Sizes are the room on the disk, and what several things share is counted once: under images, if one has it. The total
-is what `du` says. What a row can reclaim is free once all of that row is removed and nothing else.")]
+is what `du` says. What a row can reclaim is free once all of that row is removed and nothing else. Files that share their
+room since `tug store dedup` are counted for each layer that has them; how much that saves is said below the table.")]
 pub(crate) struct DfArguments {
     /// Show every single thing
     #[arg(short, long)]
@@ -40,6 +41,7 @@ const TABLE: Table = Table {
         ("Size", "SIZE"),
         ("ApparentSize", "APPARENT SIZE"),
         ("Reclaimable", "RECLAIMABLE"),
+        ("Saved", "SAVED"),
     ],
 };
 
@@ -51,8 +53,14 @@ pub(crate) fn run(arguments: &DfArguments, settings: &Settings) -> Result<(), Co
     if arguments.verbose {
         return details::write(arguments.format.as_deref(), &store, &survey, settings);
     }
-    let rows: Vec<Row> = kinds(&survey).into_iter().map(Kind::row).collect();
-    format::list(arguments.format.as_deref(), &TABLE, &rows, &settings.output)
+    let saved = store.shared_bytes()?;
+    let rows: Vec<Row> = kinds(&survey, saved).into_iter().map(Kind::row).collect();
+    format::list(arguments.format.as_deref(), &TABLE, &rows, &settings.output)?;
+    if saved > 0 {
+        let saved = human::size(saved);
+        settings.output.note(format_args!("{saved} less than that: equal files of layers share their room"));
+    }
+    Ok(())
 }
 
 /// All things of one kind.
@@ -64,9 +72,11 @@ struct Kind {
     size: DiskSize,
     /// What would be free without them; `None` for what is never removed.
     reclaimable: Option<u64>,
+    /// How much of the size is shared with others of them.
+    saved: u64,
 }
 
-fn kinds(survey: &Survey) -> Vec<Kind> {
+fn kinds(survey: &Survey, saved: u64) -> Vec<Kind> {
     let sum =
         |sizes: &mut dyn Iterator<Item = DiskSize>| sizes.fold(DiskSize::default(), |sum, size| sum + size);
     let mounts = sum(&mut survey.mounts.iter().map(|mount| mount.size));
@@ -80,11 +90,14 @@ fn kinds(survey: &Survey) -> Vec<Kind> {
     let repositories = sum(&mut survey.repositories.iter().map(|repository| repository.size));
     let unreferenced = survey.unreferenced + survey.left_behind;
     let kind =
-        |name, total, active, size: DiskSize, reclaimable| Kind { name, total, active, size, reclaimable };
+        |name, total, active, size, reclaimable| Kind { name, total, active, size, reclaimable, saved: 0 };
     let free = |size: DiskSize| Some(size.allocated);
     let without = |size: DiskSize, busy: DiskSize| Some(size.allocated - busy.allocated);
     vec![
-        kind("Images", survey.images.len(), 0, survey.images_size(), free(survey.images_reclaimable())),
+        Kind {
+            saved,
+            ..kind("Images", survey.images.len(), 0, survey.images_size(), free(survey.images_reclaimable()))
+        },
         kind("Containers", survey.working.len(), survey.working.len(), working, Some(0)),
         kind("Build Cache", survey.results.len(), 0, survey.results_size(), free(survey.results_size())),
         kind(
@@ -137,6 +150,7 @@ impl Kind {
                 "size": self.size.allocated,
                 "apparentSize": self.size.apparent,
                 "reclaimable": reclaimable,
+                "saved": self.saved,
             }),
             shown: json!({
                 "Type": self.name,
@@ -145,6 +159,7 @@ impl Kind {
                 "Size": human::short_size(self.size.allocated),
                 "ApparentSize": human::short_size(self.size.apparent),
                 "Reclaimable": shown,
+                "Saved": human::short_size(self.saved),
             }),
         }
     }
