@@ -49,7 +49,11 @@ fuzz_target!(|bytes: &[u8]| {
         assert!(is_odd || verified.wrong() == 0, "{:?}", verified.findings);
         let images: Vec<SaveImage> = loaded
             .iter()
-            .map(|image| SaveImage { target: image.target.clone(), names: image.names.clone() })
+            .map(|image| SaveImage {
+                target: image.target.clone(),
+                names: image.names.clone(),
+                written: None,
+            })
             .collect();
         let mut saved = Vec::new();
         let save = SaveOptions {

@@ -5,8 +5,8 @@
 
 use libfuzzer_sys::fuzz_target;
 use tug_dockerfile::{
-    Arguments, Dockerfile, InstructionKind, LineIndex, LintOptions, ParseError, detect_syntax, lint, needed_stages,
-    outline, parse_instruction, targets,
+    Arguments, Dockerfile, InstructionKind, LineIndex, LintOptions, ParseError, detect_syntax, lint,
+    needed_stages, outline, parse_instruction, targets,
 };
 
 fuzz_target!(|source: &[u8]| {
@@ -23,7 +23,8 @@ fuzz_target!(|source: &[u8]| {
         let span = instruction.span;
         assert!(span.start < span.end && span.end <= source.len(), "{span:?} of {}", source.len());
         if let InstructionKind::Onbuild(onbuild) = &instruction.kind {
-            let again = parse_instruction(&onbuild.text).expect("a trigger that was read once can be read again");
+            let again =
+                parse_instruction(&onbuild.text).expect("a trigger that was read once can be read again");
             assert_eq!(again.text, onbuild.instruction.text);
         }
         if let InstructionKind::Run(run) = &instruction.kind {

@@ -34,7 +34,11 @@ fuzz_target!(|input: &[u8]| {
     for pattern in [Pattern::parse(rules), Pattern::parse_deep(rules)].into_iter().flatten() {
         if pattern.matches(&path) {
             for parent in parents() {
-                assert!(pattern.could_match_below(parent), "{:?} matches below {parent:?}", pattern.as_bytes());
+                assert!(
+                    pattern.could_match_below(parent),
+                    "{:?} matches below {parent:?}",
+                    pattern.as_bytes()
+                );
             }
         }
         if !rules.iter().any(|byte| b"*?[\\".contains(byte)) {

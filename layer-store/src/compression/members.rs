@@ -166,12 +166,15 @@ impl Member {
     /// `None` when it is no member with the usual header, or not nothing but that.
     fn decompress(&mut self) -> Option<()> {
         let (rest, trailer) = self.compressed.split_last_chunk::<TRAILER>()?;
-        let (_, length) = trailer.split_last_chunk::<4>()?;
+        let (checksum, length) = trailer.split_first_chunk::<4>()?;
+        let length: &[u8; 4] = length.try_into().ok()?;
         let length = usize::try_from(u32::from_le_bytes(*length)).ok().filter(|length| *length <= LARGEST)?;
         self.plain.resize(length, 0);
         let count = Decompressor::new().gzip_decompress(&self.compressed, &mut self.plain).ok()?;
-        // The trailer was compared where the member ends. That is the end of all this if the same is nowhere before.
-        (count == length && memchr::memmem::find(rest, trailer).is_none()).then_some(())
+        // A trailer was compared where the member ends. That is the end of all this, if what stands here is the same and is
+        // nowhere before.
+        let is_same = count == length && libdeflater::crc32(&self.plain) == u32::from_le_bytes(*checksum);
+        (is_same && memchr::memmem::find(rest, trailer).is_none()).then_some(())
     }
 }
 
@@ -359,6 +362,20 @@ mod tests {
         for second in [member(b"same"), named(b"same")] {
             assert_eq!(check(&[member(b"same"), second].concat()).unwrap(), b"samesame");
         }
+    }
+
+    #[test]
+    fn an_error_comes_after_all_that_is_before_it() {
+        let before = [&member(b"text")[..], &member(b"text"), &named(b"tex2")].concat();
+        let mut found = Vec::new();
+        let bytes = [&before[..], &member(b"text"), b"junk"].concat();
+        let outcome = Members::new(&bytes[..]).read_to_end(&mut found);
+        assert!(outcome.is_err());
+        assert_eq!(String::from_utf8_lossy(&found), "texttexttex2text");
+        let bytes = [&before[..], &member(b"text"), &b"junk".repeat(10)].concat();
+        found.clear();
+        assert!(Members::new(&bytes[..]).read_to_end(&mut found).is_err());
+        assert_eq!(String::from_utf8_lossy(&found), "texttexttex2text");
     }
 
     #[test]
